@@ -1,0 +1,105 @@
+//! Feature `miette`: findings and syntax errors as diagnostics. They carry no source text, since
+//! a reporter prints what it is given.
+
+use std::fmt::{self, Display};
+
+use miette::Diagnostic;
+
+use crate::document::error::{ParseError, SyntaxError};
+use crate::validate::{Finding, FindingKind, Invalid, Severity};
+
+impl Diagnostic for ParseError {
+    fn code<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        Some(Box::new("secrets_toml::parse"))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(miette::Severity::Error)
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        Some(Box::new(self.errors().iter().map(|error| error as &dyn Diagnostic)))
+    }
+}
+
+impl Diagnostic for SyntaxError {
+    fn code<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        Some(Box::new("secrets_toml::syntax"))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(miette::Severity::Error)
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        self.hint().map(|hint| Box::new(hint) as Box<dyn Display>)
+    }
+}
+
+impl Diagnostic for Invalid {
+    fn code<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        Some(Box::new("secrets_toml::invalid"))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(miette::Severity::Error)
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        Some(Box::new(self.related().iter().map(|related| related as &dyn Diagnostic)))
+    }
+}
+
+/// A finding that owns its words, as `miette` wants to borrow it.
+#[derive(Debug)]
+pub(crate) struct Related {
+    code: &'static str,
+    severity: miette::Severity,
+    message: String,
+    help: String,
+}
+
+impl From<&Finding<'_>> for Related {
+    fn from(finding: &Finding<'_>) -> Self {
+        Self {
+            code: match finding.kind() {
+                FindingKind::Blank => "secrets_toml::blank",
+                FindingKind::Missing => "secrets_toml::missing",
+                FindingKind::Misplaced => "secrets_toml::misplaced",
+                FindingKind::Placeholder => "secrets_toml::placeholder",
+                FindingKind::KindMismatch => "secrets_toml::kind_mismatch",
+                FindingKind::Unknown => "secrets_toml::unknown",
+                FindingKind::Unmappable => "secrets_toml::unmappable",
+                FindingKind::ReservedName => "secrets_toml::reserved_name",
+            },
+            severity: match finding.severity() {
+                Severity::Warning => miette::Severity::Warning,
+                Severity::Error => miette::Severity::Error,
+            },
+            message: finding.to_string(),
+            help: finding.help().into_owned(),
+        }
+    }
+}
+
+impl Display for Related {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Related {}
+
+impl Diagnostic for Related {
+    fn code<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        Some(Box::new(self.code))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(self.severity)
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        Some(Box::new(&self.help))
+    }
+}

@@ -1,0 +1,279 @@
+//! A document: one wiped buffer of text and an index of spans into it.
+
+pub(crate) mod decode;
+pub(crate) mod error;
+pub(crate) mod index;
+pub(crate) mod wiped;
+
+use std::fmt;
+
+use serde::Deserialize;
+use toml_parser::Source;
+use toml_parser::parser::parse_document;
+use zeroize::Zeroizing;
+
+use crate::de::{self, DeserializeError};
+use crate::document::error::{Errors, Fault, GrammarErrors, ParseError};
+use crate::document::index::{Builder, Index, ROOT};
+use crate::document::wiped::Wiped;
+use crate::env::{Env, EnvError};
+use crate::path::{self, KeyPath};
+use crate::validate::{self, Invalid, Secrets};
+use crate::value::{Table, Value};
+
+/// The longest text, in bytes. A form's text area and a sealed record both hold it comfortably; a
+/// file of credentials is a thousand times shorter.
+pub const MAX_LEN: usize = 1_000_000;
+
+/// The deepest value, in keys and array positions on the way to it: `a.b[0].c` is 4 deep. Reading
+/// recurses, and so deep it still fits on a small thread's stack.
+pub const MAX_DEPTH: usize = 80;
+
+/// A well-formed TOML text that has been read: a file of secrets, filled in or not.
+///
+/// It owns the text in one buffer that is wiped on drop, and an index of where things stand in it;
+/// values are slices of that buffer. What is a string with escapes stands decoded in a second
+/// buffer, wiped too.
+///
+/// The language is [TOML 1.1], and so TOML 1.0. Where the two leave a choice: integers outside 64
+/// bits and floats that overflow are refused, line ends inside multi-line strings read as `\n`
+/// whatever the file used (a browser's form posts CRLF), and a byte order mark is accepted.
+///
+/// `Debug` shows paths and kinds, never a value. There is no `Clone`, no `Display` and no
+/// `Serialize`: [`expose_text`](Self::expose_text) is the one door.
+///
+/// ```
+/// use secrets_toml::Document;
+///
+/// let document = Document::parse(r#"
+/// CLARIFAI_PAT = "hunter2"
+///
+/// [db_credentials]
+/// username = "gateway"
+/// "#)?;
+///
+/// assert_eq!(document.get("CLARIFAI_PAT").and_then(|value| value.as_str()), Some("hunter2"));
+/// let username = document.find("db_credentials.username").and_then(|value| value.as_str());
+/// assert_eq!(username, Some("gateway"));
+/// assert_eq!(
+///     format!("{document:?}"),
+///     r#"Document { "CLARIFAI_PAT": string, "db_credentials.username": string }"#,
+/// );
+/// # Ok::<(), secrets_toml::ParseError>(())
+/// ```
+///
+/// [TOML 1.1]: https://toml.io/en/v1.1.0
+pub struct Document {
+    text: Wiped,
+    decoded: Wiped,
+    index: Index,
+}
+
+impl Document {
+    /// Reads a text. A `String` gives up its own buffer, which is wiped whether or not it is
+    /// accepted; to show a text again after it was refused, keep your own and pass `&str`.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the text, at most one error a line. Rules on tables (a key
+    /// defined twice) are checked up to the first error that leaves the structure open, such as
+    /// an array that is never closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use secrets_toml::Document;
+    ///
+    /// let error = Document::parse("PAT =\n").unwrap_err();
+    /// assert_eq!(error.to_string(), "line 1, column 6: a key without a value (write `= \"\"`)");
+    /// ```
+    pub fn parse(text: impl Into<String>) -> Result<Self, ParseError> {
+        Self::read_wiped(Wiped::new(text.into()))
+    }
+
+    /// Reads a text from bytes, as a file or a request body gives them. They are wiped, whether
+    /// or not they are accepted.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse); where the bytes are not UTF-8, the position of the first that
+    /// is not.
+    pub fn from_utf8(bytes: Vec<u8>) -> Result<Self, ParseError> {
+        match String::from_utf8(bytes) {
+            Ok(text) => Self::parse(text),
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                let bytes = Zeroizing::new(error.into_bytes());
+                let text = std::str::from_utf8(&bytes[..valid]).unwrap_or_default();
+                Err(ParseError::single(text, valid..valid, Fault::NotUtf8))
+            }
+        }
+    }
+
+    /// Reads a text that this crate put together.
+    pub(crate) fn read_wiped(text: Wiped) -> Result<Self, ParseError> {
+        Self::read(text, MAX_LEN, Fault::TooLong)
+    }
+
+    /// Reads a text of at most `limit` bytes.
+    pub(crate) fn read(text: Wiped, limit: usize, too_long: Fault) -> Result<Self, ParseError> {
+        if text.len() > limit {
+            let end = (0..=limit).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+            return Err(ParseError::single(&text, end..text.len(), too_long));
+        }
+        let source = Source::new(&text);
+        let tokens = lex(source);
+        let errors = Errors::new(&text);
+        let mut builder = Builder::new(&text, &tokens, &errors);
+        parse_document(&tokens, &mut builder, &mut GrammarErrors(&errors));
+        errors.check(|node| builder.path(node))?;
+        let (index, decoded) = builder.finish();
+        Ok(Self { text, decoded, index })
+    }
+
+    /// The value of one key of the root table, by its literal name: no dots, no quotes.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Value<'_>> {
+        self.root().get(key)
+    }
+
+    /// The value at a path: a dotted key as TOML writes it, with array positions in brackets.
+    ///
+    /// ```
+    /// use secrets_toml::Document;
+    ///
+    /// let document = Document::parse("a.\"b.c\" = 1\n[[users]]\nname = 'Ada'\n")?;
+    /// assert_eq!(document.find("a.\"b.c\"").and_then(|value| value.as_integer()), Some(1));
+    /// assert_eq!(document.find("users[0].name").and_then(|value| value.as_str()), Some("Ada"));
+    /// assert!(document.find("users[1]").is_none());
+    /// # Ok::<(), secrets_toml::ParseError>(())
+    /// ```
+    ///
+    /// `None` where nothing stands there, and where the path is malformed.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<Value<'_>> {
+        path::find(self, path).map(|node| Value::of(self, node))
+    }
+
+    /// The root table.
+    #[must_use]
+    pub fn root(&self) -> Table<'_> {
+        Table::of(self, ROOT)
+    }
+
+    /// Reads the document into a type of yours. Strings may borrow from it.
+    ///
+    /// # Errors
+    ///
+    /// The path, the place, what was expected and which kind stands there; never the value, and
+    /// never a message of the type itself, which may quote it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// #[derive(serde::Deserialize)]
+    /// # #[derive(Debug)]
+    /// struct Db<'a> {
+    ///     username: &'a str,
+    /// }
+    ///
+    /// let document = secrets_toml::Document::parse("username = \"gateway\"")?;
+    /// let db: Db<'_> = document.deserialize()?;
+    /// assert_eq!(db.username, "gateway");
+    ///
+    /// let document = secrets_toml::Document::parse("username = 12345678")?;
+    /// let error = document.deserialize::<Db<'_>>().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "line 1, column 12: `username`: expected a borrowed string, found integer",
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn deserialize<'de, T: Deserialize<'de>>(&'de self) -> Result<T, DeserializeError> {
+        de::deserialize(self)
+    }
+
+    /// The environment variables that the module will see: see [`Env`].
+    ///
+    /// # Errors
+    ///
+    /// The first name or value that no environment takes.
+    pub fn env(&self) -> Result<Env, EnvError> {
+        Env::of(self)
+    }
+
+    /// Checks the document without a template: nothing may be blank.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`] with every finding, where one of them is an error.
+    pub fn validate(self) -> Result<Secrets, Invalid> {
+        validate::validate(self, None)
+    }
+
+    /// The text, byte for byte as it was read. This is the one door to all of it at once: what is
+    /// done with it is not wiped here.
+    #[must_use]
+    pub fn expose_text(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// The key of a node that stands in a table, as it is meant.
+    pub(crate) fn key(&self, node: u32) -> &str {
+        self.index.key(node, &self.text, &self.decoded)
+    }
+
+    /// The content of a string, or the digits of a float without `_`.
+    pub(crate) fn content(&self, node: u32) -> &str {
+        self.index.node(node).value.of(&self.text, &self.decoded)
+    }
+
+    /// The value as it is written.
+    pub(crate) fn raw(&self, node: u32) -> &str {
+        &self.text[self.index.node(node).span.range()]
+    }
+
+    pub(crate) fn child(&self, table: u32, key: &str) -> Option<u32> {
+        self.index.child(table, key, &self.text, &self.decoded)
+    }
+
+    pub(crate) fn path(&self, node: u32) -> KeyPath<'_> {
+        KeyPath::new(self, node)
+    }
+
+    /// Every value that is no table and no array, in the order of the text.
+    pub(crate) fn leaves(&self) -> impl Iterator<Item = u32> + '_ {
+        (1..self.index.len()).filter(|&node| {
+            let kind = self.index.node(node).kind;
+            !kind.is_table() && !kind.is_array()
+        })
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shape = f.debug_struct("Document");
+        for node in self.leaves() {
+            shape.field(&format!("{:?}", self.path(node).to_string()), &Value::of(self, node));
+        }
+        shape.finish()
+    }
+}
+
+/// The tokens of a text, in at most two allocations: an estimate that holds for usual texts, then
+/// the most there can be. The index is sized from their number.
+fn lex(source: Source<'_>) -> Vec<toml_parser::lexer::Token> {
+    let len = source.input().len();
+    let mut tokens = Vec::with_capacity(len / 4 + 8);
+    for token in source.lex() {
+        if tokens.len() == tokens.capacity() {
+            tokens.reserve_exact(len + 1 - token.span().start().min(len) + 1);
+        }
+        tokens.push(token);
+    }
+    tokens
+}

@@ -1,0 +1,283 @@
+//! Keys and scalars: from the bytes of the text to what they mean.
+//!
+//! The usual case, a bare key or a string without escapes, is a slice of the text and is only
+//! checked here. Everything else goes through `toml_parser`'s decoder, which also words the
+//! errors. Decoding never makes a text longer, so the second buffer is allocated once, for what is
+//! left of the text; an invalid escape may decode longer, then the buffer refuses it and the text
+//! is refused for the escape.
+
+use toml_datetime::Datetime;
+use toml_parser::decoder::{Encoding, IntegerRadix, ScalarKind, StringBuilder};
+use toml_parser::{Raw, Span as ParserSpan};
+
+use crate::document::error::{DecodeErrors, Errors, Fault};
+use crate::document::index::{Kind, Place};
+use crate::document::wiped::Wiped;
+
+/// Decodes the keys and scalars of one text.
+pub(super) struct Decoder<'e, 't> {
+    text: &'t str,
+    errors: &'e Errors<'t>,
+    decoded: Wiped,
+}
+
+impl<'e, 't> Decoder<'e, 't> {
+    pub(super) fn new(text: &'t str, errors: &'e Errors<'t>) -> Self {
+        Self { text, errors, decoded: Wiped::default() }
+    }
+
+    /// The second buffer: every decoded text that is no slice of the document.
+    pub(super) fn into_decoded(self) -> Wiped {
+        self.decoded
+    }
+
+    pub(super) fn decoded(&self) -> &str {
+        &self.decoded
+    }
+
+    /// Decodes one part of a key.
+    pub(super) fn key(&mut self, span: ParserSpan, encoding: Option<Encoding>) -> Place {
+        let raw = &self.text[span.start()..span.end()];
+        if encoding.is_none() && !raw.is_empty() && raw.bytes().all(is_bare) {
+            return Place::in_text(span.start(), span.end());
+        }
+        if let Some(encoding) = encoding {
+            let fault = match encoding {
+                Encoding::MlBasicString | Encoding::MlLiteralString => Some(Fault::MultilineKey),
+                _ if is_unterminated(raw, encoding) => Some(Fault::UnterminatedString),
+                _ => None,
+            };
+            if let Some(fault) = fault {
+                self.errors.report(span.start()..span.end(), fault);
+                return Place::in_text(span.start(), span.end());
+            }
+            if let Some(place) = self.slice(raw, span, encoding) {
+                return place;
+            }
+        }
+        let raw = Raw::new_unchecked(raw, encoding, span);
+        self.fill(span, |output, errors| raw.decode_key(output, errors)).0
+    }
+
+    /// Decodes a value that is no array and no table.
+    pub(super) fn scalar(&mut self, span: ParserSpan, encoding: Option<Encoding>) -> (Kind, Place) {
+        let raw = &self.text[span.start()..span.end()];
+        let place = Place::in_text(span.start(), span.end());
+        if raw.is_empty() {
+            self.errors.report(span.start()..span.end(), Fault::MissingValue);
+            return (Kind::String, place);
+        }
+        if let Some(encoding) = encoding {
+            if is_unterminated(raw, encoding) {
+                self.errors.report(span.start()..span.end(), Fault::UnterminatedString);
+                return (Kind::String, place);
+            }
+            if let Some(place) = self.slice(raw, span, encoding) {
+                return (Kind::String, place);
+            }
+        } else if is_plain_integer(raw) {
+            return (Kind::Integer, place);
+        }
+        let raw = Raw::new_unchecked(raw, encoding, span);
+        let errors = self.errors;
+        if encoding.is_some() {
+            let (place, _) = self.fill(span, |output, errors| raw.decode_scalar(output, errors));
+            return (Kind::String, place);
+        }
+        let kind = raw.decode_scalar(&mut (), &mut DecodeErrors(errors));
+        let out_of = |fault| errors.report(span.start()..span.end(), fault);
+        match kind {
+            ScalarKind::Boolean(_) => (Kind::Boolean, place),
+            ScalarKind::DateTime => {
+                if raw.as_str().parse::<Datetime>().is_err() {
+                    out_of(Fault::InvalidDatetime);
+                }
+                (Kind::Datetime, place)
+            }
+            ScalarKind::Integer(_) => {
+                if integer(raw.as_str()).is_none() {
+                    out_of(Fault::IntegerRange);
+                }
+                (Kind::Integer, place)
+            }
+            ScalarKind::Float => {
+                let place = if raw.as_str().contains('_') {
+                    self.fill(span, |output, _| raw.decode_scalar(output, &mut ())).0
+                } else {
+                    place
+                };
+                let digits = place.of(self.text, &self.decoded);
+                if float(digits).is_infinite() && !digits.ends_with("inf") {
+                    out_of(Fault::FloatRange);
+                }
+                (Kind::Float, place)
+            }
+            // The decoder has refused what is no string and nothing else.
+            ScalarKind::String => (Kind::String, place),
+        }
+    }
+
+    /// The content of a string that stands in the text as it is meant, or `None`.
+    fn slice(&self, raw: &str, span: ParserSpan, encoding: Encoding) -> Option<Place> {
+        if is_unterminated(raw, encoding) {
+            return None;
+        }
+        let quote = quote(encoding).len();
+        let mut start = span.start() + quote;
+        let end = span.end() - quote;
+        let mut content = &raw.as_bytes()[quote..raw.len() - quote];
+        if quote == 3 && content.first() == Some(&b'\n') {
+            content = &content[1..];
+            start += 1;
+        }
+        let verbatim = match encoding {
+            Encoding::BasicString => !any(content, |b| is_control(b) | (b == b'\\')),
+            Encoding::LiteralString => !any(content, is_control),
+            Encoding::MlBasicString => {
+                !any(content, |b| (is_control(b) & (b != b'\n')) | (b == b'\\'))
+            }
+            Encoding::MlLiteralString => !any(content, |b| is_control(b) & (b != b'\n')),
+        };
+        verbatim.then(|| Place::in_text(start, end))
+    }
+
+    /// Runs the parser's decoder into the second buffer.
+    fn fill<T>(
+        &mut self,
+        span: ParserSpan,
+        decode: impl FnOnce(&mut dyn StringBuilder<'t>, &mut DecodeErrors<'_, 't>) -> T,
+    ) -> (Place, T) {
+        if self.decoded.capacity() == 0 {
+            self.decoded = Wiped::with_capacity(self.text.len() - span.start());
+        }
+        let start = self.decoded.len();
+        let mut output = Output { decoded: &mut self.decoded, start };
+        let result = decode(&mut output, &mut DecodeErrors(self.errors));
+        (Place::decoded(start, self.decoded.len()), result)
+    }
+}
+
+/// One decoded text at the end of the second buffer.
+struct Output<'w> {
+    decoded: &'w mut Wiped,
+    start: usize,
+}
+
+impl<'t> StringBuilder<'t> for Output<'_> {
+    fn clear(&mut self) {
+        self.decoded.truncate(self.start);
+    }
+
+    /// Takes a run of the text as it stands, where CRLF is read as LF. An escaped `\r` comes as a
+    /// character of its own.
+    fn push_str(&mut self, append: &'t str) -> bool {
+        let mut rest = append;
+        while let Some(i) = rest.find("\r\n") {
+            if !self.decoded.push_str(&rest[..i]) {
+                return false;
+            }
+            rest = &rest[i + 1..];
+        }
+        self.decoded.push_str(rest)
+    }
+
+    fn push_char(&mut self, append: char) -> bool {
+        self.decoded.push(append)
+    }
+}
+
+/// The value of an integer that the decoder accepted: `0x1_F`, `-0`, `+1_000`. `None` where it
+/// does not fit into 64 bits.
+pub(crate) fn integer(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.as_bytes() {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    let (radix, digits) = match digits {
+        [b'0', b'x', digits @ ..] => (IntegerRadix::Hex, digits),
+        [b'0', b'o', digits @ ..] => (IntegerRadix::Oct, digits),
+        [b'0', b'b', digits @ ..] => (IntegerRadix::Bin, digits),
+        digits => (IntegerRadix::Dec, digits),
+    };
+    let radix = radix.value();
+    // Counted downwards, since the least integer has no positive counterpart.
+    let mut value = 0_i64;
+    for &byte in digits.iter().filter(|&&byte| byte != b'_') {
+        let digit = char::from(byte).to_digit(radix)?;
+        value = value.checked_mul(i64::from(radix))?.checked_sub(i64::from(digit))?;
+    }
+    if negative { Some(value) } else { value.checked_neg() }
+}
+
+/// The value of a float that the decoder accepted, without its underscores.
+pub(crate) fn float(digits: &str) -> f64 {
+    digits.parse().unwrap_or(f64::NAN)
+}
+
+/// The value of a date or time that the decoder accepted.
+pub(crate) fn datetime(text: &str) -> Datetime {
+    text.parse().unwrap_or(Datetime { date: None, time: None, offset: None })
+}
+
+/// A character of a bare key.
+pub(crate) fn is_bare(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+/// An integer in decimal digits that surely fits: no sign, no `_`, no leading zero.
+fn is_plain_integer(raw: &str) -> bool {
+    raw.len() <= 18
+        && raw.bytes().all(|byte| byte.is_ascii_digit())
+        && (raw.len() == 1 || !raw.starts_with('0'))
+}
+
+fn quote(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::LiteralString => "'",
+        Encoding::BasicString => "\"",
+        Encoding::MlLiteralString => "'''",
+        Encoding::MlBasicString => "\"\"\"",
+    }
+}
+
+fn is_unterminated(raw: &str, encoding: Encoding) -> bool {
+    let quote = quote(encoding);
+    raw.len() < 2 * quote.len() || !raw.ends_with(quote)
+}
+
+/// What no string holds unescaped; a tab is allowed.
+fn is_control(byte: u8) -> bool {
+    ((byte < 0x20) & (byte != b'\t')) | (byte == 0x7F)
+}
+
+/// Whether any byte has the property. Without an early exit, so that it compiles to wide
+/// instructions: nearly every text has none.
+fn any(bytes: &[u8], property: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(false, |found, &byte| found | property(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_have_the_range_of_64_bits() {
+        for (text, value) in [
+            ("0", Some(0)),
+            ("-0", Some(0)),
+            ("+1_000", Some(1000)),
+            ("0x1_F", Some(31)),
+            ("0o17", Some(15)),
+            ("0b101", Some(5)),
+            ("9223372036854775807", Some(i64::MAX)),
+            ("-9223372036854775808", Some(i64::MIN)),
+            ("9223372036854775808", None),
+            ("-9223372036854775809", None),
+            ("0x7fffffffffffffff", Some(i64::MAX)),
+            ("0x8000000000000000", None),
+        ] {
+            assert_eq!(integer(text), value, "{text}");
+        }
+    }
+}

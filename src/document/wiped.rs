@@ -1,0 +1,95 @@
+//! A text of fixed capacity that is overwritten before its memory is freed.
+//!
+//! Written here, over [`Zeroizing`], because a `String` that grows leaves its old block behind
+//! unwiped: this one refuses what does not fit instead of growing.
+
+use std::fmt;
+use std::ops::{Deref, Range};
+
+use zeroize::Zeroizing;
+
+/// Text in one allocation that never moves and is wiped on drop.
+#[derive(Default)]
+pub(crate) struct Wiped(Zeroizing<String>);
+
+impl Wiped {
+    /// Takes a string's own buffer, its spare capacity included.
+    pub(crate) fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// Allocates once, for `capacity` bytes.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self::new(String::with_capacity(capacity))
+    }
+
+    /// Appends `text`, or changes nothing and returns `false` where it does not fit.
+    #[must_use]
+    pub(crate) fn push_str(&mut self, text: &str) -> bool {
+        let fits = text.len() <= self.0.capacity() - self.0.len();
+        if fits {
+            self.0.push_str(text);
+        }
+        fits
+    }
+
+    /// Appends a character, or changes nothing and returns `false` where it does not fit.
+    #[must_use]
+    pub(crate) fn push(&mut self, character: char) -> bool {
+        self.push_str(character.encode_utf8(&mut [0; 4]))
+    }
+
+    /// Appends `text` and returns where it stands.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not fit: the caller computed the capacity.
+    pub(crate) fn append(&mut self, text: &str) -> Range<usize> {
+        let start = self.0.len();
+        assert!(self.push_str(text), "the capacity was computed for all that is appended");
+        start..self.0.len()
+    }
+
+    /// Cuts the text back to `len` bytes; what is cut is overwritten later or wiped on drop.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.0.truncate(len);
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+}
+
+impl Deref for Wiped {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Write for Wiped {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.push_str(text) { Ok(()) } else { Err(fmt::Error) }
+    }
+}
+
+impl fmt::Debug for Wiped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wiped").field("len", &self.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_nothing_moves() {
+        let mut text = Wiped::with_capacity(4);
+        let place = text.as_ptr();
+        assert!(text.push_str("ab") && !text.push_str("cde") && text.push('c'));
+        assert!(!text.push('é'), "two bytes do not fit into one");
+        assert_eq!((&*text, text.as_ptr()), ("abc", place));
+    }
+}

@@ -1,0 +1,72 @@
+//! Which values of a document are variables, and which of another they correspond to.
+
+use crate::document::Document;
+use crate::document::index::{Kind, ROOT};
+
+/// What a node is to a template and to validation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A table of variables.
+    Table,
+    /// An array of tables, however it is written: `[[users]]` or `users = [{…}, {…}]`.
+    Tables,
+    /// A variable: a scalar, or an array of anything but tables.
+    Variable,
+    /// Inside a variable that is an array.
+    Inside,
+}
+
+/// The role of every node.
+pub(crate) fn roles(document: &Document) -> Vec<Role> {
+    let index = document.index();
+    let mut roles = Vec::with_capacity(index.len() as usize);
+    // A parent's number is below its children's.
+    for id in 0..index.len() {
+        let node = index.node(id);
+        let inside =
+            id != ROOT && matches!(roles[node.parent as usize], Role::Variable | Role::Inside);
+        roles.push(match node.kind {
+            _ if inside => Role::Inside,
+            Kind::Table | Kind::InlineTable => Role::Table,
+            Kind::ArrayOfTables => Role::Tables,
+            Kind::Array => {
+                let elements = index.children(id);
+                let tables = elements.iter().all(|&element| index.node(element).kind.is_table());
+                if tables && !elements.is_empty() { Role::Tables } else { Role::Variable }
+            }
+            _ => Role::Variable,
+        });
+    }
+    roles
+}
+
+/// Which element of the other document's array an element corresponds to.
+#[derive(Clone, Copy)]
+pub(crate) enum Elements {
+    /// The one at the same position.
+    ByPosition,
+    /// The first.
+    First,
+}
+
+/// For every node of `document`, the node at the same path of `other`.
+pub(crate) fn twins(document: &Document, other: &Document, elements: Elements) -> Vec<Option<u32>> {
+    let index = document.index();
+    let mut twins: Vec<Option<u32>> = Vec::with_capacity(index.len() as usize);
+    twins.push(Some(ROOT));
+    for id in 1..index.len() {
+        let twin = twins[index.node(id).parent as usize].and_then(|parent| {
+            if !index.is_element(id) {
+                return other.child(parent, document.key(id));
+            }
+            let position = match elements {
+                Elements::ByPosition => index.position(id),
+                Elements::First => 0,
+            };
+            let array = other.index().node(parent).kind.is_array();
+            array.then(|| other.index().children(parent).get(position).copied()).flatten()
+        });
+        twins.push(twin);
+    }
+    twins
+}

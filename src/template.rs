@@ -1,0 +1,519 @@
+//! The template that a module's repository carries.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use toml_edit::{InlineTable, Item, RawString, Table, TableLike, Value as EditValue};
+
+use crate::document::Document;
+use crate::document::error::{Fault, ParseError, Places};
+use crate::document::index::Kind;
+use crate::document::wiped::Wiped;
+use crate::path::KeyPath;
+use crate::shape::{self, Elements, Role};
+use crate::validate::{self, Invalid, Secrets};
+use crate::value::Value;
+
+/// The longest template, in bytes: it is shown whole in a form.
+pub const MAX_TEMPLATE_LEN: usize = 64 * 1024;
+
+/// Where a repository keeps its template.
+const PLACE: [&str; 2] = [".streamlit", "secrets.toml"];
+
+/// A template: the `.streamlit/secrets.toml` that a module's repository carries. It shows which
+/// variables the module expects, with the values left as `""` or as a placeholder.
+///
+/// It is a public file, so it is no secret and may be cloned and printed; what was entered into
+/// it is a [`Document`].
+///
+/// ```
+/// use secrets_toml::{Document, Template};
+///
+/// let template = Template::parse(
+///     "# Your personal access token.\nCLARIFAI_PAT = \"\"\nMODEL = \"general\" # @optional\n",
+/// )?;
+/// let pat = template.variables().next().unwrap();
+/// assert_eq!(pat.path().to_string(), "CLARIFAI_PAT");
+/// assert_eq!(pat.description(), Some("Your personal access token."));
+/// assert!(pat.is_required() && pat.default_value().is_none());
+///
+/// let entered = Document::parse("CLARIFAI_PAT = \"\"\n")?;
+/// let invalid = template.validate(entered).unwrap_err();
+/// assert_eq!(
+///     invalid.findings().next().unwrap().to_string(),
+///     "line 1, column 16: `CLARIFAI_PAT` is blank: the template expects a value",
+/// );
+/// # Ok::<(), secrets_toml::ParseError>(())
+/// ```
+///
+/// Every variable is required, those with a default included, unless a comment above or behind it
+/// says `@optional`. Above or behind a `[header]`, it makes the whole section optional.
+#[derive(Clone)]
+pub struct Template(Arc<Inner>);
+
+/// What a template knows; findings share it.
+pub(crate) struct Inner {
+    pub(crate) document: Document,
+    pub(crate) roles: Vec<Role>,
+    variables: Vec<Described>,
+    /// For every node, whether its comments or those of a table around it say `@optional`.
+    pub(crate) optional: Vec<bool>,
+}
+
+/// A variable with what its comments say.
+struct Described {
+    node: u32,
+    line: usize,
+    description: Option<Box<str>>,
+}
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    ///
+    /// As [`Document::parse`], with a limit of 64 KiB.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let text = Wiped::new(text.to_owned());
+        let document = Document::read(text, MAX_TEMPLATE_LEN, Fault::TemplateTooLong)?;
+        Ok(Self(Arc::new(Inner::new(document))))
+    }
+
+    /// Reads the template of a checked-out repository: `<root>/.streamlit/secrets.toml`. `None`
+    /// where there is none: a module may need no secrets.
+    ///
+    /// # Errors
+    ///
+    /// Where the folder or the file is a symbolic link (a repository must not show what lies
+    /// outside it), where it is no regular file, over 64 KiB, or not well-formed, and where it
+    /// cannot be read.
+    pub fn from_repository(root: impl AsRef<Path>) -> Result<Option<Self>, TemplateError> {
+        let folder = root.as_ref().join(PLACE[0]);
+        let path = folder.join(PLACE[1]);
+        let fail = |kind| TemplateError { path: path.clone(), kind };
+        for (path, folder) in [(&folder, true), (&path, false)] {
+            let metadata = match fs::symlink_metadata(path) {
+                Ok(metadata) => metadata,
+                Err(error) if is_absent(&error) => return Ok(None),
+                Err(error) => return Err(fail(TemplateErrorKind::Io(error))),
+            };
+            if metadata.is_symlink() {
+                return Err(fail(TemplateErrorKind::SymbolicLink));
+            }
+            if !folder && !metadata.is_file() {
+                return Err(fail(TemplateErrorKind::NotAFile));
+            }
+        }
+        let bytes = read_limited(&path).map_err(|error| fail(TemplateErrorKind::Io(error)))?;
+        let parsed = match std::str::from_utf8(&bytes) {
+            Ok(text) => Self::parse(text),
+            Err(_) => {
+                Document::from_utf8(bytes).map(|document| Self(Arc::new(Inner::new(document))))
+            }
+        };
+        parsed.map(Some).map_err(|error| fail(TemplateErrorKind::Parse(error)))
+    }
+
+    /// The variables, in the order of the text. Of an array of tables, those of the first element.
+    pub fn variables(&self) -> impl ExactSizeIterator<Item = Variable<'_>> {
+        self.0.variables.iter().map(|described| Variable { template: &self.0, described })
+    }
+
+    /// The text, byte for byte, for the form's text area.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.0.document.expose_text()
+    }
+
+    /// Puts the values of an earlier document into the template's places. Comments, order, line
+    /// ends and a missing final newline stay as the template has them; a value stays as it was
+    /// written, `0x1_F` included.
+    ///
+    /// Blank values are not carried. The elements of arrays of tables go by position.
+    ///
+    /// # Errors
+    ///
+    /// Where the text grows over the limit of a document.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use secrets_toml::{Document, Template};
+    ///
+    /// let earlier = Document::parse("PAT = 'hunter2'\nOLD = 1\n")?;
+    /// let template = Template::parse("# New in version 2.\nURL = \"\"\n\nPAT = \"\"")?;
+    /// let prefilled = template.prefill(&earlier)?;
+    /// assert_eq!(prefilled.dropped().collect::<Vec<_>>(), ["OLD"]);
+    /// assert_eq!(
+    ///     prefilled.into_document().expose_text(),
+    ///     "# New in version 2.\nURL = \"\"\n\nPAT = 'hunter2'",
+    /// );
+    /// # Ok::<(), secrets_toml::ParseError>(())
+    /// ```
+    pub fn prefill(&self, earlier: &Document) -> Result<Prefilled, ParseError> {
+        let template = &self.0.document;
+        let twins = shape::twins(template, earlier, Elements::ByPosition);
+        let roles = shape::roles(earlier);
+        let index = earlier.index();
+
+        // What goes where, in the order of the template's text.
+        let mut carried = vec![false; index.len() as usize];
+        let mut splices = Vec::new();
+        let mut len = template.expose_text().len();
+        for node in 1..template.index().len() {
+            let Some(twin) = twins[node as usize] else { continue };
+            let kind = index.node(twin).kind;
+            let place = self.0.roles[node as usize] == Role::Variable;
+            if place && !kind.is_table() && kind != Kind::ArrayOfTables && !is_blank(earlier, twin)
+            {
+                carried[twin as usize] = true;
+                len += earlier.raw(twin).len();
+                splices.push((template.index().node(node).span.range(), twin));
+            }
+        }
+
+        let mut text = Wiped::with_capacity(len);
+        let mut end = 0;
+        for (span, twin) in splices {
+            text.append(&template.expose_text()[end..span.start]);
+            text.append(earlier.raw(twin));
+            end = span.end;
+        }
+        text.append(&template.expose_text()[end..]);
+
+        let mut dropped = Vec::new();
+        for node in 1..index.len() {
+            let parent = index.node(node).parent;
+            carried[node as usize] |= carried[parent as usize];
+            if roles[node as usize] == Role::Variable
+                && !carried[node as usize]
+                && !is_blank(earlier, node)
+            {
+                dropped.push(earlier.path(node).to_string());
+            }
+        }
+        Ok(Prefilled { document: Document::read_wiped(text)?, dropped })
+    }
+
+    /// Checks a document against the template.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`] with every finding and the document, where one finding is an error.
+    pub fn validate(&self, document: Document) -> Result<Secrets, Invalid> {
+        validate::validate(document, Some(&self.0))
+    }
+}
+
+impl std::fmt::Debug for Template {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Template").field(&self.0.document).finish()
+    }
+}
+
+impl Inner {
+    fn new(document: Document) -> Self {
+        let roles = shape::roles(&document);
+        let comments = Comments::read(document.expose_text());
+        let index = document.index();
+        let mut optional = vec![false; index.len() as usize];
+        let mut listed = vec![true; index.len() as usize];
+        let mut variables = Vec::new();
+        let mut places = Places::new(document.expose_text());
+        for id in 1..index.len() {
+            let node = index.node(id);
+            let comment = comments.of(&document, id);
+            optional[id as usize] = comment.optional || optional[node.parent as usize];
+            // Of an array of tables, the first element stands for all.
+            listed[id as usize] =
+                listed[node.parent as usize] && (!index.is_element(id) || index.position(id) == 0);
+            if listed[id as usize] && roles[id as usize] == Role::Variable {
+                let line = places.line(node.span.start as usize);
+                variables.push(Described { node: id, line, description: comment.description });
+            }
+        }
+        Self { document, roles, variables, optional }
+    }
+
+    /// The line of a variable, counted from 1.
+    pub(crate) fn line(&self, node: u32) -> Option<usize> {
+        let i = self.variables.binary_search_by_key(&node, |described| described.node).ok()?;
+        Some(self.variables[i].line)
+    }
+
+    /// The nodes of the variables, in the order of the text.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = u32> + '_ {
+        self.variables.iter().map(|described| described.node)
+    }
+}
+
+/// A variable of a [`Template`].
+#[derive(Clone, Copy)]
+pub struct Variable<'a> {
+    template: &'a Inner,
+    described: &'a Described,
+}
+
+impl<'a> Variable<'a> {
+    /// The path, `db_credentials.username`.
+    #[must_use]
+    pub fn path(&self) -> KeyPath<'a> {
+        self.template.document.path(self.described.node)
+    }
+
+    /// The kind of the template's value, as [`Value::kind`] names it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        self.value().kind()
+    }
+
+    /// The template's value; `None` where it is blank.
+    #[must_use]
+    pub fn default_value(&self) -> Option<Value<'a>> {
+        Some(self.value()).filter(|value| value.as_str() != Some(""))
+    }
+
+    /// Whether it must be filled in: no comment says `@optional`.
+    #[must_use]
+    pub fn is_required(&self) -> bool {
+        !self.template.optional[self.described.node as usize]
+    }
+
+    /// The comment directly above the key, else the one behind the value on its line.
+    #[must_use]
+    pub fn description(&self) -> Option<&'a str> {
+        self.described.description.as_deref()
+    }
+
+    /// The line of the value in the template, counted from 1.
+    #[must_use]
+    pub fn line(&self) -> usize {
+        self.described.line
+    }
+
+    fn value(&self) -> Value<'a> {
+        Value::of(&self.template.document, self.described.node)
+    }
+}
+
+impl std::fmt::Debug for Variable<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Variable")
+            .field("path", &self.path())
+            .field("kind", &self.kind())
+            .field("required", &self.is_required())
+            .finish()
+    }
+}
+
+/// A template with the values of an earlier document, and what found no place in it.
+#[derive(Debug)]
+pub struct Prefilled {
+    document: Document,
+    dropped: Vec<String>,
+}
+
+impl Prefilled {
+    /// The filled template.
+    #[must_use]
+    pub fn into_document(self) -> Document {
+        self.document
+    }
+
+    /// The paths of the earlier document's values that found no place, in its order.
+    pub fn dropped(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.dropped.iter().map(String::as_str)
+    }
+}
+
+/// A repository's template that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {kind}", path.display())]
+pub struct TemplateError {
+    path: PathBuf,
+    kind: TemplateErrorKind,
+}
+
+impl TemplateError {
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is wrong with its text, if that is the reason.
+    #[must_use]
+    pub fn parse_error(&self) -> Option<&ParseError> {
+        match &self.kind {
+            TemplateErrorKind::Parse(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum TemplateErrorKind {
+    #[error("a symbolic link: a template is a regular file of the repository")]
+    SymbolicLink,
+    #[error("no regular file")]
+    NotAFile,
+    #[error("cannot be read: {0}")]
+    Io(io::Error),
+    #[error("not well-formed:\n{0}")]
+    Parse(ParseError),
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Reads a file of any length up to one byte over the limit.
+fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_TEMPLATE_LEN as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn is_blank(document: &Document, node: u32) -> bool {
+    Value::of(document, node).as_str() == Some("")
+}
+
+/// The comments of a template: `toml_edit` knows which belong to which key.
+struct Comments<'t> {
+    text: &'t str,
+    /// Where an expression begins, and what stands before it since the last one, by position.
+    before: Vec<(usize, Range<usize>)>,
+}
+
+/// What the comments of a key say.
+struct Comment {
+    description: Option<Box<str>>,
+    optional: bool,
+}
+
+impl<'t> Comments<'t> {
+    fn read(text: &'t str) -> Self {
+        let mut comments = Self { text, before: Vec::new() };
+        // Below our limits `toml_edit` reads what `Document` reads.
+        if let Ok(document) = toml_edit::Document::parse(text) {
+            comments.collect_table(document.as_table());
+        }
+        comments.before.sort_unstable_by_key(|(start, _)| *start);
+        comments
+    }
+
+    fn collect_table(&mut self, table: &dyn TableLike) {
+        for (name, item) in table.iter() {
+            let Some((key, _)) = table.get_key_value(name) else { continue };
+            match item {
+                Item::Table(table) => self.collect_header(table),
+                Item::ArrayOfTables(array) => {
+                    for table in array {
+                        self.collect_header(table);
+                    }
+                }
+                Item::Value(value) => {
+                    // What the first parts of a dotted key made has no line of its own.
+                    if !value.as_inline_table().is_some_and(InlineTable::is_dotted) {
+                        self.push(key.span(), key.leaf_decor().prefix());
+                    }
+                    self.collect_value(value);
+                }
+                Item::None => {}
+            }
+        }
+    }
+
+    fn collect_header(&mut self, table: &Table) {
+        if !table.is_implicit() {
+            self.push(table.span(), table.decor().prefix());
+        }
+        self.collect_table(table);
+    }
+
+    fn collect_value(&mut self, value: &EditValue) {
+        match value {
+            EditValue::InlineTable(table) => self.collect_table(table),
+            EditValue::Array(array) => array.iter().for_each(|value| self.collect_value(value)),
+            _ => {}
+        }
+    }
+
+    fn push(&mut self, expression: Option<Range<usize>>, before: Option<&RawString>) {
+        if let (Some(expression), Some(before)) = (expression, before.and_then(RawString::span)) {
+            self.before.push((expression.start, before));
+        }
+    }
+
+    /// What the comments of a node say: of a key, or of a table that a header opened.
+    fn of(&self, document: &Document, id: u32) -> Comment {
+        let index = document.index();
+        let node = index.node(id);
+        let in_array = index.node(node.parent).kind == Kind::Array;
+        if index.is_implicit(id) || in_array {
+            return Comment { description: None, optional: false };
+        }
+        let key = node.key_span.range();
+        let header = node.kind == Kind::Table;
+        let i = self.before.partition_point(|(start, _)| *start <= key.start);
+        let before = i.checked_sub(1).map(|i| self.before[i].1.clone());
+        let above = before.map(|before| self.block_above(before)).unwrap_or_default();
+        let behind = self.behind(if header { key.end } else { node.span.range().end }, header);
+
+        let optional =
+            above.iter().chain(&behind).any(|line| words(line).any(|word| is_optional(&word)));
+        let description = describe(&above).or_else(|| describe(behind.as_slice()));
+        Comment { description, optional }
+    }
+
+    /// The lines of comment that stand directly above an expression.
+    fn block_above(&self, before: Range<usize>) -> Vec<&'t str> {
+        let text = &self.text[before.clone()];
+        // In an inline table, the first line ends another key's line.
+        let whole = before.start == 0 || self.text[..before.start].ends_with(['\n', '\u{feff}']);
+        let mut lines: Vec<_> = text.split('\n').skip(usize::from(!whole)).map(str::trim).collect();
+        // What stands before the key on its own line is white space.
+        lines.pop();
+        let start = lines.iter().rposition(|line| !line.starts_with('#')).map_or(0, |i| i + 1);
+        lines.split_off(start)
+    }
+
+    /// The comment behind a value or a header, on its line.
+    fn behind(&self, end: usize, header: bool) -> Option<&'t str> {
+        let close: &[char] = if header { &[' ', '\t', ']'] } else { &[' ', '\t', ','] };
+        let rest = self.text[end..].trim_start_matches(close);
+        rest.starts_with('#').then(|| rest.lines().next().unwrap_or_default().trim())
+    }
+}
+
+/// The text of some lines of comment, without `@optional`. `None` where nothing is left.
+fn describe(lines: &[&str]) -> Option<Box<str>> {
+    let mut description = String::new();
+    for line in lines {
+        let line = line.trim_start_matches('#').trim();
+        if words(line).any(|word| is_optional(&word)) {
+            let left: Vec<_> = words(line).filter(|word| !is_optional(word)).collect();
+            if left.is_empty() {
+                continue;
+            }
+            description.push_str(&left.join(" "));
+        } else {
+            description.push_str(line);
+        }
+        description.push('\n');
+    }
+    let description = description.trim();
+    (!description.is_empty()).then(|| description.into())
+}
+
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.trim_start_matches('#').split_whitespace()
+}
+
+/// The one word that changes what a variable requires; a sentence may end with it.
+fn is_optional(word: &&str) -> bool {
+    word.trim_end_matches(['.', ',', ':', ';']) == "@optional"
+}

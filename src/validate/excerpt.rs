@@ -1,0 +1,124 @@
+//! Findings as an author reads them: with their source line, every value and comment masked.
+
+use std::fmt::{self, Write};
+
+use toml_parser::Source;
+use toml_parser::lexer::TokenKind;
+
+use crate::document::Document;
+use crate::path::is_unsafe;
+use crate::validate::Finding;
+
+/// What stands for a value or a comment: of one width, so that it tells no length.
+const MASK: &str = "••••••••";
+
+/// How much of a line is shown, in characters: a line may be a megabyte long.
+const MAX_SHOWN: usize = 100;
+
+/// Writes a block for each finding.
+pub(super) fn write<'a>(
+    f: &mut fmt::Formatter<'_>,
+    document: &Document,
+    findings: impl Iterator<Item = Finding<'a>>,
+) -> fmt::Result {
+    // Values in the order of the text.
+    let leaves: Vec<u32> = document.leaves().collect();
+    for (i, finding) in findings.enumerate() {
+        if i > 0 {
+            f.write_char('\n')?;
+        }
+        writeln!(f, "{}: {finding}", finding.severity())?;
+        let mut indent = 1;
+        if let (Some(line), Some(span)) = (finding.line(), finding.span()) {
+            let number = line.to_string();
+            indent = number.len();
+            writeln!(f, "{:indent$} |", "")?;
+            write!(f, "{number} | ")?;
+            write_line(f, document, &leaves, span.start)?;
+            writeln!(f, "\n{:indent$} |", "")?;
+        }
+        writeln!(f, "{:indent$} = help: {}", "", finding.help())?;
+    }
+    Ok(())
+}
+
+/// Writes the line around an offset. Of a long line, what comes from the value before it on.
+fn write_line(
+    f: &mut fmt::Formatter<'_>,
+    document: &Document,
+    leaves: &[u32],
+    offset: usize,
+) -> fmt::Result {
+    let text = document.expose_text();
+    let span = |leaf: u32| document.index().node(leaf).span.range();
+    let near = offset.saturating_sub(MAX_SHOWN);
+    let start = text.as_bytes()[near..offset].iter().rposition(|&byte| byte == b'\n');
+    let next = leaves.partition_point(|&leaf| span(leaf).end <= offset);
+    let before = next.checked_sub(1).map_or(0, |i| span(leaves[i]).end);
+    let mut shown = Shown { f, left: MAX_SHOWN };
+    let mut at = match start {
+        Some(i) => near + i + 1,
+        None if near == 0 => 0,
+        None => {
+            shown.write_str("… ")?;
+            before.max(near)
+        }
+    };
+    // The line may begin inside a value of several lines.
+    let mut next = leaves.partition_point(|&leaf| span(leaf).end <= at);
+    while shown.left > 0 {
+        let value = leaves.get(next).map(|&leaf| span(leaf)).unwrap_or(text.len()..text.len());
+        if at < value.start && !write_gap(&mut shown, &text[at..value.start])? {
+            return Ok(());
+        }
+        if value.is_empty() {
+            return Ok(());
+        }
+        shown.write_str(MASK)?;
+        if text[value.start.max(at)..value.end].contains('\n') {
+            return Ok(());
+        }
+        at = value.end;
+        next += 1;
+    }
+    Ok(())
+}
+
+/// Writes what stands between two values: keys, punctuation, and comments masked. `false`: the
+/// line ends here.
+fn write_gap(shown: &mut Shown<'_, '_>, gap: &str) -> Result<bool, fmt::Error> {
+    let source = Source::new(gap);
+    for token in source.lex() {
+        let text = &gap[token.span().start()..token.span().end()];
+        match token.kind() {
+            TokenKind::Newline => return Ok(false),
+            TokenKind::Comment => shown.write_str(MASK)?,
+            _ => shown.write_str(text)?,
+        }
+        if shown.left == 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Lets a number of characters through, with what a terminal would act on escaped, then one `…`.
+struct Shown<'f, 'o> {
+    f: &'f mut fmt::Formatter<'o>,
+    left: usize,
+}
+
+impl Write for Shown<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            match self.left {
+                0 => return Ok(()),
+                1 => self.f.write_char('…')?,
+                _ if is_unsafe(character) && character != '\t' => self.f.write_char('\u{FFFD}')?,
+                _ => self.f.write_char(character)?,
+            }
+            self.left -= 1;
+        }
+        Ok(())
+    }
+}

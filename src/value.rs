@@ -1,0 +1,229 @@
+//! Views of a document's values.
+
+use std::fmt;
+
+use toml_datetime::Datetime;
+
+use crate::document::Document;
+use crate::document::decode;
+use crate::document::index::Kind;
+
+/// A value of a document: a view that borrows from it.
+///
+/// `Debug` shows the kind only. Numbers and dates are read from the text each time a value is
+/// looked up, since no decoded number is stored.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Value<'a> {
+    /// A string, without quotes and with its escapes decoded.
+    String(&'a str),
+    /// An integer.
+    Integer(i64),
+    /// A float, which may be infinite or not a number.
+    Float(f64),
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A date, a time, or both.
+    Datetime(Datetime),
+    /// An array, of tables too.
+    Array(Array<'a>),
+    /// A table: a section, an inline table, or what dotted keys made.
+    Table(Table<'a>),
+}
+
+impl<'a> Value<'a> {
+    pub(crate) fn of(document: &'a Document, node: u32) -> Self {
+        match document.index().node(node).kind {
+            Kind::String => Self::String(document.content(node)),
+            // What the decoder accepted can be read again.
+            Kind::Integer => Self::Integer(decode::integer(document.raw(node)).unwrap_or(0)),
+            Kind::Float => Self::Float(decode::float(document.content(node))),
+            Kind::Boolean => Self::Boolean(document.raw(node) == "true"),
+            Kind::Datetime => Self::Datetime(decode::datetime(document.raw(node))),
+            Kind::Array | Kind::ArrayOfTables => Self::Array(Array { document, node }),
+            Kind::Table | Kind::InlineTable => Self::Table(Table { document, node }),
+        }
+    }
+
+    /// The kind, as messages name it: `string`, `integer`, `float`, `boolean`, `datetime`,
+    /// `array`, `table`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::String(_) => "string",
+            Self::Integer(_) => "integer",
+            Self::Float(_) => "float",
+            Self::Boolean(_) => "boolean",
+            Self::Datetime(_) => "datetime",
+            Self::Array(_) => "array",
+            Self::Table(_) => "table",
+        }
+    }
+
+    /// The string, if it is one.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&'a str> {
+        match *self {
+            Self::String(string) => Some(string),
+            _ => None,
+        }
+    }
+
+    /// The integer, if it is one.
+    #[must_use]
+    pub fn as_integer(&self) -> Option<i64> {
+        match *self {
+            Self::Integer(integer) => Some(integer),
+            _ => None,
+        }
+    }
+
+    /// The float, if it is one; an integer is none.
+    #[must_use]
+    pub fn as_float(&self) -> Option<f64> {
+        match *self {
+            Self::Float(float) => Some(float),
+            _ => None,
+        }
+    }
+
+    /// The boolean, if it is one.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
+        match *self {
+            Self::Boolean(boolean) => Some(boolean),
+            _ => None,
+        }
+    }
+
+    /// The date or time, if it is one.
+    #[must_use]
+    pub fn as_datetime(&self) -> Option<Datetime> {
+        match *self {
+            Self::Datetime(datetime) => Some(datetime),
+            _ => None,
+        }
+    }
+
+    /// The array, if it is one.
+    #[must_use]
+    pub fn as_array(&self) -> Option<Array<'a>> {
+        match *self {
+            Self::Array(array) => Some(array),
+            _ => None,
+        }
+    }
+
+    /// The table, if it is one.
+    #[must_use]
+    pub fn as_table(&self) -> Option<Table<'a>> {
+        match *self {
+            Self::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    /// The value of a key, if this is a table that has it.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Self> {
+        self.as_table()?.get(key)
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind())
+    }
+}
+
+/// A table of a document: a view that borrows from it.
+///
+/// ```
+/// let document = secrets_toml::Document::parse("A = 1\nB.c = 2\n")?;
+/// let kinds: Vec<_> = document.root().iter().map(|(key, value)| (key, value.kind())).collect();
+/// assert_eq!(kinds, [("A", "integer"), ("B", "table")]);
+/// # Ok::<(), secrets_toml::ParseError>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Table<'a> {
+    document: &'a Document,
+    node: u32,
+}
+
+impl<'a> Table<'a> {
+    pub(crate) fn of(document: &'a Document, node: u32) -> Self {
+        Self { document, node }
+    }
+
+    /// The value of a key, by its literal name.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Value<'a>> {
+        let node = self.document.child(self.node, key)?;
+        Some(Value::of(self.document, node))
+    }
+
+    /// The keys and values, in the order in which the document first names them.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a str, Value<'a>)> + use<'a> {
+        let document = self.document;
+        let children = document.index().children(self.node).iter();
+        children.map(move |&node| (document.key(node), Value::of(document, node)))
+    }
+
+    /// How many keys it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.document.index().children(self.node).len()
+    }
+
+    /// Whether it has no key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Debug for Table<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// An array of a document: a view that borrows from it.
+#[derive(Clone, Copy)]
+pub struct Array<'a> {
+    document: &'a Document,
+    node: u32,
+}
+
+impl<'a> Array<'a> {
+    /// The element at a position, counted from 0.
+    #[must_use]
+    pub fn get(&self, position: usize) -> Option<Value<'a>> {
+        let &node = self.document.index().children(self.node).get(position)?;
+        Some(Value::of(self.document, node))
+    }
+
+    /// The elements in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Value<'a>> + use<'a> {
+        let document = self.document;
+        document.index().children(self.node).iter().map(move |&node| Value::of(document, node))
+    }
+
+    /// How many elements it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.document.index().children(self.node).len()
+    }
+
+    /// Whether it has no element.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Debug for Array<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
