@@ -110,7 +110,6 @@ fn median(what: &str, variables: usize) -> Option<f64> {
         .join(what)
         .join(variables.to_string())
         .join("new/estimates.json");
-    let estimates: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    let estimates: serde_json::Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
     estimates["median"]["point_estimate"].as_f64()
 }

@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use toml_parser::Source;
+use toml_parser::lexer::Token;
 use toml_parser::parser::parse_document;
 use zeroize::Zeroizing;
 
@@ -121,8 +122,7 @@ impl Document {
             let end = (0..=limit).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
             return Err(ParseError::single(&text, end..text.len(), too_long));
         }
-        let source = Source::new(&text);
-        let tokens = lex(source);
+        let tokens = lex(&text);
         let errors = Errors::new(&text);
         let mut builder = Builder::new(&text, &tokens, &errors);
         parse_document(&tokens, &mut builder, &mut GrammarErrors(&errors));
@@ -232,6 +232,17 @@ impl Document {
         self.index.node(node).value.of(&self.text, &self.decoded)
     }
 
+    /// Whether a key is written without quotes, and so holds letters, digits, `_` and `-` only.
+    pub(crate) fn is_bare(&self, node: u32) -> bool {
+        let start = self.index.node(node).key_span.start as usize;
+        !matches!(self.text.as_bytes().get(start), Some(b'"' | b'\''))
+    }
+
+    /// Whether a string stands in the text as it is meant, without an escape.
+    pub(crate) fn is_verbatim(&self, node: u32) -> bool {
+        self.index.node(node).value.is_in_text()
+    }
+
     /// The value as it is written.
     pub(crate) fn raw(&self, node: u32) -> &str {
         &self.text[self.index.node(node).span.range()]
@@ -264,16 +275,10 @@ impl fmt::Debug for Document {
     }
 }
 
-/// The tokens of a text, in at most two allocations: an estimate that holds for usual texts, then
-/// the most there can be. The index is sized from their number.
-fn lex(source: Source<'_>) -> Vec<toml_parser::lexer::Token> {
-    let len = source.input().len();
-    let mut tokens = Vec::with_capacity(len / 4 + 8);
-    for token in source.lex() {
-        if tokens.len() == tokens.capacity() {
-            tokens.reserve_exact(len + 1 - token.span().start().min(len) + 1);
-        }
-        tokens.push(token);
-    }
+/// The tokens of a text, in at most two allocations: there are at most as many tokens as bytes, and
+/// seldom half as many.
+fn lex(text: &str) -> Vec<Token> {
+    let mut tokens = Vec::with_capacity(text.len() / 2 + 2);
+    tokens.extend(Source::new(text).lex());
     tokens
 }

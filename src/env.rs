@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::document::Document;
 use crate::document::error::Places;
-use crate::document::index::ROOT;
+use crate::document::index::{Kind, ROOT};
 use crate::document::wiped::Wiped;
 use crate::value::Value;
 
@@ -60,9 +60,8 @@ impl Env {
         let mut count = 0;
         let mut len = 0;
         for &node in nodes {
-            let value = Value::of(document, node);
-            let Some(most) = mapped_len(value) else { continue };
-            if let Some(fault) = unmappable(document.key(node), value) {
+            let Some(most) = mapped_len(document, node) else { continue };
+            if let Some(fault) = unmappable(document, node) {
                 let start = document.index().node(node).key_span.start as usize;
                 let line = Places::new(document.expose_text()).line(start);
                 return Err(EnvError { path: document.path(node).to_string(), line, fault });
@@ -72,14 +71,12 @@ impl Env {
         }
         let mut text = Wiped::with_capacity(len);
         let mut variables = Vec::with_capacity(count);
-        for &node in nodes {
-            let value = Value::of(document, node);
-            if mapped_len(value).is_some() {
-                let name = text.append(document.key(node));
-                let start = text.len();
-                write_value(&mut text, value).expect("the capacity was computed for every value");
-                variables.push(Variable { name, value: start..text.len() });
-            }
+        for &node in nodes.iter().filter(|&&node| is_mapped(document, node)) {
+            let name = text.append(document.key(node));
+            let start = text.len();
+            write_value(&mut text, Value::of(document, node))
+                .expect("the capacity was computed for every value");
+            variables.push(Variable { name, value: start..text.len() });
         }
         Ok(Self { text, variables })
     }
@@ -196,32 +193,34 @@ impl fmt::Display for Unmappable {
 }
 
 /// What keeps a root value that is mapped out of the environment.
-pub(crate) fn unmappable(name: &str, value: Value<'_>) -> Option<Unmappable> {
-    mapped_len(value)?;
-    if name.is_empty() {
-        Some(Unmappable::EmptyName)
-    } else if name.contains('=') {
-        Some(Unmappable::Equals)
-    } else if name.contains('\0') {
-        Some(Unmappable::NulInName)
-    } else if value.as_str().is_some_and(|value| value.contains('\0')) {
-        Some(Unmappable::NulInValue)
-    } else {
-        None
+pub(crate) fn unmappable(document: &Document, node: u32) -> Option<Unmappable> {
+    mapped_len(document, node)?;
+    // A bare key holds neither, and only an escape makes a NUL.
+    if !document.is_bare(node) {
+        let name = document.key(node);
+        if name.is_empty() {
+            return Some(Unmappable::EmptyName);
+        } else if name.contains('=') {
+            return Some(Unmappable::Equals);
+        } else if name.contains('\0') {
+            return Some(Unmappable::NulInName);
+        }
     }
+    let nul = !document.is_verbatim(node) && document.content(node).contains('\0');
+    nul.then_some(Unmappable::NulInValue)
+}
+
+/// Whether a root value reaches the environment.
+pub(crate) fn is_mapped(document: &Document, node: u32) -> bool {
+    mapped_len(document, node).is_some()
 }
 
 /// The most bytes of a value that is mapped; `None` for one that is not.
-/// Whether a root value reaches the environment.
-pub(crate) fn is_mapped(value: Value<'_>) -> bool {
-    mapped_len(value).is_some()
-}
-
-fn mapped_len(value: Value<'_>) -> Option<usize> {
-    match value {
-        Value::String(string) => Some(string.len()),
-        Value::Integer(_) => Some(python_str::MAX_INTEGER),
-        Value::Float(_) => Some(python_str::MAX_FLOAT),
+fn mapped_len(document: &Document, node: u32) -> Option<usize> {
+    match document.index().node(node).kind {
+        Kind::String => Some(document.content(node).len()),
+        Kind::Integer => Some(python_str::MAX_INTEGER),
+        Kind::Float => Some(python_str::MAX_FLOAT),
         _ => None,
     }
 }

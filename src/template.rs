@@ -61,6 +61,10 @@ pub(crate) struct Inner {
     variables: Vec<Described>,
     /// For every node, whether its comments or those of a table around it say `@optional`.
     pub(crate) optional: Vec<bool>,
+    /// For every node, whether it is a required variable or leads to one.
+    pub(crate) needed: Vec<bool>,
+    /// For every table, how many of its children are needed.
+    pub(crate) needs: Vec<u32>,
 }
 
 /// A variable with what its comments say.
@@ -235,7 +239,20 @@ impl Inner {
                 variables.push(Described { node: id, line, description: comment.description });
             }
         }
-        Self { document, roles, variables, optional }
+
+        let mut needed = vec![false; index.len() as usize];
+        let mut needs = vec![0; index.len() as usize];
+        for &Described { node, .. } in &variables {
+            needed[node as usize] = !optional[node as usize];
+        }
+        for id in (1..index.len()).rev().filter(|&id| listed[id as usize]) {
+            if needed[id as usize] {
+                let parent = index.node(id).parent as usize;
+                needed[parent] = true;
+                needs[parent] += 1;
+            }
+        }
+        Self { document, roles, variables, optional, needed, needs }
     }
 
     /// The line of a variable, counted from 1.

@@ -257,9 +257,9 @@ impl<'a> Finding<'a> {
                 Some(section) => format!("move the line below `[{section}]`").into(),
             },
             Matter::Placeholder { .. } => "replace it with the real value".into(),
-            Matter::Kind { expected } => match (self.value(), expected) {
-                (Value::String(_), "integer" | "float" | "boolean" | "datetime") => {
-                    format!("write the {expected} without quotes").into()
+            Matter::Kind { expected } => match (self.node_kind(), expected) {
+                (Kind::String, Kind::Integer | Kind::Float | Kind::Boolean | Kind::Datetime) => {
+                    format!("write the {} without quotes", expected.name()).into()
                 }
                 _ => format!("write {}", with_article(expected)).into(),
             },
@@ -276,8 +276,8 @@ impl<'a> Finding<'a> {
         }
     }
 
-    fn value(&self) -> Value<'a> {
-        Value::of(self.document, self.record.node)
+    fn node_kind(&self) -> Kind {
+        self.document.index().node(self.record.node).kind
     }
 
     /// The path of the table that a missing variable belongs to; `None` for the root.
@@ -334,7 +334,7 @@ impl fmt::Display for Finding<'_> {
             Matter::Kind { expected } => write!(
                 f,
                 "is {}: the template has {}",
-                with_article(self.value().kind()),
+                with_article(self.node_kind()),
                 with_article(expected)
             ),
             Matter::Unknown { .. } => f.write_str("is not in the template"),
@@ -357,9 +357,9 @@ impl fmt::Debug for Finding<'_> {
     }
 }
 
-fn with_article(kind: &str) -> String {
-    let article = if matches!(kind, "integer" | "array") { "an" } else { "a" };
-    format!("{article} {kind}")
+fn with_article(kind: Kind) -> String {
+    let article = if kind == Kind::Integer || kind.is_array() { "an" } else { "a" };
+    format!("{article} {}", kind.name())
 }
 
 /// The findings of one document, without what they borrow from it.
@@ -402,7 +402,7 @@ enum Matter {
         unchanged: bool,
     },
     Kind {
-        expected: &'static str,
+        expected: Kind,
     },
     Misplaced {
         template: u32,
@@ -530,7 +530,10 @@ impl<'a> Validator<'a> {
 
     /// `Blank` and `Placeholder`.
     fn check_value(&mut self, node: u32) {
-        let Value::String(value) = Value::of(self.document, node) else { return };
+        if self.document.index().node(node).kind != Kind::String {
+            return;
+        }
+        let value = self.document.content(node);
         let twin = self.twin(node);
         let template = self.against.as_ref().map(|against| against.template);
         let same = twin.zip(template);
@@ -555,11 +558,9 @@ impl<'a> Validator<'a> {
 
     /// `Unmappable` and `ReservedName`.
     fn check_environment(&mut self, node: u32) {
-        let value = Value::of(self.document, node);
-        let name = self.document.key(node);
-        if let Some(fault) = env::unmappable(name, value) {
+        if let Some(fault) = env::unmappable(self.document, node) {
             self.find_key(Severity::Error, Matter::Unmappable(fault), node);
-        } else if env::is_mapped(value) && is_reserved(name) {
+        } else if env::is_mapped(self.document, node) && is_reserved(self.document.key(node)) {
             self.find_key(Severity::Warning, Matter::ReservedName, node);
         }
     }
@@ -587,11 +588,11 @@ impl<'a> Validator<'a> {
             }
             return;
         };
-        let value = Value::of(self.document, node);
-        let expected = Value::of(template, twin).kind();
-        let number = matches!(value, Value::Integer(_) | Value::Float(_));
-        let fits = value.kind() == expected || (expected == "string" && number);
-        if !fits && value.as_str() != Some("") {
+        let (kind, expected) = (index.node(node).kind, template.index().node(twin).kind);
+        let number = matches!(kind, Kind::Integer | Kind::Float);
+        let fits = kind.name() == expected.name() || (expected == Kind::String && number);
+        let blank = kind == Kind::String && self.document.content(node).is_empty();
+        if !fits && !blank {
             self.find(Severity::Warning, Matter::Kind { expected }, node);
         }
     }
@@ -658,26 +659,13 @@ impl<'a> Against<'a> {
 
     /// Adds what is required and absent, in the template's order.
     fn find_missing(self, document: &Document, roles: &[Role], found: &mut Vec<Record>) {
-        let index = self.template.document.index();
-        // Which nodes of the template are required, or lead to what is.
-        let mut needed = vec![false; index.len() as usize];
-        let mut needs = vec![0_u32; index.len() as usize];
-        for node in (1..index.len()).rev() {
-            let parent = index.node(node).parent as usize;
-            if self.template.roles[node as usize] == Role::Variable {
-                needed[node as usize] = !self.template.optional[node as usize];
-            }
-            let first = !index.is_element(node) || index.position(node) == 0;
-            if needed[node as usize] && first {
-                needed[parent] |= self.template.roles[parent] != Role::Variable;
-                needs[parent] += 1;
-            }
-        }
+        let template = self.template;
+        let index = template.document.index();
         // Which of them each table of the document has.
         let has = |node: u32| {
-            let twin = self.twins[node as usize].filter(|&twin| needed[twin as usize])?;
+            let twin = self.twins[node as usize].filter(|&twin| template.needed[twin as usize])?;
             let array = document.index().node(node).kind.is_array();
-            let fits = match self.template.roles[twin as usize] {
+            let fits = match template.roles[twin as usize] {
                 Role::Variable if index.node(twin).kind == Kind::Array => array,
                 role => roles[node as usize] == role,
             };
@@ -694,22 +682,27 @@ impl<'a> Against<'a> {
         for within in 0..document.index().len() {
             let Some(first) = self.twins[within as usize] else { continue };
             let table = roles[within as usize] == Role::Table
-                && self.template.roles[first as usize] == Role::Table;
-            if !table || have[within as usize] == needs[first as usize] {
+                && template.roles[first as usize] == Role::Table;
+            if !table || have[within as usize] == template.needs[first as usize] {
                 continue;
             }
             let mut absent: Vec<u32> = index.children(first).iter().rev().copied().collect();
             absent.retain(|&twin| {
-                let key = self.template.document.key(twin);
-                needed[twin as usize] && document.child(within, key).and_then(has).is_none()
+                let key = template.document.key(twin);
+                template.needed[twin as usize]
+                    && document.child(within, key).and_then(has).is_none()
             });
             while let Some(node) = absent.pop() {
-                match self.template.roles[node as usize] {
+                match template.roles[node as usize] {
                     Role::Variable if self.elsewhere[node as usize] => {}
                     Role::Variable => missing.push((node, within, first)),
                     Role::Tables => absent.extend(index.children(node).first()),
                     _ => absent.extend(
-                        index.children(node).iter().rev().filter(|&&node| needed[node as usize]),
+                        index
+                            .children(node)
+                            .iter()
+                            .rev()
+                            .filter(|&&node| template.needed[node as usize]),
                     ),
                 }
                 if missing.len() == MAX_MISSING {
@@ -731,30 +724,13 @@ impl<'a> Against<'a> {
 }
 
 /// Names that the process which runs a module needs for itself.
+#[rustfmt::skip]
 fn is_reserved(name: &str) -> bool {
-    const NAMES: [&str; 20] = [
-        "BASH_ENV",
-        "CLASSPATH",
-        "ENV",
-        "GEM_PATH",
-        "HOME",
-        "IFS",
-        "JAVA_TOOL_OPTIONS",
-        "LANG",
-        "NODE_OPTIONS",
-        "NODE_PATH",
-        "PATH",
-        "PERL5LIB",
-        "PERL5OPT",
-        "PWD",
-        "PYTHONHOME",
-        "PYTHONPATH",
-        "PYTHONSTARTUP",
-        "RUBYLIB",
-        "RUBYOPT",
-        "SHELL",
-    ];
-    NAMES.contains(&name)
-        || matches!(name, "TMPDIR" | "USER" | "TZ")
-        || ["LD_", "DYLD_", "LC_"].iter().any(|prefix| name.starts_with(prefix))
+    matches!(
+        name,
+        "BASH_ENV" | "CLASSPATH" | "ENV" | "GEM_PATH" | "HOME" | "IFS" | "JAVA_TOOL_OPTIONS"
+        | "LANG" | "NODE_OPTIONS" | "NODE_PATH" | "PATH" | "PERL5LIB" | "PERL5OPT" | "PWD"
+        | "PYTHONHOME" | "PYTHONPATH" | "PYTHONSTARTUP" | "RUBYLIB" | "RUBYOPT" | "SHELL"
+        | "TMPDIR" | "TZ" | "USER"
+    ) || ["LD_", "DYLD_", "LC_"].iter().any(|prefix| name.starts_with(prefix))
 }

@@ -49,15 +49,16 @@ impl<'a> Value<'a> {
     /// `array`, `table`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
-        match self {
-            Self::String(_) => "string",
-            Self::Integer(_) => "integer",
-            Self::Float(_) => "float",
-            Self::Boolean(_) => "boolean",
-            Self::Datetime(_) => "datetime",
-            Self::Array(_) => "array",
-            Self::Table(_) => "table",
-        }
+        let kind = match self {
+            Self::String(_) => Kind::String,
+            Self::Integer(_) => Kind::Integer,
+            Self::Float(_) => Kind::Float,
+            Self::Boolean(_) => Kind::Boolean,
+            Self::Datetime(_) => Kind::Datetime,
+            Self::Array(_) => Kind::Array,
+            Self::Table(_) => Kind::Table,
+        };
+        kind.name()
     }
 
     /// The string, if it is one.

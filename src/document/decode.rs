@@ -38,7 +38,7 @@ impl<'e, 't> Decoder<'e, 't> {
     /// Decodes one part of a key.
     pub(super) fn key(&mut self, span: ParserSpan, encoding: Option<Encoding>) -> Place {
         let raw = &self.text[span.start()..span.end()];
-        if encoding.is_none() && !raw.is_empty() && raw.bytes().all(is_bare) {
+        if encoding.is_none() && !raw.is_empty() && !any(raw.as_bytes(), |b| !is_bare(b)) {
             return Place::in_text(span.start(), span.end());
         }
         if let Some(encoding) = encoding {
@@ -117,16 +117,13 @@ impl<'e, 't> Decoder<'e, 't> {
         }
     }
 
-    /// The content of a string that stands in the text as it is meant, or `None`.
+    /// The content of a terminated string that stands in the text as it is meant, or `None`.
     fn slice(&self, raw: &str, span: ParserSpan, encoding: Encoding) -> Option<Place> {
-        if is_unterminated(raw, encoding) {
-            return None;
-        }
-        let quote = quote(encoding).len();
-        let mut start = span.start() + quote;
-        let end = span.end() - quote;
-        let mut content = &raw.as_bytes()[quote..raw.len() - quote];
-        if quote == 3 && content.first() == Some(&b'\n') {
+        let (_, quotes) = quote(encoding);
+        let mut start = span.start() + quotes;
+        let end = span.end() - quotes;
+        let mut content = &raw.as_bytes()[quotes..raw.len() - quotes];
+        if quotes == 3 && content.first() == Some(&b'\n') {
             content = &content[1..];
             start += 1;
         }
@@ -232,18 +229,19 @@ fn is_plain_integer(raw: &str) -> bool {
         && (raw.len() == 1 || !raw.starts_with('0'))
 }
 
-fn quote(encoding: Encoding) -> &'static str {
+/// The quote that begins and ends a string, and how often it stands there.
+fn quote(encoding: Encoding) -> (u8, usize) {
     match encoding {
-        Encoding::LiteralString => "'",
-        Encoding::BasicString => "\"",
-        Encoding::MlLiteralString => "'''",
-        Encoding::MlBasicString => "\"\"\"",
+        Encoding::LiteralString => (b'\'', 1),
+        Encoding::BasicString => (b'"', 1),
+        Encoding::MlLiteralString => (b'\'', 3),
+        Encoding::MlBasicString => (b'"', 3),
     }
 }
 
 fn is_unterminated(raw: &str, encoding: Encoding) -> bool {
-    let quote = quote(encoding);
-    raw.len() < 2 * quote.len() || !raw.ends_with(quote)
+    let (quote, count) = quote(encoding);
+    raw.len() < 2 * count || raw.bytes().rev().take(count).any(|byte| byte != quote)
 }
 
 /// What no string holds unescaped; a tab is allowed.
@@ -251,10 +249,30 @@ fn is_control(byte: u8) -> bool {
     ((byte < 0x20) & (byte != b'\t')) | (byte == 0x7F)
 }
 
-/// Whether any byte has the property. Without an early exit, so that it compiles to wide
-/// instructions: nearly every text has none.
-fn any(bytes: &[u8], property: impl Fn(u8) -> bool) -> bool {
-    bytes.iter().fold(false, |found, &byte| found | property(byte))
+/// Whether any byte has the property. Without an early exit and in blocks of one size, so that it
+/// compiles to wide instructions: nearly every text has none. The last block overlaps the one
+/// before it.
+pub(crate) fn any(bytes: &[u8], property: impl Fn(u8) -> bool + Copy) -> bool {
+    fn block<const N: usize>(bytes: &[u8; N], property: impl Fn(u8) -> bool) -> bool {
+        bytes.iter().fold(0, |found, &byte| found | u8::from(property(byte))) != 0
+    }
+
+    let mut rest = bytes;
+    while let Some((first, behind)) = rest.split_first_chunk::<16>() {
+        if block(first, property) {
+            return true;
+        }
+        rest = behind;
+    }
+    if rest.is_empty() {
+        false
+    } else if let Some(last) = bytes.last_chunk::<16>() {
+        block(last, property)
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        block(first, property) || block(last, property)
+    } else {
+        rest.iter().any(|&byte| property(byte))
+    }
 }
 
 #[cfg(test)]

@@ -44,8 +44,12 @@ impl Place {
         Self { start: start as u32 | Self::DECODED, end: end as u32 }
     }
 
+    pub(crate) fn is_in_text(self) -> bool {
+        self.start & Self::DECODED == 0
+    }
+
     pub(crate) fn of<'a>(self, text: &'a str, decoded: &'a str) -> &'a str {
-        let buffer = if self.start & Self::DECODED == 0 { text } else { decoded };
+        let buffer = if self.is_in_text() { text } else { decoded };
         &buffer[(self.start & !Self::DECODED) as usize..self.end as usize]
     }
 }
@@ -90,6 +94,19 @@ impl Kind {
 
     pub(crate) fn is_array(self) -> bool {
         matches!(self, Self::Array | Self::ArrayOfTables)
+    }
+
+    /// The name that messages use.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Integer => "integer",
+            Self::Float => "float",
+            Self::Boolean => "boolean",
+            Self::Datetime => "datetime",
+            Self::Array | Self::ArrayOfTables => "array",
+            Self::Table | Self::InlineTable => "table",
+        }
     }
 }
 
@@ -181,9 +198,11 @@ impl Names {
 
     fn hash(&self, table: u32, key: &str) -> u64 {
         let mut hasher = self.hasher.build_hasher();
-        hasher.write_u32(table);
         hasher.write(key.as_bytes());
-        hasher.finish()
+        // One key in many tables spreads over as many slots: the factor is odd, and there are
+        // fewer tables than slots.
+        const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+        hasher.finish().wrapping_add(u64::from(table).wrapping_mul(SPREAD))
     }
 
     fn find(
@@ -686,15 +705,13 @@ impl EventReceiver for Builder<'_, '_> {
     }
 }
 
-/// How many nodes a text can have at the most, from its tokens: each key ends with an `=` or is
-/// followed by a `.`, each element but the first by a `,`, and a header may open two.
+/// How many nodes the tokens make at the most: each key ends with an `=` or is followed by a `.`,
+/// each element but the first follows a `,`, and a header may open two.
 fn most_nodes(tokens: &[Token]) -> usize {
-    tokens
-        .iter()
-        .map(|token| match token.kind() {
-            TokenKind::Equals | TokenKind::Dot | TokenKind::Comma => 1,
-            TokenKind::LeftSquareBracket => 2,
-            _ => 0,
-        })
-        .sum()
+    let nodes = |token: &Token| {
+        let kind = token.kind();
+        let one = matches!(kind, TokenKind::Equals | TokenKind::Dot | TokenKind::Comma);
+        usize::from(one) + 2 * usize::from(kind == TokenKind::LeftSquareBracket)
+    };
+    tokens.iter().map(nodes).sum()
 }

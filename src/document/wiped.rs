@@ -1,21 +1,23 @@
 //! A text of fixed capacity that is overwritten before its memory is freed.
 //!
-//! Written here, over [`Zeroizing`], because a `String` that grows leaves its old block behind
-//! unwiped: this one refuses what does not fit instead of growing.
+//! Written here, over the `zeroize` crate, for two reasons. A `String` that grows leaves its old
+//! block behind unwiped: this one refuses what does not fit instead of growing. And
+//! `Zeroizing<String>` overwrites byte by byte, where the slices of a `Vec` are overwritten by
+//! wide instructions.
 
 use std::fmt;
 use std::ops::{Deref, Range};
 
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
 /// Text in one allocation that never moves and is wiped on drop.
 #[derive(Default)]
-pub(crate) struct Wiped(Zeroizing<String>);
+pub(crate) struct Wiped(String);
 
 impl Wiped {
     /// Takes a string's own buffer, its spare capacity included.
     pub(crate) fn new(text: String) -> Self {
-        Self(Zeroizing::new(text))
+        Self(text)
     }
 
     /// Allocates once, for `capacity` bytes.
@@ -65,6 +67,14 @@ impl Deref for Wiped {
 
     fn deref(&self) -> &str {
         &self.0
+    }
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.0).into_bytes();
+        bytes.spare_capacity_mut().zeroize();
+        bytes.as_mut_slice().zeroize();
     }
 }
 

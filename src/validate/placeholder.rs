@@ -4,6 +4,8 @@
 //! `localhost`, a bucket) reads like none of them, and a random token almost never does. Nothing
 //! is copied, since most of what it looks at is a secret.
 
+use crate::document::decode::any;
+
 /// Longer texts are keys and certificates, not notes to the author.
 const MAX_LEN: usize = 200;
 
@@ -26,6 +28,9 @@ const WORDS: [&str; 15] = [
     "tobedefined",
 ];
 
+/// The longest of [`WORDS`].
+const MAX_WORD: usize = 11;
+
 /// What asks for something, and what shows that it is a request and not a name.
 const VERBS: [&str; 9] =
     ["add", "change", "enter", "fill", "insert", "paste", "put", "replace", "set"];
@@ -39,11 +44,17 @@ const THINGS: [&str; 16] = [
 
 /// Whether a string reads like a placeholder.
 pub(super) fn is_placeholder(value: &str) -> bool {
-    let value = value.trim();
-    if value.is_empty() || value.len() > MAX_LEN || value.contains('\n') {
+    let value = value.trim_ascii();
+    if value.is_empty() || value.len() > MAX_LEN {
         return false;
     }
-    is_cut_off(value) || is_masked(value) || is_bracketed(value) || is_request(value)
+    // Most secrets are one long word without an `x`: neither words nor a mask.
+    let speaks = |byte: u8| !byte.is_ascii_alphanumeric() | (byte | 0x20 == b'x');
+    if value.len() > MAX_WORD && !any(value.as_bytes(), speaks) {
+        return is_your_thing(value);
+    }
+    !value.contains('\n')
+        && (is_cut_off(value) || is_masked(value) || is_bracketed(value) || is_request(value))
 }
 
 /// `sk-...`, `ghp_…`.
@@ -53,12 +64,17 @@ fn is_cut_off(value: &str) -> bool {
 
 /// `xxxx`, `sk-xxxxxxxx`, `****`, `???`.
 fn is_masked(value: &str) -> bool {
-    let mask = |byte: &u8| matches!(byte, b'x' | b'X' | b'*' | b'?' | b'.' | b'_' | b'-' | b'#');
-    let all = value.len() >= 3 && value.as_bytes().iter().all(mask);
-    let run = value.as_bytes().windows(4).any(|four| {
-        four.iter().all(|byte| matches!(byte, b'x' | b'X')) || four == b"****" || four == b"????"
-    });
-    all || run
+    let bytes = value.as_bytes();
+    let mask = |byte| matches!(byte, b'x' | b'X' | b'*' | b'?' | b'.' | b'_' | b'-' | b'#');
+    if bytes.len() >= 3 && !any(bytes, |byte| !mask(byte)) {
+        return true;
+    }
+    any(bytes, |byte| matches!(byte, b'x' | b'X' | b'*' | b'?'))
+        && bytes.windows(4).any(|four| {
+            four.iter().all(|byte| byte.eq_ignore_ascii_case(&b'x'))
+                || four == b"****"
+                || four == b"????"
+        })
 }
 
 /// `<your key>`, `https://<account>.example.com`, `${KEY}`, `{{ key }}`.
@@ -75,7 +91,9 @@ fn is_bracketed(value: &str) -> bool {
 
 /// `your-token`, `YOUR PAT KEY`, `REPLACE_ME`, `insert key here`, `TODO`.
 fn is_request(value: &str) -> bool {
-    let is = |word: &str, list: &[&str]| list.iter().any(|other| word.eq_ignore_ascii_case(other));
+    let is = |word: &str, list: &[&str]| {
+        word.len() <= MAX_WORD && list.iter().any(|other| word.eq_ignore_ascii_case(other))
+    };
     // A note such as `TODO: ask Ada`, not a name such as `todo-app`.
     let note = value.split([':', ' ']).next().unwrap_or_default();
     if is(note, &["todo", "fixme", "tbd"]) || joined_is(value, &WORDS) {
@@ -109,6 +127,9 @@ fn is_your_thing(word: &str) -> bool {
 /// Whether the value, without what stands between its words, is one of the list: `change-me`.
 fn joined_is(value: &str, list: &[&str]) -> bool {
     let letters = || value.bytes().filter(u8::is_ascii_alphanumeric);
+    if letters().count() > MAX_WORD {
+        return false;
+    }
     let other = value.bytes().any(|byte| {
         !byte.is_ascii_alphanumeric()
             && !matches!(byte, b' ' | b'-' | b'_' | b'.' | b'!' | b'<' | b'>' | b'[' | b']')
