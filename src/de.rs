@@ -7,8 +7,8 @@ use serde::de::{self, Deserialize, DeserializeSeed, Expected, Unexpected, Visito
 use toml_datetime::de::DatetimeDeserializer;
 
 use crate::document::Document;
-use crate::document::error::Places;
 use crate::document::index::ROOT;
+use crate::document::places::Places;
 use crate::value::Value;
 
 pub(crate) fn deserialize<'de, T: Deserialize<'de>>(

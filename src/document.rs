@@ -1,8 +1,12 @@
 //! A document: one wiped buffer of text and an index of spans into it.
 
+mod builder;
 pub(crate) mod decode;
 pub(crate) mod error;
+pub(crate) mod fault;
 pub(crate) mod index;
+pub(crate) mod places;
+mod report;
 pub(crate) mod wiped;
 
 use std::fmt;
@@ -14,8 +18,11 @@ use toml_parser::parser::parse_document;
 use zeroize::Zeroizing;
 
 use crate::de::{self, DeserializeError};
-use crate::document::error::{Errors, Fault, GrammarErrors, ParseError};
-use crate::document::index::{Builder, Index, ROOT};
+use crate::document::builder::Builder;
+use crate::document::error::ParseError;
+use crate::document::fault::Fault;
+use crate::document::index::{Index, ROOT};
+use crate::document::report::{Errors, GrammarErrors};
 use crate::document::wiped::Wiped;
 use crate::env::{Env, EnvError};
 use crate::path::{self, KeyPath};

@@ -6,8 +6,8 @@ use std::fmt::{self, Write};
 use std::ops::Range;
 
 use crate::document::Document;
-use crate::document::error::Places;
 use crate::document::index::{Kind, ROOT};
+use crate::document::places::Places;
 use crate::document::wiped::Wiped;
 use crate::value::Value;
 

@@ -1,19 +1,21 @@
 //! The template that a module's repository carries.
 
+mod comments;
+
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use toml_edit::{InlineTable, Item, RawString, Table, TableLike, Value as EditValue};
-
 use crate::document::Document;
-use crate::document::error::{Fault, ParseError, Places};
+use crate::document::error::ParseError;
+use crate::document::fault::Fault;
 use crate::document::index::Kind;
+use crate::document::places::Places;
 use crate::document::wiped::Wiped;
 use crate::path::KeyPath;
 use crate::shape::{self, Elements, Role};
+use crate::template::comments::Comments;
 use crate::validate::{self, Invalid, Secrets};
 use crate::value::Value;
 
@@ -396,141 +398,4 @@ fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
 
 fn is_blank(document: &Document, node: u32) -> bool {
     Value::of(document, node).as_str() == Some("")
-}
-
-/// The comments of a template: `toml_edit` knows which belong to which key.
-struct Comments<'t> {
-    text: &'t str,
-    /// Where an expression begins, and what stands before it since the last one, by position.
-    before: Vec<(usize, Range<usize>)>,
-}
-
-/// What the comments of a key say.
-struct Comment {
-    description: Option<Box<str>>,
-    optional: bool,
-}
-
-impl<'t> Comments<'t> {
-    fn read(text: &'t str) -> Self {
-        let mut comments = Self { text, before: Vec::new() };
-        // Below our limits `toml_edit` reads what `Document` reads.
-        if let Ok(document) = toml_edit::Document::parse(text) {
-            comments.collect_table(document.as_table());
-        }
-        comments.before.sort_unstable_by_key(|(start, _)| *start);
-        comments
-    }
-
-    fn collect_table(&mut self, table: &dyn TableLike) {
-        for (name, item) in table.iter() {
-            let Some((key, _)) = table.get_key_value(name) else { continue };
-            match item {
-                Item::Table(table) => self.collect_header(table),
-                Item::ArrayOfTables(array) => {
-                    for table in array {
-                        self.collect_header(table);
-                    }
-                }
-                Item::Value(value) => {
-                    // What the first parts of a dotted key made has no line of its own.
-                    if !value.as_inline_table().is_some_and(InlineTable::is_dotted) {
-                        self.push(key.span(), key.leaf_decor().prefix());
-                    }
-                    self.collect_value(value);
-                }
-                Item::None => {}
-            }
-        }
-    }
-
-    fn collect_header(&mut self, table: &Table) {
-        if !table.is_implicit() {
-            self.push(table.span(), table.decor().prefix());
-        }
-        self.collect_table(table);
-    }
-
-    fn collect_value(&mut self, value: &EditValue) {
-        match value {
-            EditValue::InlineTable(table) => self.collect_table(table),
-            EditValue::Array(array) => array.iter().for_each(|value| self.collect_value(value)),
-            _ => {}
-        }
-    }
-
-    fn push(&mut self, expression: Option<Range<usize>>, before: Option<&RawString>) {
-        if let (Some(expression), Some(before)) = (expression, before.and_then(RawString::span)) {
-            self.before.push((expression.start, before));
-        }
-    }
-
-    /// What the comments of a node say: of a key, or of a table that a header opened.
-    fn of(&self, document: &Document, id: u32) -> Comment {
-        let index = document.index();
-        let node = index.node(id);
-        let in_array = index.node(node.parent).kind == Kind::Array;
-        if index.is_implicit(id) || in_array {
-            return Comment { description: None, optional: false };
-        }
-        let key = node.key_span.range();
-        let header = node.kind == Kind::Table;
-        let i = self.before.partition_point(|(start, _)| *start <= key.start);
-        let before = i.checked_sub(1).map(|i| self.before[i].1.clone());
-        let above = before.map(|before| self.block_above(before)).unwrap_or_default();
-        let behind = self.behind(if header { key.end } else { node.span.range().end }, header);
-
-        let optional =
-            above.iter().chain(&behind).any(|line| words(line).any(|word| is_optional(&word)));
-        let description = describe(&above).or_else(|| describe(behind.as_slice()));
-        Comment { description, optional }
-    }
-
-    /// The lines of comment that stand directly above an expression.
-    fn block_above(&self, before: Range<usize>) -> Vec<&'t str> {
-        let text = &self.text[before.clone()];
-        // In an inline table, the first line ends another key's line.
-        let whole = before.start == 0 || self.text[..before.start].ends_with(['\n', '\u{feff}']);
-        let mut lines: Vec<_> = text.split('\n').skip(usize::from(!whole)).map(str::trim).collect();
-        // What stands before the key on its own line is white space.
-        lines.pop();
-        let start = lines.iter().rposition(|line| !line.starts_with('#')).map_or(0, |i| i + 1);
-        lines.split_off(start)
-    }
-
-    /// The comment behind a value or a header, on its line.
-    fn behind(&self, end: usize, header: bool) -> Option<&'t str> {
-        let close: &[char] = if header { &[' ', '\t', ']'] } else { &[' ', '\t', ','] };
-        let rest = self.text[end..].trim_start_matches(close);
-        rest.starts_with('#').then(|| rest.lines().next().unwrap_or_default().trim())
-    }
-}
-
-/// The text of some lines of comment, without `@optional`. `None` where nothing is left.
-fn describe(lines: &[&str]) -> Option<Box<str>> {
-    let mut description = String::new();
-    for line in lines {
-        let line = line.trim_start_matches('#').trim();
-        if words(line).any(|word| is_optional(&word)) {
-            let left: Vec<_> = words(line).filter(|word| !is_optional(word)).collect();
-            if left.is_empty() {
-                continue;
-            }
-            description.push_str(&left.join(" "));
-        } else {
-            description.push_str(line);
-        }
-        description.push('\n');
-    }
-    let description = description.trim();
-    (!description.is_empty()).then(|| description.into())
-}
-
-fn words(line: &str) -> impl Iterator<Item = &str> {
-    line.trim_start_matches('#').split_whitespace()
-}
-
-/// The one word that changes what a variable requires; a sentence may end with it.
-fn is_optional(word: &&str) -> bool {
-    word.trim_end_matches(['.', ',', ':', ';']) == "@optional"
 }

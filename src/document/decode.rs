@@ -10,8 +10,9 @@ use toml_datetime::Datetime;
 use toml_parser::decoder::{Encoding, IntegerRadix, ScalarKind, StringBuilder};
 use toml_parser::{Raw, Span as ParserSpan};
 
-use crate::document::error::{DecodeErrors, Errors, Fault};
+use crate::document::fault::Fault;
 use crate::document::index::{Kind, Place};
+use crate::document::report::{DecodeErrors, Errors};
 use crate::document::wiped::Wiped;
 
 /// Decodes the keys and scalars of one text.

@@ -1,0 +1,458 @@
+//! From the parser's events to the index.
+//!
+//! [`Builder`] enforces TOML's rules on tables while it builds: a key is defined once, a table is
+//! opened once, and what a value closed stays closed. The rules follow `toml_edit`, which reads
+//! templates, so that both accept the same language.
+
+use toml_parser::decoder::Encoding;
+use toml_parser::lexer::{Token, TokenKind};
+use toml_parser::parser::EventReceiver;
+use toml_parser::{ErrorSink, Raw, Span as ParserSpan};
+
+use crate::document::MAX_DEPTH;
+use crate::document::decode::Decoder;
+use crate::document::fault::Fault;
+use crate::document::index::{Index, Kind, Names, Node, Place, ROOT, Span};
+use crate::document::report::{DecodeErrors, Errors};
+use crate::document::wiped::Wiped;
+use crate::path::{self, Step};
+
+/// A part of the key that is being read.
+#[derive(Clone, Copy)]
+struct Part {
+    place: Place,
+    span: Span,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Header {
+    None,
+    Open,
+    /// Has its first key part.
+    Named,
+}
+
+/// Builds the index from the parser's events.
+pub(super) struct Builder<'e, 't> {
+    text: &'t str,
+    errors: &'e Errors<'t>,
+    decoder: Decoder<'e, 't>,
+    nodes: Vec<Node>,
+    names: Names,
+    keys: usize,
+    parts: Vec<Part>,
+    /// The next key part continues the key.
+    continued: bool,
+    header: Header,
+    /// The table that the last header opened.
+    section: u32,
+    /// The innermost open array or inline table, or the section.
+    container: u32,
+    /// The node whose value comes next.
+    pending: Option<u32>,
+    /// How many arrays and inline tables are open.
+    open: usize,
+    /// An error left the structure unknown: from here on only keys and values are decoded.
+    lost: bool,
+}
+
+impl<'e, 't> Builder<'e, 't> {
+    pub(super) fn new(text: &'t str, tokens: &[Token], errors: &'e Errors<'t>) -> Self {
+        let keys = most_nodes(tokens);
+        let mut nodes = Vec::with_capacity(keys + 1);
+        nodes.push(Node {
+            kind: Kind::Table,
+            implicit: false,
+            dotted: false,
+            depth: 0,
+            parent: ROOT,
+            key: Place::in_text(0, 0),
+            key_span: Span::default(),
+            value: Place::in_text(0, 0),
+            span: Span::default(),
+            children: 0,
+            len: 0,
+        });
+        Self {
+            text,
+            errors,
+            decoder: Decoder::new(text, errors),
+            nodes,
+            names: Names::with_capacity(keys),
+            keys: 0,
+            parts: Vec::with_capacity(MAX_DEPTH + 1),
+            continued: false,
+            header: Header::None,
+            section: ROOT,
+            container: ROOT,
+            pending: None,
+            open: 0,
+            lost: false,
+        }
+    }
+
+    /// The index and the second buffer.
+    pub(super) fn finish(self) -> (Index, Wiped) {
+        (Index::new(self.nodes, self.names), self.decoder.into_decoded())
+    }
+
+    /// The path of a node of a text that was refused.
+    pub(super) fn path(&self, mut node: u32) -> String {
+        let mut steps = Vec::new();
+        while node != ROOT {
+            let Node { parent, key, .. } = self.nodes[node as usize];
+            steps.push(if self.nodes[parent as usize].kind.is_array() {
+                Step::Position(key.position())
+            } else {
+                Step::Key(key.of(self.text, self.decoder.decoded()))
+            });
+            node = parent;
+        }
+        path::display(steps.into_iter().rev())
+    }
+
+    fn node(&mut self, id: u32) -> &mut Node {
+        &mut self.nodes[id as usize]
+    }
+
+    /// An error inside a header, an array or an inline table leaves unknown what belongs where.
+    fn check_grammar(&mut self) {
+        if self.errors.take_grammar() && (self.open > 0 || self.header != Header::None) {
+            self.lost = true;
+        }
+    }
+
+    fn find(&self, table: u32, part: Part) -> Result<u32, (u64, usize)> {
+        let key = part.place.of(self.text, self.decoder.decoded());
+        let hash = self.names.hash(table, key);
+        self.names
+            .probe(hash, &self.nodes, table, key, self.text, self.decoder.decoded())
+            .map_err(|slot| (hash, slot))
+    }
+
+    /// Adds a node. `None`: too deep, and the rest of the text is not indexed.
+    fn push(&mut self, parent: u32, key: Place, key_span: Span, kind: Kind) -> Option<u32> {
+        let depth = self.node(parent).depth + 1;
+        if usize::from(depth) > MAX_DEPTH {
+            self.errors.report(key_span.range(), Fault::TooDeep);
+            self.lost = true;
+            return None;
+        }
+        let id = self.nodes.len() as u32;
+        self.nodes.push(Node {
+            kind,
+            implicit: false,
+            dotted: false,
+            depth,
+            parent,
+            key,
+            key_span,
+            value: Place::in_text(0, 0),
+            span: key_span,
+            children: 0,
+            len: 0,
+        });
+        Some(id)
+    }
+
+    /// Adds a key to a table at the place that `find` gave.
+    fn add_key(
+        &mut self,
+        table: u32,
+        part: Part,
+        (hash, slot): (u64, usize),
+        kind: Kind,
+    ) -> Option<u32> {
+        let id = self.push(table, part.place, part.span, kind)?;
+        self.names.slots[slot] = ((hash >> 32) as u32, id);
+        self.keys += 1;
+        if 2 * self.keys > self.names.slots.len() {
+            self.names.grow(&self.nodes, self.text, self.decoder.decoded());
+        }
+        self.node(table).len += 1;
+        self.node(table).children = id;
+        Some(id)
+    }
+
+    /// Adds an element to an array.
+    fn add_element(&mut self, array: u32, span: Span, kind: Kind) -> Option<u32> {
+        let position = self.node(array).len as usize;
+        let id = self.push(array, Place::in_text(position, position), span, kind)?;
+        self.node(array).len += 1;
+        self.node(array).children = id;
+        Some(id)
+    }
+
+    /// Reports a key that cannot be defined here, and adds it beside the tree, so that what is
+    /// below it has a place.
+    fn clash(&mut self, table: u32, part: Part, existing: u32, fault: Fault) -> Option<u32> {
+        let first = self.node(existing).key_span.start as usize;
+        self.errors.clash(part.span.range(), fault, existing, first);
+        self.push(table, part.place, part.span, Kind::Table)
+    }
+
+    /// The table that `part` names in `table`, made where it is absent: one step of a header, or
+    /// of a dotted key.
+    fn descend(&mut self, table: u32, part: Part, dotted: bool) -> Option<Result<u32, u32>> {
+        let id = match self.find(table, part) {
+            Err(place) => {
+                let id = self.add_key(table, part, place, Kind::Table)?;
+                self.node(id).implicit = true;
+                self.node(id).dotted = dotted;
+                return Some(Ok(id));
+            }
+            Ok(id) => id,
+        };
+        let node = self.node(id);
+        Some(match node.kind {
+            Kind::Table if !dotted => Ok(id),
+            Kind::Table if node.implicit => {
+                node.dotted = true;
+                Ok(id)
+            }
+            Kind::ArrayOfTables => Ok(node.children),
+            Kind::Table => Err(self.clash(table, part, id, Fault::DefinedTwice)?),
+            _ => Err(self.clash(table, part, id, Fault::NotATable)?),
+        })
+    }
+
+    /// Makes the node of a key with a value.
+    fn define_key(&mut self, parts: &[Part]) -> Option<u32> {
+        let (&last, path) = parts.split_last()?;
+        let mut table = self.container;
+        for &part in path {
+            match self.descend(table, part, true)? {
+                Ok(id) => table = id,
+                Err(beside) => return self.push(beside, last.place, last.span, Kind::Table),
+            }
+        }
+        // A dotted key adds to a table of dotted keys, never to one that a header opened.
+        if !path.is_empty() && !self.node(table).implicit {
+            return self.clash(table, last, table, Fault::DefinedTwice);
+        }
+        match self.find(table, last) {
+            Err(place) => self.add_key(table, last, place, Kind::String),
+            Ok(existing) => self.clash(table, last, existing, Fault::DefinedTwice),
+        }
+    }
+
+    /// Opens the table of a header.
+    fn define_header(&mut self, array: bool, parts: &[Part]) -> Option<u32> {
+        let (&last, path) = parts.split_last()?;
+        let mut table = ROOT;
+        for &part in path {
+            match self.descend(table, part, false)? {
+                Ok(id) => table = id,
+                Err(beside) => return self.push(beside, last.place, last.span, Kind::Table),
+            }
+        }
+        let existing = match self.find(table, last) {
+            Err(place) if array => {
+                let array = self.add_key(table, last, place, Kind::ArrayOfTables)?;
+                return self.add_element(array, last.span, Kind::Table);
+            }
+            Err(place) => return self.add_key(table, last, place, Kind::Table),
+            Ok(existing) => existing,
+        };
+        let node = self.node(existing);
+        match node.kind {
+            Kind::ArrayOfTables if array => self.add_element(existing, last.span, Kind::Table),
+            Kind::Table if !array && node.implicit && !node.dotted => {
+                node.implicit = false;
+                node.key_span = last.span;
+                node.span = last.span;
+                Some(existing)
+            }
+            Kind::Table | Kind::ArrayOfTables => {
+                self.clash(table, last, existing, Fault::DefinedTwice)
+            }
+            _ => self.clash(table, last, existing, Fault::NotATable),
+        }
+    }
+
+    /// Gives the next value its node: the key before it, or the next element.
+    fn place_value(&mut self, span: ParserSpan, kind: Kind) -> Option<u32> {
+        let span = Span::new(span);
+        let id = match self.pending.take() {
+            Some(id) => id,
+            None if self.node(self.container).kind == Kind::Array => {
+                self.add_element(self.container, span, kind)?
+            }
+            // A value without a key: the grammar has reported it.
+            None => {
+                self.lost = true;
+                return None;
+            }
+        };
+        self.node(id).kind = kind;
+        self.node(id).span = span;
+        Some(id)
+    }
+
+    /// Opens an array or an inline table; `false` makes the parser skip it.
+    fn open(&mut self, span: ParserSpan, kind: Kind) -> bool {
+        self.errors.take_skipping();
+        self.check_grammar();
+        if !self.lost {
+            if let Some(id) = self.place_value(span, kind) {
+                self.container = id;
+            }
+        }
+        // The parser recurses here, so the limit holds for a text whose structure is lost too.
+        if self.open == MAX_DEPTH {
+            self.errors.report(span.start()..span.end(), Fault::TooDeep);
+            self.errors.set_skipping();
+            return false;
+        }
+        self.open += 1;
+        true
+    }
+
+    fn close(&mut self, span: ParserSpan) {
+        if self.errors.take_skipping() {
+            return;
+        }
+        self.open = self.open.saturating_sub(1);
+        self.check_grammar();
+        if self.lost {
+            return;
+        }
+        let closed = self.container;
+        self.node(closed).span.end = span.end() as u32;
+        self.container = if self.open == 0 { self.section } else { self.enclosing(closed) };
+    }
+
+    /// The array or inline table around one: above the tables that a dotted key made between.
+    fn enclosing(&self, id: u32) -> u32 {
+        let mut id = self.nodes[id as usize].parent;
+        while self.nodes[id as usize].dotted {
+            id = self.nodes[id as usize].parent;
+        }
+        id
+    }
+
+    fn open_header(&mut self) {
+        self.check_grammar();
+        // The header before this one never ended.
+        self.lost |= self.header != Header::None;
+        self.header = Header::Open;
+        self.continued = false;
+        self.parts.clear();
+    }
+
+    fn close_header(&mut self, array: bool) {
+        self.check_grammar();
+        self.header = Header::None;
+        if self.lost {
+            return;
+        }
+        let parts = std::mem::take(&mut self.parts);
+        if let Some(table) = self.define_header(array, &parts) {
+            self.section = table;
+            self.container = table;
+        }
+        self.parts = parts;
+    }
+}
+
+impl EventReceiver for Builder<'_, '_> {
+    fn std_table_open(&mut self, _: ParserSpan, _: &mut dyn ErrorSink) {
+        self.open_header();
+    }
+
+    fn std_table_close(&mut self, _: ParserSpan, _: &mut dyn ErrorSink) {
+        self.close_header(false);
+    }
+
+    fn array_table_open(&mut self, _: ParserSpan, _: &mut dyn ErrorSink) {
+        self.open_header();
+    }
+
+    fn array_table_close(&mut self, _: ParserSpan, _: &mut dyn ErrorSink) {
+        self.close_header(true);
+    }
+
+    fn inline_table_open(&mut self, span: ParserSpan, _: &mut dyn ErrorSink) -> bool {
+        self.open(span, Kind::InlineTable)
+    }
+
+    fn inline_table_close(&mut self, span: ParserSpan, _: &mut dyn ErrorSink) {
+        self.close(span);
+    }
+
+    fn array_open(&mut self, span: ParserSpan, _: &mut dyn ErrorSink) -> bool {
+        self.open(span, Kind::Array)
+    }
+
+    fn array_close(&mut self, span: ParserSpan, _: &mut dyn ErrorSink) {
+        self.close(span);
+    }
+
+    fn simple_key(&mut self, span: ParserSpan, encoding: Option<Encoding>, _: &mut dyn ErrorSink) {
+        self.errors.take_skipping();
+        let place = self.decoder.key(span, encoding);
+        if !std::mem::take(&mut self.continued) {
+            self.check_grammar();
+            // A header that never ended: its line is reported, and what follows is no part of it.
+            self.lost |= self.header == Header::Named;
+            self.parts.clear();
+        }
+        if self.header == Header::Open {
+            self.header = Header::Named;
+        }
+        // One more than the limit is enough to be refused.
+        if self.parts.len() <= MAX_DEPTH {
+            self.parts.push(Part { place, span: Span::new(span) });
+        }
+    }
+
+    fn key_sep(&mut self, _: ParserSpan, _: &mut dyn ErrorSink) {
+        self.continued = true;
+    }
+
+    fn key_val_sep(&mut self, _: ParserSpan, _: &mut dyn ErrorSink) {
+        self.check_grammar();
+        if self.lost {
+            return;
+        }
+        let parts = std::mem::take(&mut self.parts);
+        self.pending = self.define_key(&parts);
+        self.parts = parts;
+    }
+
+    fn scalar(&mut self, span: ParserSpan, encoding: Option<Encoding>, _: &mut dyn ErrorSink) {
+        self.errors.take_skipping();
+        self.check_grammar();
+        let (kind, place) = self.decoder.scalar(span, encoding);
+        if self.lost {
+            return;
+        }
+        if let Some(id) = self.place_value(span, kind) {
+            self.node(id).value = place;
+        }
+    }
+
+    fn comment(&mut self, span: ParserSpan, _: &mut dyn ErrorSink) {
+        let comment = &self.text[span.start()..span.end()];
+        if comment.bytes().any(|byte| (byte < 0x20 && byte != b'\t') || byte == 0x7F) {
+            Raw::new_unchecked(comment, None, span).decode_comment(&mut DecodeErrors(self.errors));
+        }
+    }
+
+    fn newline(&mut self, span: ParserSpan, _: &mut dyn ErrorSink) {
+        if &self.text[span.start()..span.end()] == "\r" {
+            self.errors.report(span.start()..span.end(), Fault::BareCarriageReturn);
+        }
+    }
+}
+
+/// How many nodes the tokens make at the most: each key ends with an `=` or is followed by a `.`,
+/// each element but the first follows a `,`, and a header may open two.
+fn most_nodes(tokens: &[Token]) -> usize {
+    let nodes = |token: &Token| {
+        let kind = token.kind();
+        let one = matches!(kind, TokenKind::Equals | TokenKind::Dot | TokenKind::Comma);
+        usize::from(one) + 2 * usize::from(kind == TokenKind::LeftSquareBracket)
+    };
+    tokens.iter().map(nodes).sum()
+}

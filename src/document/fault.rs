@@ -1,0 +1,197 @@
+//! What can be wrong with a text: one table from the parser's words to ours.
+
+use crate::document::{MAX_DEPTH, MAX_LEN};
+use crate::template::MAX_TEMPLATE_LEN;
+
+/// What can be wrong with a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    TooLong,
+    TemplateTooLong,
+    TooDeep,
+    NotUtf8,
+    DefinedTwice,
+    NotATable,
+    MissingValue,
+    MissingEquals,
+    ExtraEquals,
+    MissingKey,
+    InvalidKey,
+    MultilineKey,
+    UnclosedHeader,
+    UnopenedBracket,
+    UnopenedBrace,
+    UnclosedArray,
+    UnclosedInlineTable,
+    ArrayComma,
+    ArrayExtraComma,
+    ArrayEquals,
+    TableComma,
+    TableExtraComma,
+    TableAssignment,
+    TableElement,
+    Trailing,
+    LineStart,
+    UnterminatedString,
+    MissingOpeningQuote,
+    UnquotedValue,
+    InvalidCharacter,
+    InvalidEscape,
+    InvalidUnicode,
+    BareCarriageReturn,
+    CommentCharacter,
+    InvalidNumber,
+    LeadingZero,
+    IntegerRange,
+    FloatRange,
+    InvalidBoolean,
+    InvalidDatetime,
+    Other,
+}
+
+impl Fault {
+    /// The message, and the hint or nothing.
+    pub(super) fn describe(self) -> (&'static str, &'static str) {
+        const QUOTE_TEXT: &str = "if it is text, put it between quotes";
+        match self {
+            Self::TooLong => {
+                const { assert!(MAX_LEN == 1_000_000, "the message names the limit") };
+                ("the text is longer than the limit of 1,000,000 bytes", "")
+            }
+            Self::TemplateTooLong => {
+                const { assert!(MAX_TEMPLATE_LEN == 64 * 1024, "the message names the limit") };
+                ("the template is longer than the limit of 64 KiB", "")
+            }
+            Self::TooDeep => {
+                const { assert!(MAX_DEPTH == 80, "the message names the limit") };
+                ("nested deeper than the limit of 80 keys and array positions", "")
+            }
+            Self::NotUtf8 => ("the text is not UTF-8", "save the file as UTF-8"),
+            Self::DefinedTwice => ("defined twice", "keep one of the two"),
+            Self::NotATable => ("defined as a value, and used as a table", "rename one of the two"),
+            Self::MissingValue => ("a key without a value", "write `= \"\"`"),
+            Self::MissingEquals => (
+                "a key without `=`",
+                "write `KEY = \"value\"`; text of several lines goes between \"\"\" and \"\"\"",
+            ),
+            Self::ExtraEquals => ("one `=` too many", "a value that begins with `=` needs quotes"),
+            Self::MissingKey => ("the name of a key is missing", "write `KEY = \"value\"`"),
+            Self::InvalidKey => (
+                "a key may hold the letters A to Z, digits, `_` and `-`",
+                "put any other name between quotes: \"my key\" = …",
+            ),
+            Self::MultilineKey => ("a key between triple quotes", "use one quote at each end"),
+            Self::UnclosedHeader => {
+                ("a section header without its end", "write `[section]` or `[[list]]`")
+            }
+            Self::UnopenedBracket => ("a `]` without its `[`", ""),
+            Self::UnopenedBrace => ("a `}` without its `{`", ""),
+            Self::UnclosedArray => ("an array without its closing `]`", ""),
+            Self::UnclosedInlineTable => ("an inline table without its closing `}`", ""),
+            Self::ArrayComma => ("a comma is missing between two elements of an array", ""),
+            Self::ArrayExtraComma => ("a comma too many in an array", ""),
+            Self::ArrayEquals => ("an `=` inside an array", "close the array with `]` first"),
+            Self::TableComma => ("a comma is missing between two keys of an inline table", ""),
+            Self::TableExtraComma => ("a comma too many in an inline table", ""),
+            Self::TableAssignment => ("an `=` is missing or doubled in an inline table", ""),
+            Self::TableElement => ("a value without a key in an inline table", ""),
+            Self::Trailing => (
+                "something follows the end of the line's value",
+                "one key a line; a value with spaces or quotes in it needs quotes around it",
+            ),
+            Self::LineStart => ("a line cannot begin with `,`, `{` or `}`", ""),
+            Self::UnterminatedString => (
+                "a text without its closing quote",
+                "text of several lines goes between \"\"\" and \"\"\"",
+            ),
+            Self::MissingOpeningQuote => ("a text without its opening quote", ""),
+            Self::UnquotedValue => ("a value without quotes", "put text between quotes: \"…\""),
+            Self::InvalidCharacter => (
+                "a control character or a lone backslash in a text",
+                "write a backslash as `\\\\`, or put the text between single quotes",
+            ),
+            Self::InvalidEscape => (
+                "a backslash that begins no escape",
+                "write it as `\\\\`, or put the text between single quotes",
+            ),
+            Self::InvalidUnicode => (
+                "an escape that names no Unicode character",
+                "\\x takes two digits, \\u four, \\U eight",
+            ),
+            Self::BareCarriageReturn => {
+                ("a carriage return without a line feed", "save the file with LF or CRLF line ends")
+            }
+            Self::CommentCharacter => ("a control character in a comment", ""),
+            Self::InvalidNumber => ("neither a number nor a date", QUOTE_TEXT),
+            Self::LeadingZero => ("a number with a leading zero", QUOTE_TEXT),
+            Self::IntegerRange => ("an integer outside 64 bits", QUOTE_TEXT),
+            Self::FloatRange => ("a float outside 64 bits", QUOTE_TEXT),
+            Self::InvalidBoolean => ("neither `true` nor `false`", QUOTE_TEXT),
+            Self::InvalidDatetime => ("not a date or time", QUOTE_TEXT),
+            Self::Other => ("not TOML", ""),
+        }
+    }
+
+    /// The parser's description of a fault, in our terms. `None`: another error says it already.
+    pub(super) fn of(description: &str) -> Option<Self> {
+        Some(match description {
+            "could not allocate for string" => return None,
+            "unclosed table" | "unclosed array table" => Self::UnclosedHeader,
+            "key with no value" | "missing value for key" => Self::MissingEquals,
+            "extra `=`" => Self::ExtraEquals,
+            "missing inline table opening" => Self::UnopenedBrace,
+            "missing array opening" | "missing table open" => Self::UnopenedBracket,
+            "extra comma in array" => Self::ArrayExtraComma,
+            "unexpected `=` in array" => Self::ArrayEquals,
+            "missing comma between array elements" => Self::ArrayComma,
+            "unclosed array" => Self::UnclosedArray,
+            "extra comma in inline table" => Self::TableExtraComma,
+            MISSING_INLINE_KEY | "invalid inline table element" => Self::TableElement,
+            "missing assignment between key-value pairs"
+            | "extra assignment between key-value pairs" => Self::TableAssignment,
+            "missing comma between key-value pairs" => Self::TableComma,
+            "unclosed inline table" => Self::UnclosedInlineTable,
+            "unexpected key or value" | "unexpected content between comment and newline" => {
+                Self::Trailing
+            }
+            "invalid key-value pair" => Self::LineStart,
+            "invalid literal string"
+            | "invalid basic string"
+            | "invalid multi-line literal string"
+            | "invalid multi-line basic string" => Self::InvalidCharacter,
+            "missing escaped value" => Self::InvalidEscape,
+            "too few unicode value digits" | "invalid value" => Self::InvalidUnicode,
+            "carriage return must be followed by newline" => Self::BareCarriageReturn,
+            "unquoted keys cannot be empty" => Self::MissingKey,
+            "invalid unquoted key" => Self::InvalidKey,
+            "missing opening quote" => Self::MissingOpeningQuote,
+            "string values must be quoted" => Self::UnquotedValue,
+            "unexpected leading zero" => Self::LeadingZero,
+            "redundant numeric sign"
+            | "integers with a radix cannot be signed"
+            | "radix must be lowercase"
+            | "redundant integer number prefix"
+            | "unexpected sign"
+            | "invalid float"
+            | "invalid mantissa"
+            | "invalid fraction"
+            | "invalid exponent"
+            | "invalid integer number"
+            | "invalid hexadecimal number"
+            | "invalid octal number"
+            | "invalid binary number"
+            | "`_` may only go between digits" => Self::InvalidNumber,
+            "invalid boolean" => Self::InvalidBoolean,
+            "invalid comment character" => Self::CommentCharacter,
+            _ => Self::Other,
+        })
+    }
+
+    /// Whether the place to show is where the construct began, not where its end was missed.
+    pub(super) fn begins_at_context(self) -> bool {
+        matches!(self, Self::UnclosedHeader | Self::UnclosedArray | Self::UnclosedInlineTable)
+    }
+}
+
+/// The parser's description after which it skips to a bracket that it did not announce.
+pub(super) const MISSING_INLINE_KEY: &str = "missing key for inline table element";

@@ -1,0 +1,112 @@
+//! Collects what the grammar, the decoder and the index report of one text.
+
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
+
+use toml_parser::ErrorSink;
+
+use crate::document::error::{Detail, Found, ParseError};
+use crate::document::fault::{Fault, MISSING_INLINE_KEY};
+
+/// Collects the errors of one text; shared by the parser, the decoder and the index.
+pub(super) struct Errors<'t> {
+    text: &'t str,
+    found: RefCell<Vec<Found>>,
+    /// The end of the line of the last error that was kept.
+    line_end: Cell<usize>,
+    grammar: Cell<bool>,
+    skipping: Cell<bool>,
+}
+
+impl<'t> Errors<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            found: RefCell::default(),
+            line_end: Cell::new(0),
+            grammar: Cell::new(false),
+            skipping: Cell::new(false),
+        }
+    }
+
+    pub(super) fn report(&self, span: Range<usize>, fault: Fault) {
+        self.push(Found { start: span.start, end: span.end, fault, detail: Detail::None });
+    }
+
+    /// Reports a key that contradicts what stands at `first`.
+    pub(super) fn clash(&self, span: Range<usize>, fault: Fault, node: u32, first: usize) {
+        let detail = Detail::Clash { node, first };
+        self.push(Found { start: span.start, end: span.end, fault, detail });
+    }
+
+    fn push(&self, error: Found) {
+        let mut found = self.found.borrow_mut();
+        // What follows an error on its line is not kept, so that a million `=` cost nothing.
+        if let Some(last) = found.last() {
+            if (last.start..=self.line_end.get()).contains(&error.start)
+                && matches!(last.detail, Detail::None)
+            {
+                return;
+            }
+        }
+        let rest = &self.text.as_bytes()[error.start..];
+        let len = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
+        self.line_end.set(error.start + len);
+        found.push(error);
+    }
+
+    /// Whether the grammar has reported anything since this was last asked.
+    pub(super) fn take_grammar(&self) -> bool {
+        self.grammar.take()
+    }
+
+    /// Whether the parser skips to a bracket whose opening it did not announce.
+    pub(super) fn take_skipping(&self) -> bool {
+        self.skipping.take()
+    }
+
+    /// Says that the parser was told to skip to the closing bracket.
+    pub(super) fn set_skipping(&self) {
+        self.skipping.set(true);
+    }
+
+    /// What was found, or nothing. `path` names a node.
+    pub(super) fn check(&self, path: impl Fn(u32) -> String) -> Result<(), ParseError> {
+        match self.found.take() {
+            found if found.is_empty() => Ok(()),
+            found => Err(ParseError::new(self.text, found, path)),
+        }
+    }
+
+    fn report_parser(&self, error: &toml_parser::ParseError) {
+        let Some(fault) = Fault::of(error.description()) else {
+            return;
+        };
+        let place = if fault.begins_at_context() { error.context() } else { error.unexpected() };
+        let span = place.or(error.unexpected()).or(error.context()).unwrap_or_default();
+        // The decoder points behind a missing digit with the digits' span, start after end.
+        self.report(span.start()..span.end().max(span.start()), fault);
+    }
+}
+
+/// Takes what the grammar reports.
+pub(super) struct GrammarErrors<'e, 't>(pub(super) &'e Errors<'t>);
+
+impl ErrorSink for GrammarErrors<'_, '_> {
+    fn report_error(&mut self, error: toml_parser::ParseError) {
+        self.0.grammar.set(true);
+        if error.description() == MISSING_INLINE_KEY {
+            self.0.skipping.set(true);
+        }
+        self.0.report_parser(&error);
+    }
+}
+
+/// Takes what decoding a key, a scalar, a comment or a line end reports.
+pub(super) struct DecodeErrors<'e, 't>(pub(super) &'e Errors<'t>);
+
+impl ErrorSink for DecodeErrors<'_, '_> {
+    fn report_error(&mut self, error: toml_parser::ParseError) {
+        self.0.report_parser(&error);
+    }
+}

@@ -1,0 +1,316 @@
+//! What validation found, in words.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::document::Document;
+use crate::document::index::{Kind, ROOT};
+use crate::env::Unmappable;
+use crate::path::KeyPath;
+use crate::template::Inner as Template;
+
+/// How much a finding weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Severity {
+    /// It travels with the [`Secrets`].
+    Warning,
+    /// It keeps the document from becoming [`Secrets`].
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// A variable is the empty string, at any depth, unless the template says `@optional`: an
+    /// error. White space only: a warning.
+    Blank,
+    /// A required variable of the template is absent: an error.
+    Missing,
+    /// The template has the variable at the root and the document below a `[section]`, or the
+    /// reverse: an error if it is required, else a warning. It stands for `Missing` and `Unknown`.
+    Misplaced,
+    /// A string reads like something to be replaced: an error if it is still the template's, else
+    /// a warning.
+    Placeholder,
+    /// The kind is not the template's; where that has a string, a number will do. A warning.
+    KindMismatch,
+    /// The template has no such name: a warning.
+    Unknown,
+    /// A root string, integer or float cannot be an environment variable: an error.
+    Unmappable,
+    /// It would shadow a variable that the process itself needs, such as `PATH`: a warning.
+    ReservedName,
+}
+
+/// One thing that validation found.
+///
+/// `Display` says where, what, and why, on one line, and [`help`](Self::help) what to do.
+#[derive(Clone, Copy)]
+pub struct Finding<'a> {
+    document: &'a Document,
+    template: Option<&'a Template>,
+    record: &'a Record,
+}
+
+impl<'a> Finding<'a> {
+    /// How much it weighs.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        self.record.severity
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn kind(&self) -> FindingKind {
+        self.record.kind()
+    }
+
+    /// The variable, where it stands or should stand.
+    #[must_use]
+    pub fn path(&self) -> KeyPath<'a> {
+        match (self.record.matter, self.template) {
+            (Matter::Missing { within, first }, Some(template)) => {
+                let (of, node) = (&template.document, self.record.node);
+                KeyPath::within(of, node, first, self.document, within)
+            }
+            _ => self.document.path(self.record.node),
+        }
+    }
+
+    /// The line in the document, counted from 1; `None` for what is missing.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        self.record.place.as_ref().map(|place| place.line)
+    }
+
+    /// The column in characters, counted from 1; `None` for what is missing.
+    #[must_use]
+    pub fn column(&self) -> Option<usize> {
+        self.record.place.as_ref().map(|place| place.column)
+    }
+
+    /// The place in bytes of the document's text; `None` for what is missing.
+    #[must_use]
+    pub fn span(&self) -> Option<Range<usize>> {
+        self.record.place.as_ref().map(|place| place.span.clone())
+    }
+
+    /// The template's line, of a variable that is missing or misplaced.
+    #[must_use]
+    pub fn template_line(&self) -> Option<usize> {
+        match self.record.matter {
+            Matter::Missing { .. } => self.template?.line(self.record.node),
+            Matter::Misplaced { template } => self.template?.line(template),
+            _ => None,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> Cow<'static, str> {
+        match self.record.matter {
+            Matter::Blank { .. } => "write the value between the quotes".into(),
+            Matter::WhiteSpace => "write the value, without white space around it".into(),
+            Matter::Missing { .. } => match self.parent_path() {
+                None => "add the line above the first `[section]`".into(),
+                Some(section) => format!("add the line below `[{section}]`").into(),
+            },
+            Matter::Misplaced { template } => match self.template_parent(template) {
+                None => "move the line above the first `[section]`: \
+                         what stands below one does not reach the environment"
+                    .into(),
+                Some(section) => format!("move the line below `[{section}]`").into(),
+            },
+            Matter::Placeholder { .. } => "replace it with the real value".into(),
+            Matter::Kind { expected } => match (self.node_kind(), expected) {
+                (Kind::String, Kind::Integer | Kind::Float | Kind::Boolean | Kind::Datetime) => {
+                    format!("write the {} without quotes", expected.name()).into()
+                }
+                _ => format!("write {}", with_article(expected)).into(),
+            },
+            Matter::Unknown { similar: Some(similar) } => match self.template {
+                Some(template) => {
+                    format!("did you mean `{}`?", template.document.path(similar)).into()
+                }
+                None => "remove it, unless the module reads it".into(),
+            },
+            Matter::Unknown { similar: None } => "remove it, unless the module reads it".into(),
+            Matter::Unmappable(Unmappable::NulInValue) => "remove the NUL from the value".into(),
+            Matter::Unmappable(_) => "rename it, or move it below a `[section]`".into(),
+            Matter::ReservedName => "rename it, or move it below a `[section]`".into(),
+        }
+    }
+
+    fn node_kind(&self) -> Kind {
+        self.document.index().node(self.record.node).kind
+    }
+
+    /// The path of the table that a missing variable belongs to; `None` for the root.
+    fn parent_path(&self) -> Option<String> {
+        let path = self.path().to_string();
+        let node = self.record.node;
+        let document = &self.template?.document;
+        let parent = document.index().node(node).parent;
+        if parent == ROOT {
+            return None;
+        }
+        let Matter::Missing { within, first } = self.record.matter else { return Some(path) };
+        let parent = KeyPath::within(document, parent, first, self.document, within);
+        Some(parent.to_string())
+    }
+
+    fn template_parent(&self, node: u32) -> Option<String> {
+        let document = &self.template?.document;
+        let parent = document.index().node(node).parent;
+        (parent != ROOT).then(|| document.path(parent).to_string())
+    }
+}
+
+impl fmt::Display for Finding<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.record.place {
+            write!(f, "line {}, column {}: ", place.line, place.column)?;
+        }
+        write!(f, "`{}` ", self.path())?;
+        match self.record.matter {
+            Matter::Blank { expected: true } => {
+                f.write_str("is blank: the template expects a value")
+            }
+            Matter::Blank { expected: false } => f.write_str("is blank"),
+            Matter::WhiteSpace => f.write_str("holds white space only"),
+            Matter::Missing { .. } => {
+                f.write_str("is missing")?;
+                match self.template_line() {
+                    Some(line) => write!(f, ": line {line} of the template expects it"),
+                    None => Ok(()),
+                }
+            }
+            Matter::Misplaced { template } => match (self.template, self.template_parent(template))
+            {
+                (Some(of), Some(_)) => {
+                    write!(f, "is misplaced: the template has `{}`", of.document.path(template))
+                }
+                _ => f.write_str("is misplaced: the template has it above every `[section]`"),
+            },
+            Matter::Placeholder { unchanged: true } => {
+                f.write_str("is still the placeholder of the template")
+            }
+            Matter::Placeholder { unchanged: false } => f.write_str("reads like a placeholder"),
+            Matter::Kind { expected } => write!(
+                f,
+                "is {}: the template has {}",
+                with_article(self.node_kind()),
+                with_article(expected)
+            ),
+            Matter::Unknown { .. } => f.write_str("is not in the template"),
+            Matter::Unmappable(fault) => write!(f, "{fault}"),
+            Matter::ReservedName => {
+                f.write_str("would replace a variable that the process itself needs")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Finding<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Finding")
+            .field("severity", &self.severity())
+            .field("kind", &self.kind())
+            .field("path", &self.path())
+            .field("line", &self.line())
+            .finish()
+    }
+}
+
+fn with_article(kind: Kind) -> String {
+    let article = if kind == Kind::Integer || kind.is_array() { "an" } else { "a" };
+    format!("{article} {}", kind.name())
+}
+
+/// The findings of one document, without what they borrow from it.
+pub(super) struct Findings {
+    pub(super) records: Vec<Record>,
+    pub(super) template: Option<Arc<Template>>,
+}
+
+impl Findings {
+    pub(super) fn iter<'a>(
+        &'a self,
+        document: &'a Document,
+    ) -> impl ExactSizeIterator<Item = Finding<'a>> {
+        let template = self.template.as_deref();
+        self.records.iter().map(move |record| Finding { document, template, record })
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) severity: Severity,
+    pub(super) matter: Matter,
+    /// A node of the document; of what is missing, a node of the template.
+    pub(super) node: u32,
+    pub(super) place: Option<Place>,
+}
+
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) span: Range<usize>,
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+/// What was found, with the nodes that its message names.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Matter {
+    Blank {
+        expected: bool,
+    },
+    WhiteSpace,
+    Placeholder {
+        unchanged: bool,
+    },
+    Kind {
+        expected: Kind,
+    },
+    Misplaced {
+        template: u32,
+    },
+    Unknown {
+        similar: Option<u32>,
+    },
+    Unmappable(Unmappable),
+    ReservedName,
+    /// `within`: the table of the document that lacks it; `first`: that table's twin.
+    Missing {
+        within: u32,
+        first: u32,
+    },
+}
+
+impl Record {
+    fn kind(&self) -> FindingKind {
+        match self.matter {
+            Matter::Blank { .. } | Matter::WhiteSpace => FindingKind::Blank,
+            Matter::Placeholder { .. } => FindingKind::Placeholder,
+            Matter::Kind { .. } => FindingKind::KindMismatch,
+            Matter::Misplaced { .. } => FindingKind::Misplaced,
+            Matter::Unknown { .. } => FindingKind::Unknown,
+            Matter::Unmappable(_) => FindingKind::Unmappable,
+            Matter::ReservedName => FindingKind::ReservedName,
+            Matter::Missing { .. } => FindingKind::Missing,
+        }
+    }
+}
