@@ -86,18 +86,19 @@ impl<'e, 't> Decoder<'e, 't> {
             return (Kind::String, place);
         }
         let kind = raw.decode_scalar(&mut (), &mut DecodeErrors(errors));
-        let out_of = |fault| errors.report(span.start()..span.end(), fault);
+        let refuse = |fault| errors.report(span.start()..span.end(), fault);
         match kind {
             ScalarKind::Boolean(_) => (Kind::Boolean, place),
             ScalarKind::DateTime => {
                 if raw.as_str().parse::<Datetime>().is_err() {
-                    out_of(Fault::InvalidDatetime);
+                    refuse(Fault::InvalidDatetime);
                 }
                 (Kind::Datetime, place)
             }
             ScalarKind::Integer(_) => {
                 if integer(raw.as_str()).is_none() {
-                    out_of(Fault::IntegerRange);
+                    let prefix_only = raw.len() == "0x".len();
+                    refuse(if prefix_only { Fault::InvalidNumber } else { Fault::IntegerRange });
                 }
                 (Kind::Integer, place)
             }
@@ -109,7 +110,7 @@ impl<'e, 't> Decoder<'e, 't> {
                 };
                 let digits = place.of(self.text, &self.decoded);
                 if float(digits).is_infinite() && !digits.ends_with("inf") {
-                    out_of(Fault::FloatRange);
+                    refuse(Fault::FloatRange);
                 }
                 (Kind::Float, place)
             }
@@ -199,6 +200,9 @@ pub(crate) fn integer(text: &str) -> Option<i64> {
         digits => (IntegerRadix::Dec, digits),
     };
     let radix = radix.value();
+    if digits.is_empty() {
+        return None;
+    }
     // Counted downwards, since the least integer has no positive counterpart.
     let mut value = 0_i64;
     for &byte in digits.iter().filter(|&&byte| byte != b'_') {
@@ -295,6 +299,7 @@ mod tests {
             ("-9223372036854775809", None),
             ("0x7fffffffffffffff", Some(i64::MAX)),
             ("0x8000000000000000", None),
+            ("0x", None),
         ] {
             assert_eq!(integer(text), value, "{text}");
         }

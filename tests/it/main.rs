@@ -1,0 +1,11 @@
+//! The integration tests: a module for each arrow of the way from a text to a module's variables.
+
+mod bad_input;
+mod deserialize;
+mod document;
+mod env;
+mod nothing_printed;
+mod stack;
+mod template;
+mod toml_suite;
+mod validate;
