@@ -7,7 +7,7 @@ use serde::de::{self, Deserialize, DeserializeSeed, Expected, Unexpected, Visito
 use toml_datetime::de::DatetimeDeserializer;
 
 use crate::document::Document;
-use crate::document::index::ROOT;
+use crate::document::index::{Kind, Node, ROOT};
 use crate::document::places::Places;
 use crate::value::Value;
 
@@ -34,6 +34,8 @@ pub(crate) fn deserialize<'de, T: Deserialize<'de>>(
 #[derive(Debug, Clone)]
 pub struct DeserializeError {
     message: String,
+    /// The kind that stands there instead of what was expected.
+    found: Option<&'static str>,
     place: Option<Place>,
 }
 
@@ -46,13 +48,17 @@ struct Place {
 
 impl DeserializeError {
     fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), place: None }
+        Self { message: message.into(), found: None, place: None }
     }
 
     /// Adds the place of the innermost value that was being read.
     fn at(mut self, document: &Document, node: u32) -> Self {
         if self.place.is_none() {
-            let start = document.index().node(node).span.start as usize;
+            let Node { kind, span, .. } = *document.index().node(node);
+            // serde sees a date as a map.
+            self.found =
+                self.found.map(|found| if kind == Kind::Datetime { kind.name() } else { found });
+            let start = span.start as usize;
             let mut places = Places::new(document.expose_text());
             let (line, column) = (places.line(start), places.column(start));
             self.place = Some(Place { path: document.path(node).to_string(), line, column });
@@ -84,7 +90,11 @@ impl Display for DeserializeError {
         if let Some(path) = self.path() {
             write!(f, "line {}, column {}: `{path}`: ", self.line(), self.column())?;
         }
-        f.write_str(&self.message)
+        f.write_str(&self.message)?;
+        match self.found {
+            Some(found) => write!(f, ", found {found}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -97,7 +107,7 @@ impl de::Error for DeserializeError {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(format!("expected {expected}, found {}", kind(found)))
+        Self { found: Some(kind(found)), ..Self::new(format!("expected {expected}")) }
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {

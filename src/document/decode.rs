@@ -85,7 +85,11 @@ impl<'e, 't> Decoder<'e, 't> {
             let (place, _) = self.fill(span, |output, errors| raw.decode_scalar(output, errors));
             return (Kind::String, place);
         }
+        let before = errors.len();
         let kind = raw.decode_scalar(&mut (), &mut DecodeErrors(errors));
+        if errors.len() > before {
+            return (Kind::String, place);
+        }
         let refuse = |fault| errors.report(span.start()..span.end(), fault);
         match kind {
             ScalarKind::Boolean(_) => (Kind::Boolean, place),

@@ -40,6 +40,11 @@ impl ParseError {
     /// Sorts what was found, keeps the first of each line, and works out lines and columns in one
     /// pass over the text.
     pub(super) fn new(text: &str, mut found: Vec<Found>, path: impl Fn(u32) -> String) -> Self {
+        // What is skipped for being too deep holds the ends that seem to be missing.
+        if found.iter().any(|found| found.fault == Fault::TooDeep) {
+            let follows = [Fault::UnclosedArray, Fault::UnclosedInlineTable];
+            found.retain(|found| !follows.contains(&found.fault));
+        }
         found.sort_by_key(|found| found.start);
         let syntax = found.iter().any(|found| matches!(found.detail, Detail::None));
         let mut places = Places::new(text);

@@ -1,5 +1,7 @@
 //! What can be wrong with a text: one table from the parser's words to ours.
 
+use toml_parser::Expected;
+
 use crate::document::{MAX_DEPTH, MAX_LEN};
 use crate::template::MAX_TEMPLATE_LEN;
 
@@ -35,6 +37,7 @@ pub(crate) enum Fault {
     UnterminatedString,
     MissingOpeningQuote,
     UnquotedValue,
+    UnquotedWords,
     InvalidCharacter,
     InvalidEscape,
     InvalidUnicode,
@@ -105,10 +108,14 @@ impl Fault {
                 "text of several lines goes between \"\"\" and \"\"\"",
             ),
             Self::MissingOpeningQuote => ("a text without its opening quote", ""),
+            Self::UnquotedWords => (
+                "a value without quotes",
+                "put text between quotes: \"…\"; between two values goes a comma",
+            ),
             Self::UnquotedValue => ("a value without quotes", "put text between quotes: \"…\""),
             Self::InvalidCharacter => (
-                "a control character or a lone backslash in a text",
-                "write a backslash as `\\\\`, or put the text between single quotes",
+                "a control character in a text",
+                "remove it, or write it between double quotes as an escape such as \\u0007",
             ),
             Self::InvalidEscape => (
                 "a backslash that begins no escape",
@@ -133,8 +140,8 @@ impl Fault {
     }
 
     /// The parser's description of a fault, in our terms. `None`: another error says it already.
-    pub(super) fn of(description: &str) -> Option<Self> {
-        Some(match description {
+    pub(super) fn of(error: &toml_parser::ParseError) -> Option<Self> {
+        Some(match error.description() {
             "could not allocate for string" => return None,
             "unclosed table" | "unclosed array table" => Self::UnclosedHeader,
             "key with no value" | "missing value for key" => Self::MissingEquals,
@@ -155,6 +162,11 @@ impl Fault {
                 Self::Trailing
             }
             "invalid key-value pair" => Self::LineStart,
+            "invalid multi-line basic string"
+                if error.expected() == Some(&[Expected::Literal("\n")]) =>
+            {
+                Self::InvalidEscape
+            }
             "invalid literal string"
             | "invalid basic string"
             | "invalid multi-line literal string"

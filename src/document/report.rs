@@ -70,6 +70,11 @@ impl<'t> Errors<'t> {
         self.skipping.set(true);
     }
 
+    /// How many errors there are so far.
+    pub(super) fn len(&self) -> usize {
+        self.found.borrow().len()
+    }
+
     /// What was found, or nothing. `path` names a node.
     pub(super) fn check(&self, path: impl Fn(u32) -> String) -> Result<(), ParseError> {
         match self.found.take() {
@@ -79,13 +84,12 @@ impl<'t> Errors<'t> {
     }
 
     fn report_parser(&self, error: &toml_parser::ParseError) {
-        let Some(fault) = Fault::of(error.description()) else {
-            return;
-        };
+        let Some(fault) = Fault::of(error) else { return };
         let place = if fault.begins_at_context() { error.context() } else { error.unexpected() };
         let span = place.or(error.unexpected()).or(error.context()).unwrap_or_default();
-        // The decoder points behind a missing digit with the digits' span, start after end.
-        self.report(span.start()..span.end().max(span.start()), fault);
+        let span = span.start()..span.end().max(span.start());
+        let words = fault == Fault::UnquotedValue && self.text[span.clone()].contains(' ');
+        self.report(span, if words { Fault::UnquotedWords } else { fault });
     }
 }
 

@@ -11,8 +11,8 @@ use crate::document::index::Kind;
 /// The comments of a template: `toml_edit` knows which belong to which key.
 pub(super) struct Comments<'t> {
     text: &'t str,
-    /// Where an expression begins, and what stands before it since the last one, by position.
-    before: Vec<(usize, Range<usize>)>,
+    /// A key or a header, and what stands before it since the last expression, by position.
+    before: Vec<(Range<usize>, Range<usize>)>,
 }
 
 /// What the comments of a key say.
@@ -28,7 +28,7 @@ impl<'t> Comments<'t> {
         if let Ok(document) = toml_edit::Document::parse(text) {
             comments.collect_table(document.as_table());
         }
-        comments.before.sort_unstable_by_key(|(start, _)| *start);
+        comments.before.sort_unstable_by_key(|(expression, _)| expression.start);
         comments
     }
 
@@ -71,7 +71,7 @@ impl<'t> Comments<'t> {
 
     fn push(&mut self, expression: Option<Range<usize>>, before: Option<&RawString>) {
         if let (Some(expression), Some(before)) = (expression, before.and_then(RawString::span)) {
-            self.before.push((expression.start, before));
+            self.before.push((expression, before));
         }
     }
 
@@ -85,9 +85,13 @@ impl<'t> Comments<'t> {
         }
         let key = node.key_span.range();
         let header = node.kind == Kind::Table;
-        let i = self.before.partition_point(|(start, _)| *start <= key.start);
-        let before = i.checked_sub(1).map(|i| self.before[i].1.clone());
-        let above = before.map(|before| self.block_above(before)).unwrap_or_default();
+        let i = self.before.partition_point(|(expression, _)| expression.start <= key.start);
+        let above = match i.checked_sub(1).map(|i| &self.before[i]) {
+            Some((expression, before)) if expression.contains(&key.start) => {
+                self.block_above(before.clone())
+            }
+            _ => Vec::new(),
+        };
         let behind = self.behind(if header { key.end } else { node.span.range().end }, header);
 
         let optional =

@@ -124,10 +124,7 @@ impl<'a> Finding<'a> {
         match self.record.matter {
             Matter::Blank { .. } => "write the value between the quotes".into(),
             Matter::WhiteSpace => "write the value, without white space around it".into(),
-            Matter::Missing { .. } => match self.parent_path() {
-                None => "add the line above the first `[section]`".into(),
-                Some(section) => format!("add the line below `[{section}]`").into(),
-            },
+            Matter::Missing { within, first } => self.help_missing(within, first),
             Matter::Misplaced { template } => match self.template_parent(template) {
                 None => "move the line above the first `[section]`: \
                          what stands below one does not reach the environment"
@@ -158,18 +155,22 @@ impl<'a> Finding<'a> {
         self.document.index().node(self.record.node).kind
     }
 
-    /// The path of the table that a missing variable belongs to; `None` for the root.
-    fn parent_path(&self) -> Option<String> {
-        let path = self.path().to_string();
-        let node = self.record.node;
-        let document = &self.template?.document;
-        let parent = document.index().node(node).parent;
+    fn help_missing(&self, within: u32, first: u32) -> Cow<'static, str> {
+        let Some(template) = self.template.map(|template| &template.document) else {
+            return "add it".into();
+        };
+        let index = template.index();
+        let parent = index.node(self.record.node).parent;
+        let path = |node| KeyPath::within(template, node, first, self.document, within);
         if parent == ROOT {
-            return None;
+            "add the line above the first `[section]`".into()
+        } else if index.is_element(parent) && parent != first {
+            format!("add it below a `[[{}]]`", path(index.node(parent).parent)).into()
+        } else if index.is_element(parent) || index.node(parent).kind == Kind::InlineTable {
+            format!("add it to `{}`", path(parent)).into()
+        } else {
+            format!("add the line below `[{}]`", path(parent)).into()
         }
-        let Matter::Missing { within, first } = self.record.matter else { return Some(path) };
-        let parent = KeyPath::within(document, parent, first, self.document, within);
-        Some(parent.to_string())
     }
 
     fn template_parent(&self, node: u32) -> Option<String> {

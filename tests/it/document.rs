@@ -1,1 +1,185 @@
+//! Reading in place: values, paths and views.
 
+use secrets_toml::{Document, Value};
+
+const TEXT: &str = r#"
+title = "TOML"
+"quoted key" = 'it''s'
+
+[owner]
+name = "Ada \u00E9"
+address.city = "London"
+
+[[users]]
+name = "first"
+roles = ["a", 1, [2.5]]
+
+[[users]]
+name = "second"
+
+[inline]
+point = { x = 1, y.z = { deep = true } }
+when = 1979-05-27T07:32:00Z
+"#;
+
+fn document() -> Document {
+    Document::parse(TEXT.replace("'it''s'", "'its'")).unwrap()
+}
+
+#[test]
+fn values_are_found_by_key_and_by_path() {
+    let document = document();
+    let string = |path: &str| document.find(path).and_then(|value| value.as_str());
+    assert_eq!(string("title"), Some("TOML"));
+    assert_eq!(string("\"quoted key\""), Some("its"));
+    assert_eq!(string("'quoted key'"), Some("its"));
+    assert_eq!(string("\"quoted\\u0020key\""), Some("its"));
+    assert_eq!(string("owner.name"), Some("Ada é"));
+    assert_eq!(string("owner.address.city"), Some("London"));
+    assert_eq!(string("owner . address . city"), None, "a path has no white space");
+    assert_eq!(string("users[1].name"), Some("second"));
+    assert_eq!(string("users[0].roles[0]"), Some("a"));
+    let float = document.find("users[0].roles[2][0]").and_then(|value| value.as_float());
+    assert_eq!(float, Some(2.5));
+    let deep = document.find("inline.point.y.z.deep").and_then(|value| value.as_bool());
+    assert_eq!(deep, Some(true));
+
+    assert_eq!(document.get("title").and_then(|value| value.as_str()), Some("TOML"));
+    assert!(document.get("owner.name").is_none(), "a key is literal");
+    let chained = document.get("owner").and_then(|owner| owner.get("address"));
+    assert_eq!(chained.and_then(|address| address.get("city")).unwrap().as_str(), Some("London"));
+}
+
+#[test]
+fn a_path_that_leads_nowhere_finds_nothing() {
+    let document = document();
+    for path in [
+        "",
+        ".",
+        "title.",
+        ".title",
+        "title..x",
+        "titl",
+        "title.x",
+        "users.name",
+        "users[2]",
+        "users[-1]",
+        "users[0",
+        "users[0]]",
+        "users[x]",
+        "[0]",
+        "owner[0]",
+        "title[0]",
+        "users[0]name",
+        "a b",
+        "\"open",
+        "'''title'''",
+        "title = 1",
+        "title\n",
+        "#",
+        "users[99999999999999999999]",
+    ] {
+        assert!(document.find(path).is_none(), "{path:?}");
+    }
+}
+
+#[test]
+fn what_a_path_displays_is_found_again() {
+    let text =
+        "[\"a.b\".\"\u{202e}\\u0007\\\"\"]\n'' = [{ 'k e y' = '' }, 1]\nx.y = [[{ z = '' }]]\n";
+    let document = Document::parse(text).unwrap();
+    let shown = format!("{document:?}");
+    for path in [
+        r#""a.b"."\u202E\u0007\""."""#,
+        r#""a.b"."\u202E\u0007\"".""[0]."k e y""#,
+        r#""a.b"."\u202E\u0007\"".x.y[0][0].z"#,
+    ] {
+        assert!(document.find(path).is_some(), "{path}");
+        assert!(path.ends_with("\"\"") || shown.contains(&format!("{path:?}")), "{path} {shown}");
+    }
+}
+
+#[test]
+fn a_long_path_is_cut_when_it_is_shown() {
+    let key = "k".repeat(100_000);
+    let document = Document::parse(format!("[{key}]\na = 1\n")).unwrap();
+    let shown = format!("{document:?}");
+    assert!(shown.chars().count() < 300 && shown.contains('…'), "{} bytes", shown.len());
+    assert!(document.find(&format!("{key}.a")).is_some());
+}
+
+#[test]
+fn tables_and_arrays_are_views_in_document_order() {
+    let document = document();
+    let keys: Vec<_> = document.root().iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, ["title", "quoted key", "owner", "users", "inline"]);
+    assert_eq!(document.root().iter().len(), 5);
+    let users = document.get("users").and_then(|users| users.as_array()).unwrap();
+    let names: Vec<_> = users.iter().map(|user| user.get("name").unwrap().as_str()).collect();
+    assert_eq!(names, [Some("first"), Some("second")]);
+    assert!(users.get(2).is_none() && users.len() == 2 && !users.is_empty());
+
+    let kind = |path: &str| document.find(path).unwrap().kind();
+    assert_eq!(
+        ["title", "users", "inline", "inline.when", "inline.point.x", "inline.point.y.z.deep"]
+            .map(kind),
+        ["string", "array", "table", "datetime", "integer", "boolean"]
+    );
+    let when = document.find("inline.when").and_then(|value| value.as_datetime()).unwrap();
+    assert_eq!(when.to_string(), "1979-05-27T07:32:00Z");
+}
+
+#[test]
+fn accessors_give_nothing_for_another_kind() {
+    let document = document();
+    let title = document.get("title").unwrap();
+    assert!(matches!(title, Value::String("TOML")));
+    assert!(
+        title.as_integer().is_none() && title.as_float().is_none() && title.as_bool().is_none()
+    );
+    assert!(title.as_datetime().is_none() && title.as_array().is_none());
+    assert!(title.as_table().is_none() && title.get("x").is_none());
+    let x = document.find("inline.point.x").unwrap();
+    assert!(x.as_str().is_none() && x.as_float().is_none() && x.as_integer() == Some(1));
+}
+
+#[test]
+fn the_text_is_kept_byte_for_byte() {
+    let text = "\u{feff}A = '''\r\nx\r\n'''\r\n\r\n# end";
+    let document = Document::parse(text).unwrap();
+    assert_eq!(document.expose_text(), text);
+    assert_eq!(document.get("A").and_then(|value| value.as_str()), Some("x\n"));
+}
+
+#[test]
+fn an_escaped_carriage_return_is_kept() {
+    let document = Document::parse("A = \"\"\"\r\na\\r\\nb\r\nc\\\r\n   d\"\"\"\n").unwrap();
+    assert_eq!(document.get("A").and_then(|value| value.as_str()), Some("a\r\nb\ncd"));
+}
+
+#[test]
+fn numbers_are_read_as_they_are_written() {
+    let document =
+        Document::parse("a = 0x1_F\nb = -9223372036854775808\nc = 1_000.5_0\nd = -inf\ne = +7\n")
+            .unwrap();
+    let integer = |key| document.get(key).and_then(|value: Value<'_>| value.as_integer());
+    let float = |key| document.get(key).and_then(|value: Value<'_>| value.as_float());
+    assert_eq!((integer("a"), integer("b"), integer("e")), (Some(31), Some(i64::MIN), Some(7)));
+    assert_eq!((float("c"), float("d")), (Some(1000.5), Some(f64::NEG_INFINITY)));
+}
+
+#[test]
+fn one_key_in_many_tables_is_many_keys() {
+    let mut text = String::new();
+    for i in 0..2000 {
+        text.push_str(&format!("[t{i}]\nkey = {i}\n[[list]]\nkey = {i}\n"));
+    }
+    let document = Document::parse(text).unwrap();
+    for i in (0..2000).step_by(97) {
+        for path in [format!("t{i}.key"), format!("list[{i}].key")] {
+            let value = document.find(&path).and_then(|value| value.as_integer());
+            assert_eq!(value, Some(i), "{path}");
+        }
+    }
+    assert!(document.find("t1.kez").is_none() && document.find("t2000").is_none());
+}

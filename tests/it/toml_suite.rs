@@ -83,11 +83,62 @@ fn toml_edit_agrees_on_every_file() {
 #[test]
 fn toml_edit_agrees_on_generated_texts() {
     const PIECES: [&str; 56] = [
-        "a", "b", "c", "a", "b", "'a'", "\"b\"", "\"\\u0061\"", "\"\"", ".", ".", ".", "=", " = ", "=",
-        " = ", "[", "]", "[a]\n", "[b.a]\n", "[a.b]\n", "[[a]]\n", "[[a.b]]\n", "[[", "]]", "{", "}",
-        ",", ", ", "\n", "\n", "\n", "\r\n", "\r", " ", "\t", "# note\n", "#", "1", "0x1_f", "-0", "1.5",
-        "1e400", "1_000.5", "9223372036854775808", "inf", "nan", "true", "\"x\\n\"", "'x'", "\"\"\"x",
-        "\"\"\"", "'''\r\ny'''", "1979-05-27", "07:32", "\u{feff}",
+        "a",
+        "b",
+        "c",
+        "a",
+        "b",
+        "'a'",
+        "\"b\"",
+        "\"\\u0061\"",
+        "\"\"",
+        ".",
+        ".",
+        ".",
+        "=",
+        " = ",
+        "=",
+        " = ",
+        "[",
+        "]",
+        "[a]\n",
+        "[b.a]\n",
+        "[a.b]\n",
+        "[[a]]\n",
+        "[[a.b]]\n",
+        "[[",
+        "]]",
+        "{",
+        "}",
+        ",",
+        ", ",
+        "\n",
+        "\n",
+        "\n",
+        "\r\n",
+        "\r",
+        " ",
+        "\t",
+        "# note\n",
+        "#",
+        "1",
+        "0x1_f",
+        "-0",
+        "1.5",
+        "1e400",
+        "1_000.5",
+        "9223372036854775808",
+        "inf",
+        "nan",
+        "true",
+        "\"x\\n\"",
+        "'x'",
+        "\"\"\"x",
+        "\"\"\"",
+        "'''\r\ny'''",
+        "1979-05-27",
+        "07:32",
+        "\u{feff}",
     ];
     let mut random = Random(0x5EED);
     let mut accepted = 0;
@@ -98,7 +149,8 @@ fn toml_edit_agrees_on_generated_texts() {
             if random.below(2) == 0 {
                 let value = PIECES[37 + random.below(18)];
                 let (first, last) = (PIECES[random.below(9)], PIECES[random.below(5)]);
-                let key = if random.below(2) == 0 { format!("{first}.{last}") } else { last.into() };
+                let key =
+                    if random.below(2) == 0 { format!("{first}.{last}") } else { last.into() };
                 let open = ["", "", "", "{ a = ", "[ "][random.below(5)];
                 let close = match open {
                     "" => "",
@@ -150,7 +202,9 @@ fn assert_json(value: Value<'_>, expected: &Json, name: &Path) {
             assert_eq!(array.len(), expected.len(), "{place}");
             array.iter().zip(expected).for_each(|(value, json)| assert_json(value, json, name));
         }
-        Json::Object(tagged) if tagged.len() == 2 && tagged.get("type").is_some_and(Json::is_string) => {
+        Json::Object(tagged)
+            if tagged.len() == 2 && tagged.get("type").is_some_and(Json::is_string) =>
+        {
             let kind = tagged["type"].as_str().unwrap();
             let expected = tagged["value"].as_str().unwrap();
             match (kind, value) {
