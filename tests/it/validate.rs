@@ -1,1 +1,360 @@
+//! Validation: every kind of finding, where, how much it weighs, and in which words.
 
+use secrets_toml::{Document, Finding, FindingKind, Invalid, Secrets, Severity, Template};
+
+fn check(template: &str, document: &str) -> Result<Secrets, Invalid> {
+    Template::parse(template).unwrap().validate(Document::parse(document).unwrap())
+}
+
+fn line(finding: Finding<'_>) -> String {
+    format!("{} {:?}: {finding}", finding.severity(), finding.kind())
+}
+
+/// All findings, whether or not one is an error.
+#[track_caller]
+fn findings(template: &str, document: &str) -> Vec<String> {
+    match check(template, document) {
+        Ok(secrets) => secrets.warnings().map(line).collect(),
+        Err(invalid) => invalid.findings().map(line).collect(),
+    }
+}
+
+#[track_caller]
+fn assert_findings(template: &str, document: &str, expected: &[&str]) {
+    assert_eq!(findings(template, document), expected, "{document}");
+}
+
+#[test]
+fn blank_in_any_spelling_and_at_any_depth() {
+    let text = "A = \"\"\nB = ''\nC = \"\"\"\"\"\"\nD = ''''''\nE = \"\"\"\n\"\"\"\n[s]\nx = ''\ny = { z = '' }\n\
+                [[t]]\nx = ''\n[u]\nlist = ['']\nmixed = [1, { x = '' }]\ntables = [{ x = '' }]\n";
+    let invalid = Document::parse(text).unwrap().validate().unwrap_err();
+    let found: Vec<_> = invalid.findings().map(|f| f.path().to_string()).collect();
+    assert_eq!(found, ["A", "B", "C", "D", "E", "s.x", "s.y.z", "t[0].x", "u.tables[0].x"]);
+    assert!(invalid.findings().all(|f| f.kind() == FindingKind::Blank));
+    assert!(invalid.findings().all(|f| f.severity() == Severity::Error));
+    assert_eq!(invalid.findings().next().unwrap().to_string(), "line 1, column 5: `A` is blank");
+}
+
+#[test]
+fn blank_and_missing_heed_optional_and_nothing_else_does() {
+    let template = "# @optional\nA = ''\n# @optional\nB = 'your-key'\n# @optional\nC = 1\n";
+    assert_findings(template, "A = ''\nC = 2\n", &[]);
+    assert_findings(
+        template,
+        "A = ' '\nB = 'your-key'\nC = 'x'\n",
+        &[
+            "error Placeholder: line 2, column 5: `B` is still the placeholder of the template",
+            "warning KindMismatch: line 3, column 5: `C` is a string: the template has an integer",
+        ],
+    );
+    let section = "# @optional\n[s]\nx = ''\n[s.t]\ny = ''\n";
+    assert_findings(section, "", &[]);
+    assert_findings(section, "[s]\nx = ''\n", &[]);
+}
+
+#[test]
+fn white_space_only_is_a_warning() {
+    assert_findings(
+        "A = ''\n",
+        "A = \" \\t\"\n",
+        &["warning Blank: line 1, column 5: `A` holds white space only"],
+    );
+}
+
+#[test]
+fn missing_comes_last_in_the_templates_order() {
+    let template = "A = ''\nB = ''\n[s]\nx = ''\n[t]\ny = ''\nz = { w = '' }\n";
+    assert_findings(
+        template,
+        "B = ''\n[t]\ny = 'v'\n",
+        &[
+            "error Blank: line 1, column 5: `B` is blank: the template expects a value",
+            "error Missing: `A` is missing: line 1 of the template expects it",
+            "error Missing: `s.x` is missing: line 4 of the template expects it",
+            "error Missing: `t.z.w` is missing: line 7 of the template expects it",
+        ],
+    );
+    let invalid = check(template, "").unwrap_err();
+    let help: Vec<_> = invalid.findings().map(|f| f.help().into_owned()).collect();
+    assert_eq!(
+        help,
+        [
+            "add the line above the first `[section]`",
+            "add the line above the first `[section]`",
+            "add the line below `[s]`",
+            "add the line below `[t]`",
+            "add it to `t.z`",
+        ]
+    );
+    let first = invalid.findings().next().unwrap();
+    assert_eq!((first.line(), first.column(), first.span()), (None, None, None));
+    assert_eq!(first.template_line(), Some(1));
+}
+
+#[test]
+fn elements_are_held_against_the_templates_first() {
+    let template = "[[u]]\nname = ''\nmail = ''\n[[u.keys]]\nid = 1\n[[u]]\nother = ''\n";
+    assert_findings(
+        template,
+        "[[u]]\nname = 'a'\nmail = ''\n[[u.keys]]\n[[u]]\nmail = 'm'\n[[u.keys]]\nid = 'x'\n",
+        &[
+            "error Blank: line 3, column 8: `u[0].mail` is blank: the template expects a value",
+            "warning KindMismatch: line 8, column 6: `u[1].keys[0].id` is a string: \
+             the template has an integer",
+            "error Missing: `u[1].name` is missing: line 2 of the template expects it",
+            "error Missing: `u[0].keys[0].id` is missing: line 5 of the template expects it",
+        ],
+    );
+    // However the array is written, and where it is absent or empty.
+    assert_findings(template, "u = [{ name = 'a', mail = 'b', keys = [{ id = 1 }] }]\n", &[]);
+    for text in ["", "u = []\n"] {
+        let invalid = check(template, text).unwrap_err();
+        let paths: Vec<_> = invalid.findings().map(|f| f.path().to_string()).collect();
+        assert_eq!(paths, ["u[0].name", "u[0].mail", "u[0].keys[0].id"], "{text}");
+        assert_eq!(invalid.findings().next().unwrap().help(), "add it below a `[[u]]`");
+    }
+}
+
+#[test]
+fn misplaced_stands_for_missing_and_unknown() {
+    let template = "PAT = ''\n# @optional\nURL = ''\n[db]\npassword = ''\n";
+    assert_findings(
+        template,
+        "password = 'x'\n[db]\nPAT = 'x'\nURL = 'y'\n",
+        &[
+            "error Misplaced: line 1, column 1: `password` is misplaced: \
+             the template has `db.password`",
+            "error Misplaced: line 3, column 1: `db.PAT` is misplaced: \
+             the template has it above every `[section]`",
+            "warning Misplaced: line 4, column 1: `db.URL` is misplaced: \
+             the template has it above every `[section]`",
+        ],
+    );
+    let invalid = check(template, "password = 'x'\n[db]\nPAT = 'x'\n").unwrap_err();
+    let help: Vec<_> = invalid.findings().map(|f| f.help().into_owned()).collect();
+    assert_eq!(help[0], "move the line below `[db]`");
+    assert_eq!(
+        help[1],
+        "move the line above the first `[section]`: what stands below one does not reach the environment"
+    );
+    let lines: Vec<_> = invalid.findings().map(|f| f.template_line()).collect();
+    assert_eq!(lines, [Some(5), Some(1)]);
+}
+
+#[test]
+fn only_one_absent_variable_of_that_name_makes_it_misplaced() {
+    // Two absent variables have the name, and a section is not the root.
+    let template = "[a]\nkey = ''\n[b]\nkey = ''\n[c]\nother = ''\n";
+    let found = findings(template, "key = 'x'\n[a]\nother = 'y'\n");
+    assert_eq!(
+        found,
+        [
+            "warning Unknown: line 1, column 1: `key` is not in the template",
+            "warning Unknown: line 3, column 1: `a.other` is not in the template",
+            "error Missing: `a.key` is missing: line 2 of the template expects it",
+            "error Missing: `b.key` is missing: line 4 of the template expects it",
+            "error Missing: `c.other` is missing: line 6 of the template expects it",
+        ]
+    );
+}
+
+#[test]
+fn a_placeholder_is_an_error_while_it_is_the_templates() {
+    let template = "A = 'your-token'\nB = 'https://api.example.com'\nC = ''\n";
+    assert_findings(
+        template,
+        "A = \"your\\u002dtoken\"\nB = 'https://api.example.com'\nC = 'changeme'\n",
+        &[
+            "error Placeholder: line 1, column 5: `A` is still the placeholder of the template",
+            "warning Placeholder: line 3, column 5: `C` reads like a placeholder",
+        ],
+    );
+    let secrets = Document::parse("A = '<token>'\n").unwrap().validate().unwrap();
+    let warnings: Vec<_> = secrets.warnings().map(line).collect();
+    assert_eq!(warnings, ["warning Placeholder: line 1, column 5: `A` reads like a placeholder"]);
+}
+
+#[test]
+fn kinds_are_compared_with_the_templates() {
+    let template = "S = ''\nI = 1\nF = 1.0\nB = true\nA = []\nT = { x = '' }\n";
+    let good = "S = 1\nI = 2\nF = 2.0\nB = false\nA = [1]\nT = { x = 'v' }\n";
+    assert_findings(template, good, &[]);
+    assert_findings(template, &good.replace("S = 1", "S = 1.5"), &[]);
+    assert_findings(
+        template,
+        "S = true\nI = '1'\nF = 1\nB = 'true'\nA = {}\nT = 1979-05-27\n",
+        &[
+            "warning KindMismatch: line 1, column 5: `S` is a boolean: the template has a string",
+            "warning KindMismatch: line 2, column 5: `I` is a string: the template has an integer",
+            "warning KindMismatch: line 3, column 5: `F` is an integer: the template has a float",
+            "warning KindMismatch: line 4, column 5: `B` is a string: the template has a boolean",
+            "warning KindMismatch: line 5, column 5: `A` is a table: the template has an array",
+            "warning KindMismatch: line 6, column 5: `T` is a datetime: the template has a table",
+            "error Missing: `A` is missing: line 5 of the template expects it",
+            "error Missing: `T.x` is missing: line 6 of the template expects it",
+        ],
+    );
+    let invalid = check(template, "I = '1'\nT = 1\n").unwrap_err();
+    let help: Vec<_> = invalid.findings().take(2).map(|f| f.help().into_owned()).collect();
+    assert_eq!(help, ["write the integer without quotes", "write a table"]);
+}
+
+#[test]
+fn an_unknown_name_is_named_once_with_what_it_may_mean() {
+    let template = "CLARIFAI_PAT = ''\n# @optional\n[database]\nuser = ''\n";
+    let invalid = check(template, "clarifai_pat = 'x'\nzzz = 1\n[databse]\nuser = 'u'\nx = 1\n");
+    let invalid = invalid.unwrap_err();
+    let found: Vec<_> = invalid.findings().map(line).collect();
+    assert_eq!(
+        found,
+        [
+            "warning Unknown: line 1, column 1: `clarifai_pat` is not in the template",
+            "warning Unknown: line 2, column 1: `zzz` is not in the template",
+            "warning Unknown: line 3, column 2: `databse` is not in the template",
+            "error Missing: `CLARIFAI_PAT` is missing: line 1 of the template expects it",
+        ]
+    );
+    let help: Vec<_> = invalid.findings().map(|f| f.help().into_owned()).collect();
+    assert_eq!(
+        help[..3],
+        [
+            "did you mean `CLARIFAI_PAT`?",
+            "remove it, unless the module reads it",
+            "did you mean `database`?"
+        ]
+    );
+}
+
+#[test]
+fn what_cannot_be_an_environment_variable_is_an_error() {
+    let text = "'' = 'x'\n'a=b' = 1\n\"n\\u0000\" = 1.5\nV = \"\\u0000\"\n'c=d' = true\n[s]\n'e=f' = 'x'\n";
+    let invalid = Document::parse(text).unwrap().validate().unwrap_err();
+    let found: Vec<_> = invalid.findings().map(line).collect();
+    assert_eq!(
+        found,
+        [
+            "error Unmappable: line 1, column 1: `\"\"` cannot be an environment variable: \
+             its name is empty",
+            "error Unmappable: line 2, column 1: `\"a=b\"` cannot be an environment variable: \
+             its name holds `=`",
+            "error Unmappable: line 3, column 1: `\"n\\u0000\"` cannot be an environment variable: \
+             its name holds a NUL",
+            "error Unmappable: line 4, column 1: `V` cannot be an environment variable: \
+             its value holds a NUL",
+        ]
+    );
+    let help: Vec<_> = invalid.findings().map(|f| f.help().into_owned()).collect();
+    assert_eq!(help[2], "rename it, or move it below a `[section]`");
+    assert_eq!(help[3], "remove the NUL from the value");
+}
+
+#[test]
+fn names_that_the_process_needs_are_warned_of() {
+    let text = "PATH = 'x'\nLD_PRELOAD = 'x'\nDYLD_X = 'x'\nPYTHONPATH = 'x'\nNODE_OPTIONS = 1\n\
+                HOME = true\nMY_PATH = 'x'\n[s]\nPATH = 'x'\n";
+    let secrets = Document::parse(text).unwrap().validate().unwrap();
+    let paths: Vec<_> = secrets.warnings().map(|f| f.path().to_string()).collect();
+    assert_eq!(paths, ["PATH", "LD_PRELOAD", "DYLD_X", "PYTHONPATH", "NODE_OPTIONS"]);
+    assert_eq!(
+        secrets.warnings().next().unwrap().to_string(),
+        "line 1, column 1: `PATH` would replace a variable that the process itself needs"
+    );
+}
+
+#[test]
+fn a_module_may_need_no_secrets() {
+    assert!(Document::parse("").unwrap().validate().is_ok());
+    assert!(check("", "").is_ok());
+    assert!(check("# @optional\nA = ''\n", "").is_ok());
+}
+
+#[test]
+fn secrets_and_invalid_give_the_document_back() {
+    let secrets = check("A = ''\n", "A = 'x'\n").unwrap();
+    assert_eq!(secrets.get("A").and_then(|value| value.as_str()), Some("x"));
+    assert_eq!(secrets.warnings().len(), 0);
+    assert_eq!(secrets.into_document().expose_text(), "A = 'x'\n");
+    let invalid = check("A = ''\n", "A = ''\n").unwrap_err();
+    assert_eq!(invalid.findings().len(), 1);
+    assert_eq!(invalid.into_document().expose_text(), "A = ''\n");
+}
+
+#[test]
+fn findings_of_a_table_opened_late_are_in_document_order() {
+    let found = findings("A = ''\n", "A = 'x'\n[z.y]\nv = 1\n[b]\n[z]\nw = 1\n");
+    let lines: Vec<_> = found.iter().map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(lines, ["warning Unknown: line 4", "warning Unknown: line 5"]);
+}
+
+#[test]
+fn the_excerpt_masks_every_value_and_comment() {
+    let text = "db = { user = \"hunter2\", 'p#w' = \"\", n = 0x1F } # hunter2\n\
+                KEY = '''\nhunter2\nhunter2'''\nlist = [ 'hunter2', # hunter2\n 7, { a = '' } ]\n\
+                WHEN = 1979-05-27 # hunter2\n\"a\u{202e}b\" = ''\n";
+    let invalid = Document::parse(text).unwrap().validate().unwrap_err();
+    let shown = invalid.to_string();
+    assert_eq!(
+        shown,
+        "\
+error: line 1, column 34: `db.\"p#w\"` is blank
+  |
+1 | db = { user = ••••••••, 'p#w' = ••••••••, n = •••••••• } ••••••••
+  |
+  = help: write the value between the quotes
+
+error: line 8, column 9: `\"a\\u202Eb\"` is blank
+  |
+8 | \"a\u{FFFD}b\" = ••••••••
+  |
+  = help: write the value between the quotes
+"
+    );
+}
+
+#[test]
+fn a_long_line_is_cut_around_the_finding() {
+    let many: Vec<_> = (0..3000).map(|i| format!("k{i} = 'hunter2'")).collect();
+    let text =
+        format!("a = {{ {}, blank = '', {} }}\n", many.join(", "), many[0].replace('k', "z"));
+    let shown = Document::parse(text).unwrap().validate().unwrap_err().to_string();
+    let line = shown.lines().nth(2).unwrap();
+    assert!(line.contains("… , blank = ••••••••, z0 = ••••••••"), "{line}");
+    assert!(line.chars().count() < 120);
+
+    let key = format!("{}x", "k".repeat(5000));
+    let text = format!("{key} = ''\n");
+    let shown = Document::parse(text).unwrap().validate().unwrap_err().to_string();
+    assert!(shown.lines().all(|line| line.chars().count() < 350), "{shown}");
+}
+
+#[test]
+fn many_missing_variables_are_named_up_to_a_limit() {
+    let template: String = (0..2000).map(|i| format!("v{i} = ''\n")).collect();
+    let template = format!("[[t]]\n{template}");
+    let invalid = check(&template, &"[[t]]\n".repeat(50_000)).unwrap_err();
+    assert_eq!(invalid.findings().len(), 1000);
+}
+
+#[cfg(feature = "miette")]
+#[test]
+fn diagnostics_have_code_severity_and_help_and_no_source() {
+    use miette::Diagnostic;
+
+    let invalid = check("A = ''\nB = ''\n", "A = ''\nB = 'x'\nC = 1\n").unwrap_err();
+    assert_eq!(invalid.code().unwrap().to_string(), "secrets_toml::invalid");
+    assert!(invalid.source_code().is_none() && invalid.labels().is_none());
+    let related: Vec<_> = invalid.related().unwrap().collect();
+    let codes: Vec<_> = related.iter().map(|r| r.code().unwrap().to_string()).collect();
+    assert_eq!(codes, ["secrets_toml::blank", "secrets_toml::unknown"]);
+    assert_eq!(related[0].severity(), Some(miette::Severity::Error));
+    assert_eq!(related[1].severity(), Some(miette::Severity::Warning));
+    assert_eq!(related[0].help().unwrap().to_string(), "write the value between the quotes");
+    assert!(related.iter().all(|r| r.source_code().is_none() && r.labels().is_none()));
+
+    let error = Document::parse("A =\n").unwrap_err();
+    assert_eq!(error.code().unwrap().to_string(), "secrets_toml::parse");
+    let related: Vec<_> = error.related().unwrap().collect();
+    assert_eq!(related[0].help().unwrap().to_string(), "write `= \"\"`");
+    assert!(error.source_code().is_none() && error.labels().is_none());
+}
