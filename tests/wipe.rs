@@ -1,0 +1,282 @@
+//! No block of memory is freed with a secret in it.
+
+#[path = "support/probe.rs"]
+mod probe;
+
+use std::collections::HashMap;
+use std::sync::Once;
+
+use secrecy::SecretString;
+use secrets_toml::{Document, Template};
+use serde::Deserialize;
+
+#[global_allocator]
+static PROBE: probe::Probe = probe::Probe;
+
+const INTEGER: i64 = 8_675_309_867_530_948;
+const FLOAT: f64 = 31_415.926_535_897_93;
+
+/// A document with a secret in every kind of value that can hold one.
+const TEXT: &str = r#"
+# CANARYcomment
+PLAIN = "CANARYplainvalue"
+LITERAL = 'CANARYliteralvalue'
+ESCAPED = "CANARY\u0065scaped\tvalue"
+LINES = """
+CANARYfirstline
+CANARY\u0073econdline"""
+RAW = '''
+CANARYrawline
+'''
+INTEGER = 8675309867530948
+SPLIT = 8_675_309_867_530_948
+FLOAT = 31415.92653589793
+SPLITFLOAT = 31_415.926_535_897_93
+WHEN = 1979-05-27T07:32:00.123456Z
+
+[db]
+password = "CANARYsectionvalue"
+list = ["CANARYelement"]
+inline = { key = "CANARYinlinevalue" }
+
+[[users]]
+token = "CANARYtablevalue"
+"#;
+
+const TEMPLATE: &str = r#"
+PLAIN = ""
+LITERAL = "your-token"
+ESCAPED = ""
+LINES = ""
+RAW = ""
+INTEGER = 0
+SPLIT = 0
+FLOAT = 0.0
+SPLITFLOAT = 0.0
+WHEN = 2000-01-01
+[db]
+password = ""
+list = []
+inline = { key = "" }
+[[users]]
+token = ""
+"#;
+
+/// Everything that must not be in a freed block: texts as they are written and as they are meant,
+/// and numbers as digits and as bytes.
+fn watch() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let texts = [
+            "plainvalue",
+            "literalvalue",
+            "escaped\tvalue",
+            "\\u0065scaped",
+            "firstline",
+            "secondline",
+            "\\u0073econd",
+            "CANARYrawline",
+            "sectionvalue",
+            "CANARYelement",
+            "inlinevalue",
+            "tablevalue",
+            "CANARYcomment",
+            "8675309867530948",
+            "8_675_309_867_530_948",
+            "31415.92653589793",
+            "31_415.926_535_897_93",
+            "07:32:00.123456",
+        ];
+        probe::watch(texts.map(|text| text.as_bytes().to_vec()));
+        probe::watch([INTEGER.to_le_bytes().to_vec(), FLOAT.to_le_bytes().to_vec()]);
+    });
+}
+
+/// Runs a step, drops what it gives, and tells how many freed blocks held a secret.
+fn hits<T>(run: impl FnOnce() -> T) -> usize {
+    watch();
+    probe::during(|| drop(run())).1.hits
+}
+
+#[track_caller]
+fn assert_wiped<T>(run: impl FnOnce() -> T) {
+    assert_eq!(hits(run), 0, "freed blocks hold a secret");
+}
+
+#[test]
+fn the_probe_is_alive() {
+    assert!(hits(|| TEXT.to_owned()) > 0, "a String that is dropped");
+    assert!(hits(|| vec![INTEGER]) > 0 && hits(|| Box::new(FLOAT)) > 0, "numbers");
+    let grown = hits(|| {
+        let mut text = zeroize::Zeroizing::new(TEXT.to_owned());
+        text.reserve_exact(100_000);
+        text
+    });
+    assert!(grown > 0, "a String that grows, though its last block is wiped");
+    assert!(hits(|| toml_edit::Document::parse(TEXT).unwrap()) > 0, "a tree of TOML");
+    assert!(hits(|| TEXT.parse::<toml_edit::DocumentMut>().unwrap()) > 0, "one that can be edited");
+}
+
+#[test]
+fn reading() {
+    assert_wiped(|| Document::parse(TEXT).unwrap());
+    assert_wiped(|| Document::from_utf8(TEXT.as_bytes().to_vec()).unwrap());
+    assert_wiped(|| {
+        // The spare room of a String is part of its block.
+        let mut text = String::with_capacity(3 * TEXT.len());
+        text.push_str(TEXT);
+        text.push_str("# CANARYcomment");
+        text.truncate(TEXT.len());
+        Document::parse(text).unwrap()
+    });
+    assert_wiped(|| {
+        let document = Document::parse(TEXT).unwrap();
+        assert!(document.find("users[0].token").is_some());
+        assert_eq!(document.get("SPLIT").and_then(|value| value.as_integer()), Some(INTEGER));
+        assert_eq!(document.get("SPLITFLOAT").and_then(|value| value.as_float()), Some(FLOAT));
+        assert!(document.get("WHEN").and_then(|value| value.as_datetime()).is_some());
+        for (_, value) in document.root().iter() {
+            assert!(value.kind() != "none");
+        }
+    });
+}
+
+#[test]
+fn a_refused_text_whatever_is_wrong_with_it() {
+    let mistakes = [
+        "KEY =",
+        "KEY",
+        "KEY = open value",
+        "KEY = \"open",
+        "KEY = \"\"\"open",
+        "KEY = '\u{1}'",
+        "KEY = \"CANARY\\xplainvalue\"",
+        "KEY = \"CANARYplainvalue\\q\"",
+        "KEY = \"\\ud800plainvalue\"",
+        "KEY = 8_675_309_867_530_948_8_675_309_867_530_948",
+        "KEY = 31415.92653589793e400",
+        "KEY = 31_415.926_535_897_93e400",
+        "KEY = 0x",
+        "KEY = 1979-05-32",
+        "PLAIN = 1\nPLAIN = 2",
+        "[a]\n[a]",
+        "a = 1\na.b = 2",
+        "a = [1",
+        "a = {b",
+        "\"CANARYplainvalue = 1",
+        "\"CANARY\\qplainvalue\" = 1",
+        "-----BEGIN CANARYplainvalue",
+        "x = 1\ry",
+        "# \u{7}",
+        "]",
+        "x = }",
+    ];
+    for wrong in mistakes {
+        for text in
+            [format!("{wrong}\n{TEXT}"), format!("{TEXT}\n{wrong}\n"), format!("{TEXT}{wrong}")]
+        {
+            let text = zeroize::Zeroizing::new(text);
+            assert_wiped(|| {
+                let error = Document::parse(text.as_str()).unwrap_err();
+                (error.to_string(), format!("{error:?}"), error)
+            });
+        }
+    }
+    let invalid = [TEXT.as_bytes(), b"\xff", TEXT.as_bytes()].concat();
+    let invalid = zeroize::Zeroizing::new(invalid);
+    assert_wiped(|| Document::from_utf8(invalid.to_vec()).unwrap_err());
+    let long = zeroize::Zeroizing::new(TEXT.repeat(secrets_toml::MAX_LEN / TEXT.len() + 1));
+    assert_wiped(|| Document::parse(long.as_str()).unwrap_err());
+    let deep = zeroize::Zeroizing::new(format!("{TEXT}\nx = {}", "['CANARYelement', ".repeat(200)));
+    assert_wiped(|| Document::parse(deep.as_str()).unwrap_err());
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[expect(dead_code, reason = "only read into")]
+struct Typed<'a> {
+    plain: SecretString,
+    #[serde(borrow)]
+    literal: &'a str,
+    escaped: SecretString,
+    lines: &'a str,
+    integer: i64,
+    splitfloat: f64,
+    when: toml_datetime::Datetime,
+    #[serde(rename = "db")]
+    db: Db<'a>,
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only read into")]
+struct Db<'a> {
+    password: SecretString,
+    #[serde(borrow, flatten)]
+    other: HashMap<&'a str, Other<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only read into")]
+enum Other<'a> {
+    Text(&'a str),
+    List(Vec<SecretString>),
+    Table(#[serde(borrow)] HashMap<&'a str, &'a str>),
+}
+
+#[test]
+fn deserializing() {
+    assert_wiped(|| {
+        let document = Document::parse(TEXT).unwrap();
+        drop(document.deserialize::<Typed<'_>>().unwrap());
+        document
+    });
+    assert_wiped(|| {
+        let document = Document::parse(TEXT).unwrap();
+        let errors = [
+            document.deserialize::<HashMap<&str, u8>>().err(),
+            document.deserialize::<HashMap<&str, SecretString>>().err(),
+            document.deserialize::<HashMap<&str, bool>>().err(),
+            document.deserialize::<HashMap<&str, Option<Vec<char>>>>().err(),
+        ];
+        let messages: Vec<_> = errors.into_iter().map(|e| e.unwrap().to_string()).collect();
+        (document, messages)
+    });
+}
+
+#[test]
+fn templates_and_validation() {
+    let template = Template::parse(TEMPLATE).unwrap();
+    assert_wiped(|| template.validate(Document::parse(TEXT).unwrap()).unwrap());
+    assert_wiped(|| Document::parse(TEXT).unwrap().validate().unwrap().into_document());
+    let wrong = TEXT.replace("PLAIN = ", "BLANK = ''\nPLAIM = ").replace("[db]", "[bd]");
+    let wrong = zeroize::Zeroizing::new(wrong);
+    assert_wiped(|| {
+        let invalid = template.validate(Document::parse(wrong.as_str()).unwrap()).unwrap_err();
+        let shown = (invalid.to_string(), format!("{invalid:?}"));
+        (shown, invalid.into_document())
+    });
+    #[cfg(feature = "miette")]
+    assert_wiped(|| {
+        let invalid = template.validate(Document::parse(wrong.as_str()).unwrap()).unwrap_err();
+        format!("{:?}", miette::Report::new(invalid))
+    });
+    assert_wiped(|| {
+        let earlier = Document::parse(TEXT).unwrap();
+        let prefilled = template.prefill(&earlier).unwrap();
+        assert_eq!(prefilled.dropped().len(), 0);
+        prefilled.into_document()
+    });
+}
+
+#[test]
+fn the_environment() {
+    assert_wiped(|| {
+        let document = Document::parse(TEXT).unwrap();
+        let env = document.env().unwrap();
+        assert_eq!((env.get("SPLIT"), env.len()), (Some("8675309867530948"), 9));
+        (format!("{env:?}"), env)
+    });
+    let nul = zeroize::Zeroizing::new(format!("X = \"CANARYplainvalue\\u0000\"\n{TEXT}"));
+    assert_wiped(|| Document::parse(nul.as_str()).unwrap().env().unwrap_err());
+}
