@@ -1,1 +1,241 @@
+//! Nothing that is displayed, debugged or found in a chain of sources holds a value.
 
+use std::collections::HashMap;
+use std::error::Error;
+use std::fmt::{Debug, Display};
+
+use secrets_toml::{Document, Template};
+use serde::Deserialize;
+
+/// What every value of the texts below holds.
+const CANARY: &str = "hunter2";
+
+const TEXT: &str = r#"
+# hunter2
+PAT = "hunter2 <key>" # hunter2
+LINES = """
+hunter2
+"""
+ESC = "\u0068unter2"
+LIST = ["hunter2", { key = "hunter2" }]
+BLANK = ""
+PATH = "hunter2"
+'a=b' = "hunter2"
+[db]
+password = "hunter2"
+blank = { x = '', y = 'hunter2' } # hunter2
+[[users]]
+token = 'hunter2'
+"#;
+
+#[track_caller]
+fn assert_silent(shown: &str) {
+    assert!(!shown.contains(CANARY), "{shown}");
+    assert!(!shown.contains("\\u0068unter2"), "{shown}");
+}
+
+#[track_caller]
+fn assert_debug_silent(value: &impl Debug) {
+    assert_silent(&format!("{value:?}"));
+    assert_silent(&format!("{value:#?}"));
+}
+
+#[track_caller]
+fn assert_error_silent(error: &(impl Error + Display)) {
+    assert_debug_silent(&error);
+    assert_silent(&format!("{error} {error:#}"));
+    let mut source = error.source();
+    while let Some(error) = source {
+        assert_debug_silent(&error);
+        assert_silent(&error.to_string());
+        source = error.source();
+    }
+}
+
+#[test]
+fn documents_and_views() {
+    let document = Document::parse(TEXT).unwrap();
+    assert_debug_silent(&document);
+    assert_debug_silent(&document.root());
+    for (_, value) in document.root().iter() {
+        assert_debug_silent(&value);
+        assert_debug_silent(&value.as_table());
+        assert_debug_silent(&value.as_array());
+    }
+    // What the test would find if a view printed what it shows.
+    assert!(document.expose_text().contains(CANARY));
+}
+
+#[test]
+fn validation() {
+    let template = Template::parse("PAT = '<key>'\nNEW = ''\nLINES = 1\nESK = ''\n").unwrap();
+    let invalid = template.validate(Document::parse(TEXT).unwrap()).unwrap_err();
+    assert_error_silent(&invalid);
+    assert!(invalid.findings().len() >= 8, "{invalid}");
+    for finding in invalid.findings() {
+        assert_debug_silent(&finding);
+        assert_debug_silent(&finding.path());
+        assert_silent(&format!("{finding} {} {}", finding.path(), finding.help()));
+    }
+    let warned = Document::parse("PAT = 'hunter2 <key>'\nPATH = 'hunter2'\n").unwrap();
+    let secrets = warned.validate().unwrap();
+    assert_debug_silent(&secrets);
+    assert_eq!(secrets.warnings().len(), 2);
+    secrets.warnings().for_each(|finding| assert_silent(&finding.to_string()));
+
+    let prefilled = template.prefill(&Document::parse(TEXT).unwrap()).unwrap();
+    assert_debug_silent(&prefilled);
+    assert!(prefilled.dropped().len() > 3);
+    prefilled.dropped().for_each(assert_silent);
+}
+
+#[cfg(feature = "miette")]
+#[test]
+fn diagnostics() {
+    let invalid = Document::parse(TEXT).unwrap().validate().unwrap_err();
+    assert_silent(&format!("{:?}", miette::Report::new(invalid)));
+    let error = Document::parse(format!("{TEXT}hunter2 = hunter2\n")).unwrap_err();
+    assert_silent(&format!("{:?}", miette::Report::new(error)));
+}
+
+#[test]
+fn syntax_errors() {
+    let mistakes = [
+        "hunter2",
+        "hunter2 = ",
+        "x = hunter2",
+        "x = \"hunter2",
+        "x = 'hunter2",
+        "hunter2 hunter2",
+        "\"hunter2",
+        "'hunter2\n'",
+        "[hunter2",
+        "[[hunter2]",
+        "x = [hunter2",
+        "x = {hunter2",
+        "x = {hunter2 = hunter2}",
+        "x = \"hunter2\\q\"",
+        "x = \"hunter2\u{1}\"",
+        "x = '''hunter2",
+        "\"\"\"hunter2\"\"\" = 1",
+        "x = 1 hunter2",
+        "x = [1] hunter2",
+        "= hunter2",
+        ". hunter2",
+        "x = hunter2.hunter2",
+        "x = \"hunter2\\u12\"",
+        "#hunter2\u{7}",
+        "x = 'hunter2' 'hunter2'",
+        "x = 1hunter2",
+        "x = 1979-hunter2",
+        "x = +hunter2",
+        "x = 0xhunter2",
+        "x = {a=1,hunter2}",
+        "hunter2.hunter2",
+        "x = = hunter2",
+        "x = thunter2",
+        "x = ]hunter2",
+        "x = }hunter2",
+        "]hunter2",
+        "{hunter2",
+        ",hunter2",
+    ];
+    for mistake in mistakes {
+        for text in [mistake.to_owned(), format!("{TEXT}{mistake}\n"), format!("{mistake}\n{TEXT}")]
+        {
+            let error = Document::parse(text.as_str()).unwrap_err();
+            assert_error_silent(&error);
+            error.errors().iter().for_each(|error| assert_error_silent(error));
+            if let Err(error) = Template::parse(&text) {
+                assert_error_silent(&error);
+            }
+        }
+    }
+    let invalid = [TEXT.as_bytes(), b"\xff"].concat();
+    assert_error_silent(&Document::from_utf8(invalid).unwrap_err());
+    let long = TEXT.repeat(secrets_toml::MAX_LEN / TEXT.len() + 1);
+    assert_error_silent(&Document::parse(long).unwrap_err());
+    // A key that is defined twice is named, where nothing else is wrong; its values are not.
+    let error = Document::parse("k = 'hunter2'\nk = 'hunter2'\n").unwrap_err();
+    assert_error_silent(&error);
+    assert_eq!(error.errors()[0].path(), Some("k"));
+}
+
+#[test]
+fn the_environment() {
+    let env = Document::parse("PAT = 'hunter2'\n").unwrap().env().unwrap();
+    assert_debug_silent(&env);
+    assert_debug_silent(&env.iter());
+    let error = Document::parse(TEXT).unwrap().env().unwrap_err();
+    assert_error_silent(&error);
+    let error = Document::parse("PAT = \"hunter2\\u0000\"\n").unwrap().env().unwrap_err();
+    assert_error_silent(&error);
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only read into")]
+struct Strict {
+    x: u8,
+}
+
+#[derive(Debug, Deserialize)]
+#[expect(dead_code, reason = "only read into")]
+enum Unit {
+    One,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only read into")]
+enum Untagged {
+    Number(u8),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type")]
+#[expect(dead_code, reason = "only read into")]
+enum Tagged {
+    One { x: u8 },
+}
+
+#[derive(Debug)]
+struct Custom;
+
+impl<'de> Deserialize<'de> for Custom {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <&str>::deserialize(deserializer)?;
+        let error = format!("refused: {text}").parse::<u8>().unwrap_err();
+        Err(serde::de::Error::custom(format!("{error}: {text}")))
+    }
+}
+
+#[track_caller]
+fn assert_refused<'de, T: Deserialize<'de> + Debug>(document: &'de Document) {
+    assert_error_silent(&document.deserialize::<T>().unwrap_err());
+}
+
+#[test]
+fn serde_errors() {
+    let document = Document::parse("x = 'hunter2'\n").unwrap();
+    assert_refused::<Strict>(&document);
+    assert_refused::<HashMap<&str, u64>>(&document);
+    assert_refused::<HashMap<&str, bool>>(&document);
+    assert_refused::<HashMap<&str, char>>(&document);
+    assert_refused::<HashMap<&str, Vec<&str>>>(&document);
+    assert_refused::<HashMap<&str, HashMap<&str, &str>>>(&document);
+    assert_refused::<HashMap<&str, ()>>(&document);
+    assert_refused::<HashMap<&str, (u8, u8)>>(&document);
+    assert_refused::<HashMap<&str, Unit>>(&document);
+    assert_refused::<HashMap<&str, Untagged>>(&document);
+    assert_refused::<HashMap<&str, Tagged>>(&document);
+    assert_refused::<HashMap<&str, Custom>>(&document);
+    assert_refused::<HashMap<&str, std::net::IpAddr>>(&document);
+    assert_refused::<HashMap<&str, std::num::NonZeroU8>>(&document);
+    assert_refused::<HashMap<&str, toml_datetime::Datetime>>(&document);
+    assert_refused::<Vec<u8>>(&document);
+    let tagged = Document::parse("type = 'hunter2'\nx = 1\n").unwrap();
+    assert_refused::<Tagged>(&tagged);
+    let unknown = Document::parse("hunter = 'hunter2'\nx = 1\n").unwrap();
+    assert_refused::<Strict>(&unknown);
+}
