@@ -1,4 +1,85 @@
-//! # secrets-toml
+//! Secrets of small deployed apps, from the template in their repository to the variables they see.
+//!
+//! The repository of a module carries a template, `.streamlit/secrets.toml`, with lines such as
+//! `CLARIFAI_PAT = ""`. A form shows it; its author enters the values. This crate is what the
+//! platform behind that form needs:
+//!
+//! 1. show the template, with what it says about each variable ([`Template`]);
+//! 2. refuse what is not filled in, and say where and what to do ([`Template::validate`],
+//!    [`Invalid`]);
+//! 3. hand what was accepted to the module: as environment variables exactly as Streamlit maps
+//!    them ([`Env`]), as sections and values ([`Document::find`]), or as types of yours
+//!    ([`Document::deserialize`]);
+//! 4. carry the values over when the template changes ([`Template::prefill`]).
+//!
+//! ```
+//! use secrets_toml::{Document, Template};
+//!
+//! let template = Template::parse("CLARIFAI_PAT = \"\"\n[db]\nuser = \"\"\n")?;
+//!
+//! // An author sends the form with a value left blank.
+//! let entered = Document::parse("CLARIFAI_PAT = \"\"\n[db]\nuser = \"ada\"\n")?;
+//! let invalid = template.validate(entered).unwrap_err();
+//! let message = invalid.findings().next().unwrap().to_string();
+//! assert_eq!(
+//!     message,
+//!     "line 1, column 16: `CLARIFAI_PAT` is blank: the template expects a value",
+//! );
+//!
+//! // Filled in, it becomes the module's secrets.
+//! let entered = Document::parse("CLARIFAI_PAT = \"hunter2\"\n[db]\nuser = \"ada\"\n")?;
+//! let secrets = template.validate(entered)?;
+//! let env = secrets.env()?;
+//! assert_eq!(env.get("CLARIFAI_PAT"), Some("hunter2"));
+//! assert_eq!(env.get("user"), None, "a section is no environment variable");
+//! assert_eq!(secrets.find("db.user").and_then(|value| value.as_str()), Some("ada"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Which type when
+//!
+//! | you have | you want | use |
+//! |---|---|---|
+//! | a checked-out repository | its template | [`Template::from_repository`] |
+//! | a template | its variables, for a form | [`Template::variables`], [`Template::text`] |
+//! | a text that was entered | to read it | [`Document::parse`], [`Document::from_utf8`] |
+//! | a template and a document | to know whether it will do | [`Template::validate`]: [`Secrets`] or [`Invalid`] |
+//! | a document without a template | the same | [`Document::validate`] |
+//! | secrets | what the module sees | [`Document::env`], [`Document::find`], [`Document::deserialize`] |
+//! | an earlier document and a newer template | the form, filled in | [`Template::prefill`] |
+//!
+//! [`Secrets`] dereferences to [`Document`], so that everything which reads a document reads
+//! secrets.
+//!
+//! # The one idea
+//!
+//! A document is one wiped buffer of text and an index of spans into it. Reading copies nothing; a
+//! string with escapes stands decoded in a second wiped buffer that never grows; the index holds
+//! no secret; wiping is dropping.
+//!
+//! # Promises
+//!
+//! Each has tests that fail when it breaks.
+//!
+//! - No `Display`, `Debug`, error, chain of sources or panic message holds a value, or any text of
+//!   a document but the path of a variable.
+//! - No plaintext is freed unwiped by this crate. (A template is public: what is freed of one is
+//!   not wiped.)
+//! - Nothing reads or writes the process's environment, the clock or the network, and nothing but
+//!   [`Template::from_repository`] a file.
+//! - There is no `unsafe`.
+//! - No text makes it panic, overflow the stack, or take more than linear time. Texts have at most
+//!   [`MAX_LEN`] bytes and values at most [`MAX_DEPTH`] levels.
+//!
+//! What is *not* promised: copies in registers and on the stack are not wiped, nor what the caller,
+//! a [`Command`](std::process::Command) or a deserialized type makes of a value, nor what the
+//! operating system swaps out or writes into a core dump.
+//!
+//! # Features
+//!
+//! - `miette`: [`ParseError`] and [`Invalid`] implement `miette::Diagnostic`, with code, severity,
+//!   help and related findings, and without source text.
+
 #![forbid(unsafe_code)]
 
 mod de;
@@ -18,6 +99,12 @@ pub use document::{Document, MAX_DEPTH, MAX_LEN};
 pub use env::{Env, EnvError, Iter};
 pub use path::KeyPath;
 pub use template::{MAX_TEMPLATE_LEN, Prefilled, Template, TemplateError, Variable};
+/// The crate whose [`Datetime`](toml_datetime::Datetime) is a kind of [`Value`].
 pub use toml_datetime;
 pub use validate::{Finding, FindingKind, Invalid, Secrets, Severity};
 pub use value::{Array, Table, Value};
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,83 @@
+//! The whole way: a repository's template, an author's text, the module's variables.
+//!
+//! `cargo run --example quickstart`
+
+use std::error::Error;
+
+use secrets_toml::{Document, Template};
+use serde::Deserialize;
+
+/// What the module's repository carries in `.streamlit/secrets.toml`.
+const TEMPLATE: &str = r#"
+# Your personal access token: Settings, Security, "Create token".
+CLARIFAI_PAT = ""
+
+KEY = "value"
+SOMETHING = 123 # @optional
+
+[db_credentials]
+username = ""
+password = ""
+"#;
+
+/// What the author enters first: two values are still blank.
+const ENTERED: &str = r#"
+CLARIFAI_PAT = ""
+KEY = "value"
+SOMETHING = 123
+
+[db_credentials]
+username = "my_username"
+password = ""
+"#;
+
+/// What the author enters then.
+const FILLED_IN: &str = r#"
+CLARIFAI_PAT = "0123456789abcdef"
+KEY = "value"
+SOMETHING = 123
+
+[db_credentials]
+username = "my_username"
+password = "correct horse battery staple"
+"#;
+
+#[derive(Deserialize)]
+struct Settings<'a> {
+    #[serde(borrow)]
+    db_credentials: Db<'a>,
+}
+
+#[derive(Deserialize)]
+struct Db<'a> {
+    username: &'a str,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("The template asks for:");
+    let template = Template::parse(TEMPLATE)?;
+    for variable in template.variables() {
+        let need = if variable.is_required() { "required" } else { "optional" };
+        println!("  {} ({}, {need})", variable.path(), variable.kind());
+    }
+
+    println!("\nThe first text is refused:\n");
+    let invalid = match template.validate(Document::parse(ENTERED)?) {
+        Ok(_) => return Err("a blank token was accepted".into()),
+        Err(invalid) => invalid,
+    };
+    print!("{invalid}");
+
+    // The form shows `invalid.into_document()` again; the author fills in the rest.
+    let secrets = template.validate(Document::parse(FILLED_IN)?)?;
+
+    println!("\nThe second is accepted. The module sees these variables:");
+    let env = secrets.env()?;
+    for (name, _) in &env {
+        println!("  {name}");
+    }
+
+    let settings: Settings<'_> = secrets.deserialize()?;
+    println!("\nIts section db_credentials belongs to {}.", settings.db_credentials.username);
+    Ok(())
+}
