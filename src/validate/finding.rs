@@ -15,9 +15,9 @@ use crate::template::Inner as Template;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Severity {
-    /// It travels with the [`Secrets`].
+    /// It travels with the [`Secrets`](crate::Secrets).
     Warning,
-    /// It keeps the document from becoming [`Secrets`].
+    /// It keeps the document from becoming [`Secrets`](crate::Secrets).
     Error,
 }
 
