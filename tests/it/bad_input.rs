@@ -198,12 +198,30 @@ fn what_is_defined_twice_is_named_where_the_rest_is_well_formed() {
 
 #[test]
 fn an_error_that_leaves_the_structure_open_ends_the_check_for_repetitions() {
-    // Whether the second `b` stands in the array's line nobody knows.
-    assert_eq!(
-        refused("b = 1\na = [1, 2\nb = 1\n"),
-        "line 2, column 5: an array without its closing `]`\n\
-         line 3, column 1: a comma is missing between two elements of an array"
-    );
+    for (text, message) in [
+        (
+            "b = 1\na = [1, 2\nb = 1\n",
+            "line 2, column 5: an array without its closing `]`\n\
+             line 3, column 1: a comma is missing between two elements of an array",
+        ),
+        // Whether `b` stands in the table that lacks a comma nobody knows.
+        (
+            "a = { b = 'x' c = 1,\n  b = 2 }\n",
+            "line 1, column 15: a comma is missing between two keys of an inline table",
+        ),
+        // The bracket that closes what has no key does not close the table around it.
+        (
+            "a = { {x = 1}, b = 1 }\nb = 1\n",
+            "line 1, column 7: a value without a key in an inline table",
+        ),
+        (
+            "[a\nb = 1\n[c]\nb = 1\nb = 2\n",
+            "line 1, column 1: a section header without its end \
+             (write `[section]` or `[[list]]`)",
+        ),
+    ] {
+        assert_eq!(refused(text), message, "{text:?}");
+    }
 }
 
 #[test]
