@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     match Command::new(command).args(rest).envs(&env).status() {
         Ok(status) => ExitCode::from(code(status)),
         Err(error) => {
-            eprintln!("cannot run {}: {error}", command.display());
+            eprintln!("cannot run {}: {error}", command.to_string_lossy());
             ExitCode::from(126)
         }
     }

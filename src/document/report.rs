@@ -41,17 +41,19 @@ impl<'t> Errors<'t> {
 
     fn push(&self, error: Found) {
         let mut found = self.found.borrow_mut();
-        // What follows an error on its line is not kept, so that a million `=` cost nothing.
-        if let Some(last) = found.last() {
-            if (last.start..=self.line_end.get()).contains(&error.start)
-                && matches!(last.detail, Detail::None)
-            {
-                return;
+        let clash = |error: &Found| matches!(error.detail, Detail::Clash { .. });
+        let same_line = |last: &Found| (last.start..=self.line_end.get()).contains(&error.start);
+        match found.last() {
+            // What follows an error on its line is not kept, so that a million `=` cost nothing.
+            // An error of syntax is kept beside a clash: it decides whether that names its path.
+            Some(last) if same_line(last) && (!clash(last) || clash(&error)) => return,
+            Some(last) if same_line(last) => {}
+            _ => {
+                let rest = &self.text.as_bytes()[error.start..];
+                let len = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
+                self.line_end.set(error.start + len);
             }
         }
-        let rest = &self.text.as_bytes()[error.start..];
-        let len = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
-        self.line_end.set(error.start + len);
         found.push(error);
     }
 
