@@ -62,9 +62,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     println!("\nThe first text is refused:\n");
-    let invalid = match template.validate(Document::parse(ENTERED)?) {
-        Ok(_) => return Err("a blank token was accepted".into()),
-        Err(invalid) => invalid,
+    let Err(invalid) = template.validate(Document::parse(ENTERED)?) else {
+        return Err("a blank token was accepted".into());
     };
     print!("{invalid}");
 

@@ -15,7 +15,7 @@ pub(crate) fn deserialize<'de, T: Deserialize<'de>>(
     document: &'de Document,
 ) -> Result<T, DeserializeError> {
     let root = ValueDeserializer { document, node: ROOT };
-    T::deserialize(root).map_err(|error| error.at(document, ROOT))
+    T::deserialize(root).map_err(|misfit| misfit.at(ROOT).placed(document))
 }
 
 /// A document that does not fit the type it was read into.
@@ -34,74 +34,88 @@ pub(crate) fn deserialize<'de, T: Deserialize<'de>>(
 #[derive(Debug, Clone)]
 pub struct DeserializeError {
     message: String,
-    /// The kind that stands there instead of what was expected.
-    found: Option<&'static str>,
-    place: Option<Place>,
-}
-
-#[derive(Debug, Clone)]
-struct Place {
     path: String,
     line: usize,
     column: usize,
 }
 
 impl DeserializeError {
-    fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), found: None, place: None }
-    }
-
-    /// Adds the place of the innermost value that was being read.
-    fn at(mut self, document: &Document, node: u32) -> Self {
-        if self.place.is_none() {
-            let Node { kind, span, .. } = *document.index().node(node);
-            // serde sees a date as a map.
-            self.found =
-                self.found.map(|found| if kind == Kind::Datetime { kind.name() } else { found });
-            let start = span.start as usize;
-            let mut places = Places::new(document.expose_text());
-            let (line, column) = (places.line(start), places.column(start));
-            self.place = Some(Place { path: document.path(node).to_string(), line, column });
-        }
-        self
-    }
-
     /// The path of the value, or `None` for the document as a whole.
     #[must_use]
     pub fn path(&self) -> Option<&str> {
-        self.place.as_ref().map(|place| place.path.as_str()).filter(|path| !path.is_empty())
+        Some(self.path.as_str()).filter(|path| !path.is_empty())
     }
 
     /// The line, counted from 1.
     #[must_use]
     pub fn line(&self) -> usize {
-        self.place.as_ref().map_or(1, |place| place.line)
+        self.line
     }
 
     /// The column in characters, counted from 1.
     #[must_use]
     pub fn column(&self) -> usize {
-        self.place.as_ref().map_or(1, |place| place.column)
+        self.column
     }
 }
 
 impl Display for DeserializeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(path) = self.path() {
-            write!(f, "line {}, column {}: `{path}`: ", self.line(), self.column())?;
+            write!(f, "line {}, column {}: `{path}`: ", self.line, self.column)?;
         }
-        f.write_str(&self.message)?;
-        match self.found {
-            Some(found) => write!(f, ", found {found}"),
-            None => Ok(()),
-        }
+        f.write_str(&self.message)
     }
 }
 
 impl std::error::Error for DeserializeError {}
 
+/// What serde sees of an error. A type may catch one for every value it reads, so the place, which
+/// takes a pass over the text, is sought only for the one that is returned.
+#[derive(Debug)]
+struct Misfit {
+    message: String,
+    /// The kind that stands there instead of what was expected.
+    found: Option<&'static str>,
+    /// The innermost value that was being read.
+    node: Option<u32>,
+}
+
+impl Misfit {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), found: None, node: None }
+    }
+
+    fn at(self, node: u32) -> Self {
+        Self { node: self.node.or(Some(node)), ..self }
+    }
+
+    fn placed(self, document: &Document) -> DeserializeError {
+        let node = self.node.unwrap_or(ROOT);
+        let Node { kind, span, .. } = *document.index().node(node);
+        let mut message = self.message;
+        if let Some(found) = self.found {
+            // serde sees a date as a map.
+            let found = if kind == Kind::Datetime { kind.name() } else { found };
+            write!(message, ", found {found}").expect("a String takes all that is written");
+        }
+        let start = span.start as usize;
+        let mut places = Places::new(document.expose_text());
+        let (line, column) = (places.line(start), places.column(start));
+        DeserializeError { message, path: document.path(node).to_string(), line, column }
+    }
+}
+
+impl Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Misfit {}
+
 /// Every constructor is overridden: serde's own write the value into the message.
-impl de::Error for DeserializeError {
+impl de::Error for Misfit {
     fn custom<T: Display>(_: T) -> Self {
         Self::new("refused by the type")
     }
@@ -173,7 +187,7 @@ impl<'de> ValueDeserializer<'de> {
         self.document.index().children(self.node).iter()
     }
 
-    fn visit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
+    fn visit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
         match self.value() {
             Value::String(string) => visitor.visit_borrowed_str(string),
             Value::Integer(integer) => visitor.visit_i64(integer),
@@ -192,14 +206,14 @@ impl<'de> ValueDeserializer<'de> {
 }
 
 impl<'de> de::Deserializer<'de> for ValueDeserializer<'de> {
-    type Error = DeserializeError;
+    type Error = Misfit;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
-        self.visit(visitor).map_err(|error| error.at(self.document, self.node))
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        self.visit(visitor).map_err(|misfit| misfit.at(self.node))
     }
 
     /// A key that is there has a value.
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
         visitor.visit_some(self)
     }
 
@@ -207,7 +221,7 @@ impl<'de> de::Deserializer<'de> for ValueDeserializer<'de> {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, DeserializeError> {
+    ) -> Result<V::Value, Misfit> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -217,8 +231,8 @@ impl<'de> de::Deserializer<'de> for ValueDeserializer<'de> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, DeserializeError> {
-        let place = |error: DeserializeError| error.at(self.document, self.node);
+    ) -> Result<V::Value, Misfit> {
+        let place = |misfit: Misfit| misfit.at(self.node);
         match self.value() {
             Value::String(string) => {
                 visitor.visit_enum(BorrowedStrDeserializer::new(string)).map_err(place)
@@ -226,7 +240,7 @@ impl<'de> de::Deserializer<'de> for ValueDeserializer<'de> {
             Value::Table(table) if table.len() == 1 => {
                 visitor.visit_enum(Entries::of(self)).map_err(place)
             }
-            other => Err(place(DeserializeError::new(format!(
+            other => Err(place(Misfit::new(format!(
                 "expected the name of a variant or a table with one key, found {}",
                 other.kind()
             )))),
@@ -246,15 +260,15 @@ struct Elements<'de> {
 }
 
 impl<'de> de::SeqAccess<'de> for Elements<'de> {
-    type Error = DeserializeError;
+    type Error = Misfit;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
-    ) -> Result<Option<T::Value>, DeserializeError> {
+    ) -> Result<Option<T::Value>, Misfit> {
         let Some(&node) = self.nodes.next() else { return Ok(None) };
         let value = ValueDeserializer { document: self.document, node };
-        seed.deserialize(value).map_err(|error| error.at(self.document, node)).map(Some)
+        seed.deserialize(value).map_err(|misfit| misfit.at(node)).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -280,24 +294,21 @@ impl<'de> Entries<'de> {
 }
 
 impl<'de> de::MapAccess<'de> for Entries<'de> {
-    type Error = DeserializeError;
+    type Error = Misfit;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
-    ) -> Result<Option<K::Value>, DeserializeError> {
+    ) -> Result<Option<K::Value>, Misfit> {
         let Some(&node) = self.nodes.next() else { return Ok(None) };
         self.node = node;
         seed.deserialize(BorrowedStrDeserializer::new(self.document.key(node)))
-            .map_err(|error: DeserializeError| error.at(self.document, node))
+            .map_err(|misfit: Misfit| misfit.at(node))
             .map(Some)
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(
-        &mut self,
-        seed: V,
-    ) -> Result<V::Value, DeserializeError> {
-        seed.deserialize(self.value()).map_err(|error| error.at(self.document, self.node))
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Misfit> {
+        seed.deserialize(self.value()).map_err(|misfit| misfit.at(self.node))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -306,46 +317,39 @@ impl<'de> de::MapAccess<'de> for Entries<'de> {
 }
 
 impl<'de> de::EnumAccess<'de> for Entries<'de> {
-    type Error = DeserializeError;
+    type Error = Misfit;
     type Variant = Self;
 
     fn variant_seed<V: DeserializeSeed<'de>>(
         mut self,
         seed: V,
-    ) -> Result<(V::Value, Self), DeserializeError> {
+    ) -> Result<(V::Value, Self), Misfit> {
         let variant = de::MapAccess::next_key_seed(&mut self, seed)?;
-        let variant = variant.ok_or_else(|| DeserializeError::new("a variant is missing"))?;
+        let variant = variant.ok_or_else(|| Misfit::new("a variant is missing"))?;
         Ok((variant, self))
     }
 }
 
 impl<'de> de::VariantAccess<'de> for Entries<'de> {
-    type Error = DeserializeError;
+    type Error = Misfit;
 
     /// `{ variant = {} }`, as `toml` reads a variant without content.
-    fn unit_variant(self) -> Result<(), DeserializeError> {
+    fn unit_variant(self) -> Result<(), Misfit> {
         match self.value().value() {
             Value::Table(table) if table.is_empty() => Ok(()),
-            other => Err(DeserializeError::new(format!(
+            other => Err(Misfit::new(format!(
                 "expected a variant without content, found {}",
                 other.kind()
             ))
-            .at(self.document, self.node)),
+            .at(self.node)),
         }
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(
-        self,
-        seed: T,
-    ) -> Result<T::Value, DeserializeError> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Misfit> {
         seed.deserialize(self.value())
     }
 
-    fn tuple_variant<V: Visitor<'de>>(
-        self,
-        _: usize,
-        visitor: V,
-    ) -> Result<V::Value, DeserializeError> {
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Misfit> {
         de::Deserializer::deserialize_seq(self.value(), visitor)
     }
 
@@ -353,7 +357,7 @@ impl<'de> de::VariantAccess<'de> for Entries<'de> {
         self,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, DeserializeError> {
+    ) -> Result<V::Value, Misfit> {
         de::Deserializer::deserialize_map(self.value(), visitor)
     }
 }
@@ -361,24 +365,21 @@ impl<'de> de::VariantAccess<'de> for Entries<'de> {
 /// A date or time as `toml_datetime` reads it: a map of one private key, with the text as it
 /// stands in the document (its own access would copy the value to the heap).
 struct DatetimeAccess<'de> {
-    key: Option<DatetimeDeserializer<DeserializeError>>,
+    key: Option<DatetimeDeserializer<Misfit>>,
     text: &'de str,
 }
 
 impl<'de> de::MapAccess<'de> for DatetimeAccess<'de> {
-    type Error = DeserializeError;
+    type Error = Misfit;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
-    ) -> Result<Option<K::Value>, DeserializeError> {
+    ) -> Result<Option<K::Value>, Misfit> {
         self.key.take().map_or(Ok(None), |mut key| key.next_key_seed(seed))
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(
-        &mut self,
-        seed: V,
-    ) -> Result<V::Value, DeserializeError> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Misfit> {
         seed.deserialize(BorrowedStrDeserializer::new(self.text))
     }
 }

@@ -193,7 +193,7 @@ fn a_refused_text_whatever_is_wrong_with_it() {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-#[expect(dead_code, reason = "only read into")]
+#[allow(dead_code, reason = "only read into")]
 struct Typed<'a> {
     plain: SecretString,
     #[serde(borrow)]
@@ -208,7 +208,7 @@ struct Typed<'a> {
 }
 
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "only read into")]
+#[allow(dead_code, reason = "only read into")]
 struct Db<'a> {
     password: SecretString,
     #[serde(borrow, flatten)]
@@ -217,7 +217,7 @@ struct Db<'a> {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "only read into")]
+#[allow(dead_code, reason = "only read into")]
 enum Other<'a> {
     Text(&'a str),
     List(Vec<SecretString>),

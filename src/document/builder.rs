@@ -39,7 +39,6 @@ pub(super) struct Builder<'e, 't> {
     decoder: Decoder<'e, 't>,
     nodes: Vec<Node>,
     names: Names,
-    keys: usize,
     parts: Vec<Part>,
     /// The next key part continues the key.
     continued: bool,
@@ -58,8 +57,8 @@ pub(super) struct Builder<'e, 't> {
 
 impl<'e, 't> Builder<'e, 't> {
     pub(super) fn new(text: &'t str, tokens: &[Token], errors: &'e Errors<'t>) -> Self {
-        let keys = most_nodes(tokens);
-        let mut nodes = Vec::with_capacity(keys + 1);
+        let (keys, elements) = most_nodes(tokens);
+        let mut nodes = Vec::with_capacity(keys + elements + 1);
         nodes.push(Node {
             kind: Kind::Table,
             implicit: false,
@@ -70,8 +69,9 @@ impl<'e, 't> Builder<'e, 't> {
             key_span: Span::default(),
             value: Place::in_text(0, 0),
             span: Span::default(),
-            children: 0,
+            children: ROOT,
             len: 0,
+            sibling: ROOT,
         });
         Self {
             text,
@@ -79,7 +79,6 @@ impl<'e, 't> Builder<'e, 't> {
             decoder: Decoder::new(text, errors),
             nodes,
             names: Names::with_capacity(keys),
-            keys: 0,
             parts: Vec::with_capacity(MAX_DEPTH + 1),
             continued: false,
             header: Header::None,
@@ -122,12 +121,11 @@ impl<'e, 't> Builder<'e, 't> {
         }
     }
 
-    fn find(&self, table: u32, part: Part) -> Result<u32, (u64, usize)> {
-        let key = part.place.of(self.text, self.decoder.decoded());
-        let hash = self.names.hash(table, key);
-        self.names
-            .probe(hash, &self.nodes, table, key, self.text, self.decoder.decoded())
-            .map_err(|slot| (hash, slot))
+    fn find(&self, table: u32, part: Part) -> Result<u32, Option<u64>> {
+        let decoded = self.decoder.decoded();
+        let key = part.place.of(self.text, decoded);
+        let last = self.nodes[table as usize].children;
+        self.names.find(&self.nodes, (table, last), key, self.text, decoded)
     }
 
     /// Adds a node. `None`: too deep, and the rest of the text is not indexed.
@@ -149,28 +147,18 @@ impl<'e, 't> Builder<'e, 't> {
             key_span,
             value: Place::in_text(0, 0),
             span: key_span,
-            children: 0,
+            children: ROOT,
             len: 0,
+            sibling: ROOT,
         });
         Some(id)
     }
 
-    /// Adds a key to a table at the place that `find` gave.
-    fn add_key(
-        &mut self,
-        table: u32,
-        part: Part,
-        (hash, slot): (u64, usize),
-        kind: Kind,
-    ) -> Option<u32> {
+    /// Adds a key to a table, with the hash that `find` gave.
+    fn add_key(&mut self, table: u32, part: Part, hash: Option<u64>, kind: Kind) -> Option<u32> {
         let id = self.push(table, part.place, part.span, kind)?;
-        self.names.slots[slot] = ((hash >> 32) as u32, id);
-        self.keys += 1;
-        if 2 * self.keys > self.names.slots.len() {
-            self.names.grow(&self.nodes, self.text, self.decoder.decoded());
-        }
-        self.node(table).len += 1;
-        self.node(table).children = id;
+        self.append(table, id);
+        self.names.add(&self.nodes, id, hash, self.text, self.decoder.decoded());
         Some(id)
     }
 
@@ -178,9 +166,15 @@ impl<'e, 't> Builder<'e, 't> {
     fn add_element(&mut self, array: u32, span: Span, kind: Kind) -> Option<u32> {
         let position = self.node(array).len as usize;
         let id = self.push(array, Place::in_text(position, position), span, kind)?;
-        self.node(array).len += 1;
-        self.node(array).children = id;
+        self.append(array, id);
         Some(id)
+    }
+
+    /// Makes a node the last child of its parent.
+    fn append(&mut self, parent: u32, id: u32) {
+        self.node(id).sibling = self.node(parent).children;
+        self.node(parent).children = id;
+        self.node(parent).len += 1;
     }
 
     /// Reports a key that cannot be defined here, and adds it beside the tree, so that what is
@@ -195,8 +189,8 @@ impl<'e, 't> Builder<'e, 't> {
     /// of a dotted key.
     fn descend(&mut self, table: u32, part: Part, dotted: bool) -> Option<Result<u32, u32>> {
         let id = match self.find(table, part) {
-            Err(place) => {
-                let id = self.add_key(table, part, place, Kind::Table)?;
+            Err(hash) => {
+                let id = self.add_key(table, part, hash, Kind::Table)?;
                 self.node(id).implicit = true;
                 self.node(id).dotted = dotted;
                 return Some(Ok(id));
@@ -231,7 +225,7 @@ impl<'e, 't> Builder<'e, 't> {
             return self.clash(table, last, table, Fault::DefinedTwice);
         }
         match self.find(table, last) {
-            Err(place) => self.add_key(table, last, place, Kind::String),
+            Err(hash) => self.add_key(table, last, hash, Kind::String),
             Ok(existing) => self.clash(table, last, existing, Fault::DefinedTwice),
         }
     }
@@ -247,11 +241,11 @@ impl<'e, 't> Builder<'e, 't> {
             }
         }
         let existing = match self.find(table, last) {
-            Err(place) if array => {
-                let array = self.add_key(table, last, place, Kind::ArrayOfTables)?;
+            Err(hash) if array => {
+                let array = self.add_key(table, last, hash, Kind::ArrayOfTables)?;
                 return self.add_element(array, last.span, Kind::Table);
             }
-            Err(place) => return self.add_key(table, last, place, Kind::Table),
+            Err(hash) => return self.add_key(table, last, hash, Kind::Table),
             Ok(existing) => existing,
         };
         let node = self.node(existing);
@@ -446,13 +440,17 @@ impl EventReceiver for Builder<'_, '_> {
     }
 }
 
-/// How many nodes the tokens make at the most: each key ends with an `=` or is followed by a `.`,
-/// each element but the first follows a `,`, and a header may open two.
-fn most_nodes(tokens: &[Token]) -> usize {
-    let nodes = |token: &Token| {
-        let kind = token.kind();
-        let one = matches!(kind, TokenKind::Equals | TokenKind::Dot | TokenKind::Comma);
-        usize::from(one) + 2 * usize::from(kind == TokenKind::LeftSquareBracket)
-    };
-    tokens.iter().map(nodes).sum()
+/// How many keys and how many other elements the tokens make at the most. Each key ends with an `=`
+/// or a `.`, or with its header, which has a `[` for it and one more for an element; each element of
+/// an array follows a `[` or a `,`.
+fn most_nodes(tokens: &[Token]) -> (usize, usize) {
+    let (mut keys, mut elements) = (0, 0);
+    for token in tokens {
+        match token.kind() {
+            TokenKind::Equals | TokenKind::Dot | TokenKind::LeftSquareBracket => keys += 1,
+            TokenKind::Comma => elements += 1,
+            _ => {}
+        }
+    }
+    (keys, elements)
 }

@@ -126,6 +126,8 @@ pub(crate) struct Node {
     /// Where its children begin in `Index::children`; while building, the last child.
     pub(super) children: u32,
     pub(super) len: u32,
+    /// The child of its parent before it, by which a table with few keys is searched.
+    pub(super) sibling: u32,
 }
 
 /// Every node of a document, with its children and a hash table over the keys.
@@ -192,84 +194,112 @@ impl Index {
     }
 
     pub(crate) fn child(&self, table: u32, key: &str, text: &str, decoded: &str) -> Option<u32> {
-        self.names.find(&self.nodes, table, key, text, decoded)
+        let last = self.children(table).last().copied().unwrap_or(ROOT);
+        self.names.find(&self.nodes, (table, last), key, text, decoded).ok()
     }
 }
 
-/// An open hash table from (table, key) to a node.
+/// Finds a table's keys: a few by going through them, which stays within the cache, and more in an
+/// open hash table from (table, key) to a node.
 pub(super) struct Names {
     hasher: RandomState,
     /// The upper half of a hash and a node; node 0, the root, has no key and marks an empty slot.
-    pub(super) slots: Vec<(u32, u32)>,
+    slots: Vec<(u32, u32)>,
+    used: usize,
 }
 
 impl Names {
+    /// The most keys of a table that are not hashed.
+    const FEW: u32 = 4;
+
     /// Room for `keys` keys, at most half full.
     pub(super) fn with_capacity(keys: usize) -> Self {
         let len = (2 * keys).next_power_of_two();
-        Self { hasher: RandomState::new(), slots: vec![(0, ROOT); len] }
+        Self { hasher: RandomState::new(), slots: vec![(0, ROOT); len], used: 0 }
     }
 
-    pub(super) fn hash(&self, table: u32, key: &str) -> u64 {
+    /// The node of a key in a table, whose last child is given too; or the key's hash, where the
+    /// table is hashed.
+    pub(super) fn find(
+        &self,
+        nodes: &[Node],
+        (table, last): (u32, u32),
+        key: &str,
+        text: &str,
+        decoded: &str,
+    ) -> Result<u32, Option<u64>> {
+        let is_it = |id: u32| nodes[id as usize].key.of(text, decoded) == key;
+        if nodes[table as usize].len <= Self::FEW {
+            let mut id = last;
+            while id != ROOT && !is_it(id) {
+                id = nodes[id as usize].sibling;
+            }
+            return if id == ROOT { Err(None) } else { Ok(id) };
+        }
+        let hash = self.hash(table, key);
+        let mut slot = self.slot(hash);
+        loop {
+            let (tag, id) = self.slots[slot];
+            if id == ROOT {
+                return Err(Some(hash));
+            }
+            if tag == (hash >> 32) as u32 && nodes[id as usize].parent == table && is_it(id) {
+                return Ok(id);
+            }
+            slot = self.slot(slot as u64 + 1);
+        }
+    }
+
+    /// Adds the last child of a table, with the hash that `find` gave.
+    pub(super) fn add(
+        &mut self,
+        nodes: &[Node],
+        id: u32,
+        hash: Option<u64>,
+        text: &str,
+        decoded: &str,
+    ) {
+        let table = nodes[id as usize].parent;
+        if let Some(hash) = hash {
+            self.insert(hash, id);
+        } else if nodes[table as usize].len > Self::FEW {
+            let mut id = id;
+            while id != ROOT {
+                self.insert(self.hash(table, nodes[id as usize].key.of(text, decoded)), id);
+                id = nodes[id as usize].sibling;
+            }
+        }
+        // Only a text with errors has more keys than its tokens promise.
+        if 2 * self.used > self.slots.len() {
+            let len = 2 * self.slots.len();
+            let old = std::mem::replace(&mut self.slots, vec![(0, ROOT); len]);
+            self.used = 0;
+            for (_, id) in old.into_iter().filter(|&(_, id)| id != ROOT) {
+                let node = &nodes[id as usize];
+                self.insert(self.hash(node.parent, node.key.of(text, decoded)), id);
+            }
+        }
+    }
+
+    fn insert(&mut self, hash: u64, id: u32) {
+        let mut slot = self.slot(hash);
+        while self.slots[slot].1 != ROOT {
+            slot = self.slot(slot as u64 + 1);
+        }
+        self.slots[slot] = ((hash >> 32) as u32, id);
+        self.used += 1;
+    }
+
+    fn slot(&self, hash: u64) -> usize {
+        hash as usize & (self.slots.len() - 1)
+    }
+
+    fn hash(&self, table: u32, key: &str) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         hasher.write(key.as_bytes());
         // One key in many tables spreads over as many slots: the factor is odd, and there are
         // fewer tables than slots.
         const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
         hasher.finish().wrapping_add(u64::from(table).wrapping_mul(SPREAD))
-    }
-
-    fn find(
-        &self,
-        nodes: &[Node],
-        table: u32,
-        key: &str,
-        text: &str,
-        decoded: &str,
-    ) -> Option<u32> {
-        self.probe(self.hash(table, key), nodes, table, key, text, decoded).ok()
-    }
-
-    /// The node with this key, or the empty slot where it belongs.
-    pub(super) fn probe(
-        &self,
-        hash: u64,
-        nodes: &[Node],
-        table: u32,
-        key: &str,
-        text: &str,
-        decoded: &str,
-    ) -> Result<u32, usize> {
-        let mask = self.slots.len() - 1;
-        let mut slot = hash as usize & mask;
-        loop {
-            let (tag, id) = self.slots[slot];
-            if id == ROOT {
-                return Err(slot);
-            }
-            let node = &nodes[id as usize];
-            if tag == (hash >> 32) as u32
-                && node.parent == table
-                && node.key.of(text, decoded) == key
-            {
-                return Ok(id);
-            }
-            slot = (slot + 1) & mask;
-        }
-    }
-
-    /// Doubles the table. Only a text with errors has more keys than its tokens promise.
-    pub(super) fn grow(&mut self, nodes: &[Node], text: &str, decoded: &str) {
-        let old = std::mem::take(&mut self.slots);
-        self.slots = vec![(0, ROOT); 2 * old.len()];
-        for (_, id) in old.into_iter().filter(|&(_, id)| id != ROOT) {
-            let node = &nodes[id as usize];
-            let hash = self.hash(node.parent, node.key.of(text, decoded));
-            let mut slot = hash as usize & (self.slots.len() - 1);
-            while self.slots[slot].1 != ROOT {
-                slot = (slot + 1) & (self.slots.len() - 1);
-            }
-            self.slots[slot] = ((hash >> 32) as u32, id);
-        }
     }
 }

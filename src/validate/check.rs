@@ -1,6 +1,7 @@
 //! The checks, one document against at most one template.
 
 use std::collections::HashMap;
+use std::mem;
 use std::ops::Range;
 
 use crate::document::Document;
@@ -184,7 +185,7 @@ impl<'a> Against<'a> {
     }
 
     /// The one absent variable of this name, where one of the two stands at the root and the other
-    /// below a section. It is not reported as missing.
+    /// below a section. It is not reported as missing, once.
     fn misplaced(&mut self, document: &Document, node: u32) -> Option<u32> {
         let &(twin, 1) = self.absent.get(document.key(node))? else { return None };
         if document.index().is_element(node) {
@@ -228,11 +229,11 @@ impl<'a> Against<'a> {
 
     /// Adds what is required and absent, in the template's order.
     fn find_missing(self, document: &Document, roles: &[Role], found: &mut Vec<Record>) {
-        let template = self.template;
+        let Self { template, twins, mut elsewhere, .. } = self;
         let index = template.document.index();
         // Which of them each table of the document has.
         let has = |node: u32| {
-            let twin = self.twins[node as usize].filter(|&twin| template.needed[twin as usize])?;
+            let twin = twins[node as usize].filter(|&twin| template.needed[twin as usize])?;
             let array = document.index().node(node).kind.is_array();
             let fits = match template.roles[twin as usize] {
                 Role::Variable if index.node(twin).kind == Kind::Array => array,
@@ -249,7 +250,7 @@ impl<'a> Against<'a> {
         // Only a table that lacks something is looked at more closely, so each look finds one.
         let mut missing = Vec::new();
         for within in 0..document.index().len() {
-            let Some(first) = self.twins[within as usize] else { continue };
+            let Some(first) = twins[within as usize] else { continue };
             let table = roles[within as usize] == Role::Table
                 && template.roles[first as usize] == Role::Table;
             if !table || have[within as usize] == template.needs[first as usize] {
@@ -263,7 +264,8 @@ impl<'a> Against<'a> {
             });
             while let Some(node) = absent.pop() {
                 match template.roles[node as usize] {
-                    Role::Variable if self.elsewhere[node as usize] => {}
+                    // Of many tables, one lacks what stands elsewhere once.
+                    Role::Variable if mem::take(&mut elsewhere[node as usize]) => {}
                     Role::Variable => missing.push((node, within, first)),
                     Role::Tables => absent.extend(index.children(node).first()),
                     _ => absent.extend(

@@ -144,7 +144,7 @@ fn untagged_and_internally_tagged_types_work() {
 fn errors_say_where_and_which_kind() {
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[expect(dead_code, reason = "only read into")]
+    #[allow(dead_code, reason = "only read into")]
     struct Strict {
         list: Vec<u8>,
         small: u8,

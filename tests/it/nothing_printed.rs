@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::fmt::{Debug, Display};
+use std::fmt::Debug;
 
 use secrets_toml::{Document, Template};
 use serde::Deserialize;
@@ -41,7 +41,7 @@ fn assert_debug_silent(value: &impl Debug) {
 }
 
 #[track_caller]
-fn assert_error_silent(error: &(impl Error + Display)) {
+fn assert_error_silent(error: &impl Error) {
     assert_debug_silent(&error);
     assert_silent(&format!("{error} {error:#}"));
     let mut source = error.source();
@@ -174,27 +174,27 @@ fn the_environment() {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "only read into")]
+#[allow(dead_code, reason = "only read into")]
 struct Strict {
     x: u8,
 }
 
 #[derive(Debug, Deserialize)]
-#[expect(dead_code, reason = "only read into")]
+#[allow(dead_code, reason = "only read into")]
 enum Unit {
     One,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "only read into")]
+#[allow(dead_code, reason = "only read into")]
 enum Untagged {
     Number(u8),
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type")]
-#[expect(dead_code, reason = "only read into")]
+#[allow(dead_code, reason = "only read into")]
 enum Tagged {
     One { x: u8 },
 }

@@ -1,1 +1,89 @@
+//! No text overflows the stack, however it is nested: each is read, checked, deserialized and
+//! dropped in a thread with little of it.
 
+use std::thread;
+
+use secrets_toml::{Document, MAX_DEPTH, Prefilled, Template};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+/// Bytes of stack.
+const STACK: usize = if cfg!(debug_assertions) { 1024 * 1024 } else { 256 * 1024 };
+
+/// A table, an array or anything else, all the way down.
+#[derive(Deserialize)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only read into")]
+enum Tree {
+    Table(std::collections::BTreeMap<String, Tree>),
+    Array(Vec<Tree>),
+    Leaf(IgnoredAny),
+}
+
+/// Whether the text was accepted.
+fn go_through(text: String) -> bool {
+    let run = move || {
+        let template = Template::parse(&text);
+        if let Ok(template) = &template {
+            let document = Document::parse(text.as_str()).unwrap();
+            drop(template.prefill(&document).map(Prefilled::into_document));
+            match template.validate(document) {
+                Ok(secrets) => drop(secrets.env()),
+                Err(invalid) => drop(invalid.to_string()),
+            }
+        }
+        match Document::parse(text) {
+            Ok(document) => {
+                drop(format!("{document:?}"));
+                document.deserialize::<IgnoredAny>().unwrap();
+                document.deserialize::<Tree>().unwrap();
+                true
+            }
+            Err(error) => {
+                drop(error.to_string());
+                false
+            }
+        }
+    };
+    thread::Builder::new().stack_size(STACK).spawn(run).unwrap().join().unwrap()
+}
+
+/// A key whose value is nested so many levels deep.
+fn nested(open: &str, inner: &str, close: &str, levels: usize) -> String {
+    format!("a={}{inner}{}\n", open.repeat(levels), close.repeat(levels))
+}
+
+#[test]
+fn what_is_accepted() {
+    let most = MAX_DEPTH - 1;
+    assert!(go_through(nested("[", "1", "]", most)));
+    assert!(go_through(nested("{a=", "1", "}", most)));
+    assert!(go_through(nested("[{a=", "1", "}]", most / 2)));
+    assert!(go_through(format!("a{}=1\n", ".a".repeat(most))));
+    assert!(go_through(format!("[a{}]\nb=1\n", ".a".repeat(most - 1))));
+    assert!(go_through(format!("[[a{}]]\nb=1\n", ".a".repeat(most - 2))));
+}
+
+#[test]
+fn what_is_too_deep() {
+    for levels in [MAX_DEPTH, 1_000, 30_000] {
+        assert!(!go_through(nested("[", "1", "]", levels)));
+        assert!(!go_through(nested("{a=", "1", "}", levels)));
+        assert!(!go_through(nested("[{a=", "1", "}]", levels)));
+        assert!(!go_through(format!("a{}=1\n", ".a".repeat(levels))));
+        assert!(!go_through(format!("[a{}]\nb=1\n", ".a".repeat(levels))));
+        assert!(!go_through(format!("[[a{}]]\nb=1\n", ".a".repeat(levels))));
+    }
+}
+
+#[test]
+fn what_never_closes() {
+    for levels in [1_000, 200_000] {
+        for unit in ["[", "{a=", "{a=[", "{ {},x=", "[ {},x=[", "[]]{}}", "{a.a=", "a.", "[["] {
+            assert!(!go_through(nested(unit, "", "", levels)), "{unit}");
+            assert!(!go_through(unit.repeat(levels)), "{unit}");
+        }
+    }
+    let table = format!("{{a{}=", ".a".repeat(MAX_DEPTH - 1));
+    assert!(!go_through(nested(&table, "1", "}", MAX_DEPTH)));
+}

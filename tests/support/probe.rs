@@ -1,8 +1,9 @@
 //! A global allocator that counts allocations and looks into every block that is freed.
 //!
-//! A test binary includes this file, makes [`Probe`] its global allocator, and runs what it wants
-//! to know about inside [`during`]. Only the calling thread is looked at, so that tests may run
-//! beside each other. What it looks for is whatever [`watch`] was given last.
+//! A test or a bench includes this file, makes [`Probe`] its global allocator, and runs what it
+//! wants to know about inside [`during`]. Only the calling thread is looked at, so that tests may
+//! run beside each other. While something is watched for, every block begins as zeroes: what is found
+//! in one was written to it, and does not come from a block that another test freed.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -12,17 +13,38 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// The allocator: the system's, watched.
-pub struct Probe;
+pub(crate) struct Probe;
 
 /// What happened on this thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub(crate) struct Report {
     /// Blocks that were allocated.
-    pub allocations: usize,
+    pub(crate) allocations: usize,
     /// Blocks that were resized.
-    pub reallocations: usize,
+    pub(crate) reallocations: usize,
     /// Freed blocks, and blocks that were resized, which held something watched for.
-    pub hits: usize,
+    pub(crate) hits: usize,
+    /// The most bytes that were allocated at one time, beyond what was when it began. While a block
+    /// is resized, its old and its new bytes count.
+    pub(crate) peak: usize,
+    /// The bytes that are allocated now. Below zero where older blocks were freed.
+    live: isize,
+}
+
+impl Report {
+    fn allocate(&mut self, layout: Layout) {
+        self.allocations += 1;
+        self.grow(layout.size());
+    }
+
+    fn grow(&mut self, size: usize) {
+        self.live += size as isize;
+        self.peak = self.peak.max(usize::try_from(self.live).unwrap_or(0));
+    }
+
+    fn shrink(&mut self, size: usize) {
+        self.live -= size as isize;
+    }
 }
 
 thread_local! {
@@ -41,7 +63,7 @@ struct Watched {
 }
 
 /// Adds byte strings to what is looked for in freed blocks.
-pub fn watch(secrets: impl IntoIterator<Item = Vec<u8>>) {
+pub(crate) fn watch(secrets: impl IntoIterator<Item = Vec<u8>>) {
     let _guard = WATCHING.lock().expect("no test panics while it holds the lock");
     let mut all = watched().map_or(Vec::new(), |watched| watched.secrets.clone());
     all.extend(secrets);
@@ -53,7 +75,7 @@ pub fn watch(secrets: impl IntoIterator<Item = Vec<u8>>) {
 }
 
 /// Runs something and tells what the allocator saw of it on this thread.
-pub fn during<T>(run: impl FnOnce() -> T) -> (T, Report) {
+pub(crate) fn during<T>(run: impl FnOnce() -> T) -> (T, Report) {
     REPORT.set(Some(Report::default()));
     let result = run();
     let report = REPORT.take().expect("it was set above, and `during` does not nest");
@@ -82,7 +104,7 @@ fn count(change: impl FnOnce(&mut Report)) {
 /// `block` leads to `len` bytes.
 unsafe fn holds_secret(block: *const u8, len: usize) -> bool {
     let Some(watched) = watched() else { return false };
-    // SAFETY: the caller's. Bytes that were never written are read too: that is the point.
+    // SAFETY: the caller's; what was never written to is zero.
     let bytes = unsafe { std::slice::from_raw_parts(block, len) };
     // A plain loop: test binaries are built without optimisation, and blocks are large.
     let mut i = 0;
@@ -97,22 +119,27 @@ unsafe fn holds_secret(block: *const u8, len: usize) -> bool {
     false
 }
 
-// SAFETY: every call goes to the system's allocator unchanged.
+// SAFETY: every call goes to the system's allocator.
 unsafe impl GlobalAlloc for Probe {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(|report| report.allocations += 1);
+        if watched().is_some() {
+            // SAFETY: the caller's.
+            return unsafe { self.alloc_zeroed(layout) };
+        }
+        count(|report| report.allocate(layout));
         // SAFETY: the caller's.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(|report| report.allocations += 1);
+        count(|report| report.allocate(layout));
         // SAFETY: the caller's.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         count(|report| {
+            report.shrink(layout.size());
             // SAFETY: the block is as long as its layout says.
             report.hits += usize::from(unsafe { holds_secret(block, layout.size()) });
         });
@@ -123,10 +150,18 @@ unsafe impl GlobalAlloc for Probe {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(|report| {
             report.reallocations += 1;
+            report.grow(size);
+            report.shrink(layout.size());
             // SAFETY: the block is as long as its layout says.
             report.hits += usize::from(unsafe { holds_secret(block, layout.size()) });
         });
-        // SAFETY: the caller's.
-        unsafe { System.realloc(block, layout, size) }
+        // SAFETY: the caller's; the bytes past the old ones are the new block's own.
+        unsafe {
+            let new = System.realloc(block, layout, size);
+            if watched().is_some() && !new.is_null() && size > layout.size() {
+                new.add(layout.size()).write_bytes(0, size - layout.size());
+            }
+            new
+        }
     }
 }

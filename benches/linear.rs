@@ -1,0 +1,376 @@
+//! Whether every step takes time and memory in proportion to the text, whatever the text:
+//! `cargo bench --bench linear`, with part of a shape's name for that one alone.
+//!
+//! Each shape is made twice, near the limit of a document (of a template, where one is read) and a
+//! small fraction of it. A row gives what a step costs per byte of the large text, and how many
+//! times that is of the small one: the median time of rounds that take the two in turns, and the
+//! most heap memory at one time. In a round the small text is taken as often as makes up the large
+//! one, and everything is kept to the end of it: both run through as much memory, so that neither
+//! has the help of the caches. The bench ends with status 1 where a ratio is over [`LIMIT`]. A row
+//! that is over is measured again up to twice, since a busy machine makes slow what is not.
+
+#[path = "../tests/support/probe.rs"]
+mod probe;
+
+use std::fmt::{self, Write};
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use secrets_toml::{Document, Invalid, MAX_DEPTH, MAX_LEN, MAX_TEMPLATE_LEN, Template};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+
+#[global_allocator]
+static PROBE: probe::Probe = probe::Probe;
+
+/// How many times the cost per byte of the small text the large one may take.
+const LIMIT: f64 = 3.0;
+
+/// What a step may take whatever the text: nanoseconds per byte of the large text, too few to tell
+/// from the clock's, and bytes of heap memory.
+const NEGLIGIBLE: f64 = 0.5;
+const FIXED: usize = 4096;
+
+/// The lengths of the large and the small text, in bytes.
+const DOCUMENT: [usize; 2] = [MAX_LEN - 1000, 10_000];
+const TEMPLATE: [usize; 2] = [MAX_TEMPLATE_LEN - 500, 2_000];
+
+/// How often a row is measured before it counts as over the limit.
+const ATTEMPTS: usize = 3;
+
+/// The rounds of a measurement: as many as fit into the time, within these bounds.
+const ROUNDS: std::ops::RangeInclusive<usize> = 3..=9;
+const TIME: Duration = Duration::from_millis(150);
+
+fn main() -> ExitCode {
+    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let filter = filter.unwrap_or_default();
+    println!(
+        "{:<36} {:<12} {:>10} {:>6} {:>12} {:>6}",
+        "text", "step", "ns/byte", "x", "bytes/byte", "x"
+    );
+    let started = Instant::now();
+    let (mut rows, mut over) = (0, 0);
+    for shape in SHAPES.iter().filter(|shape| shape.name.contains(&filter)) {
+        for (steps, lengths) in [(DOCUMENT_STEPS, DOCUMENT), (TEMPLATE_STEPS, TEMPLATE)] {
+            let texts = lengths.map(|len| Text::new(shape, len));
+            for &(step, run) in steps {
+                let attempt = || measure(run, &texts);
+                let Some(mut row) = attempt() else { continue };
+                for _ in 1..ATTEMPTS {
+                    if row.is_over() {
+                        row = attempt().expect("it was measured before");
+                    }
+                }
+                let mark = if row.is_over() { "  over the limit" } else { "" };
+                println!("{:<36} {step:<12} {row}{mark}", shape.name);
+                rows += 1;
+                over += usize::from(row.is_over());
+            }
+        }
+    }
+    let seconds = started.elapsed().as_secs();
+    println!("{rows} rows in {seconds} s, {over} of them over {LIMIT} times the cost per byte");
+    if over == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What a step takes of a text, so many times over.
+struct Cost {
+    time: Duration,
+    peak: usize,
+}
+
+/// The cost per byte of the large and the small text.
+struct Row {
+    time: [f64; 2],
+    memory: [f64; 2],
+}
+
+impl Row {
+    fn ratios(&self) -> [f64; 2] {
+        [self.time, self.memory]
+            .map(|[large, small]| if large == 0.0 { 0.0 } else { large / small })
+    }
+
+    fn is_over(&self) -> bool {
+        let [time, memory] = self.ratios();
+        (time > LIMIT && self.time[0] > NEGLIGIBLE) || memory > LIMIT
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [time, memory] = self.ratios();
+        write!(f, "{:>10.2} {time:>6.2} {:>12.2} {memory:>6.2}", self.time[0], self.memory[0])
+    }
+}
+
+/// Takes a step over the large and the small text in turns. `None` where the text has no such step.
+fn measure(run: Step, [large, small]: &[Text; 2]) -> Option<Row> {
+    let times = large.text.len() / small.text.len();
+    let bytes = [large.text.len() as f64, (small.text.len() * times) as f64];
+    let (mut large_times, mut small_times) = (Vec::new(), Vec::new());
+    let started = Instant::now();
+    for round in 0..*ROUNDS.end() {
+        // What is far from linear need not be waited for.
+        let limit = if round < *ROUNDS.start() { 20 * TIME } else { TIME };
+        if round > 0 && started.elapsed() > limit {
+            break;
+        }
+        small_times.push(run(small, times)?.time);
+        large_times.push(run(large, 1).expect("what a small text has, the large one has").time);
+    }
+    let time = [median(large_times) / bytes[0], median(small_times) / bytes[1]];
+    let [large_peak, small_peak] = [run(large, 1)?.peak, run(small, 1)?.peak];
+    let memory = [
+        large_peak.saturating_sub(FIXED) as f64 / large.text.len() as f64,
+        small_peak as f64 / small.text.len() as f64,
+    ];
+    Some(Row { time, memory })
+}
+
+fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort_unstable();
+    times[times.len() / 2].as_nanos() as f64
+}
+
+/// Takes a step with each of the inputs, and drops what it gave.
+fn cost<I, T>(inputs: Vec<I>, run: impl FnMut(I) -> T) -> Option<Cost> {
+    let mut results = Vec::with_capacity(inputs.len());
+    let started = Instant::now();
+    let ((), report) = probe::during(|| {
+        results.extend(inputs.into_iter().map(run));
+        drop(black_box(results));
+    });
+    Some(Cost { time: started.elapsed(), peak: report.peak })
+}
+
+/// A text of some length, with the template that it is held against.
+struct Text {
+    text: String,
+    template: Option<Template>,
+}
+
+impl Text {
+    fn new(shape: &Shape, len: usize) -> Self {
+        let text = (shape.text)(len);
+        assert!((len * 9 / 10..=len).contains(&text.len()), "{}: {} bytes", shape.name, text.len());
+        // As a template's limit is to a document's.
+        let template = shape.template.map(|template| {
+            Template::parse(&template(len / 16)).expect("the template is well-formed")
+        });
+        Self { text, template }
+    }
+
+    fn documents(&self, times: usize) -> Option<Vec<Document>> {
+        (0..times).map(|_| Document::parse(self.text.as_str()).ok()).collect()
+    }
+
+    fn validated(&self, document: Document) -> Result<secrets_toml::Secrets, Invalid> {
+        match &self.template {
+            Some(template) => template.validate(document),
+            None => document.validate(),
+        }
+    }
+}
+
+/// A step, taken so many times; `None` where the text has no such step.
+type Step = fn(&Text, usize) -> Option<Cost>;
+
+const DOCUMENT_STEPS: &[(&str, Step)] = &[
+    ("parse", |text, times| cost(vec![text.text.as_str(); times], Document::parse)),
+    ("refusal", |text, times| {
+        let errors = (0..times).map(|_| Document::parse(text.text.as_str()).err());
+        cost(errors.collect::<Option<_>>()?, |error| write!(Void, "{error}"))
+    }),
+    ("debug", |text, times| {
+        cost(text.documents(times)?.iter().collect(), |document| write!(Void, "{document:?}"))
+    }),
+    ("env", |text, times| cost(text.documents(times)?.iter().collect(), |document| document.env())),
+    ("deserialize", |text, times| {
+        cost(text.documents(times)?.iter().collect(), |document| {
+            document.deserialize::<IgnoredAny>()
+        })
+    }),
+    ("lenient", |text, times| {
+        cost(text.documents(times)?.iter().collect(), |document| document.deserialize::<Lenient>())
+    }),
+    ("validate", |text, times| cost(text.documents(times)?, |document| text.validated(document))),
+    ("findings", |text, times| {
+        let invalid = text.documents(times)?.into_iter().map(|document| text.validated(document));
+        let invalid: Vec<Invalid> = invalid.map(Result::err).collect::<Option<_>>()?;
+        cost(invalid.iter().collect(), |invalid| write!(Void, "{invalid}"))
+    }),
+];
+
+const TEMPLATE_STEPS: &[(&str, Step)] = &[
+    ("template", |text, times| {
+        text.documents(1)?;
+        cost(vec![text.text.as_str(); times], Template::parse)
+    }),
+    ("prefill", |text, times| {
+        let template = Template::parse(&text.text).ok()?;
+        cost(text.documents(times)?.iter().collect(), |earlier| template.prefill(earlier))
+    }),
+];
+
+/// A table of small numbers, or of anything else: a type that goes on after an error.
+struct Lenient;
+
+impl<'de> Deserialize<'de> for Lenient {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Lenient {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        while map.next_key::<IgnoredAny>()?.is_some() {
+            let _ = map.next_value::<u8>();
+        }
+        Ok(self)
+    }
+}
+
+/// Takes what is written and keeps nothing of it.
+struct Void;
+
+impl Write for Void {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        black_box(text);
+        Ok(())
+    }
+}
+
+/// A kind of text that can be made at any length.
+struct Shape {
+    name: &'static str,
+    text: fn(usize) -> String,
+    /// What it is held against, a sixteenth as long.
+    template: Option<fn(usize) -> String>,
+}
+
+impl Shape {
+    const fn new(name: &'static str, text: fn(usize) -> String) -> Self {
+        Self { name, text, template: None }
+    }
+
+    const fn against(mut self, template: fn(usize) -> String) -> Self {
+        self.template = Some(template);
+        self
+    }
+}
+
+const SHAPES: &[Shape] = &[
+    Shape::new("keys", |len| lines("", len, |i| format!("k{i:06} = 'v'\n"))),
+    Shape::new("keys of a template", |len| lines("", len, |i| format!("k{i:06} = 'v'\n")))
+        .against(|len| lines("", len, |i| format!("k{i:06} = ''\n"))),
+    Shape::new("keys unlike a template's", |len| lines("", len, |i| format!("k{i:06} = 'v'\n")))
+        .against(|len| lines("", len, |i| format!("j{i:06} = ''\n"))),
+    Shape::new("tables", |len| lines("", len, |i| format!("[t{i:06}]\na=1\n"))),
+    Shape::new("tables of one table", |len| lines("", len, |i| format!("[t.u.v{i:06}]\na=1\n"))),
+    Shape::new("arrays of tables", |len| lines("", len, |_| "[[t]]\na=''\n".into())),
+    Shape::new("arrays of empty tables", |len| lines("", len, |_| "[[t]]\n".into()))
+        .against(|len| lines("[[t]]\n", len, |i| format!("k{i}=''\n"))),
+    Shape::new("the same, with the keys at the root", |len| {
+        let root = lines("", len / 16, |i| format!("k{i}=1\n"));
+        lines(&root, len, |_| "[[t]]\n".into())
+    })
+    .against(|len| lines("[[t]]\n", len, |i| format!("k{i}=''\n"))),
+    Shape::new("the same, with every second key", |len| {
+        let tables = |i| if i % 2 == 0 { "[[t]]\n".into() } else { format!("k{}=1\n", i % 64) };
+        lines("", len, tables)
+    })
+    .against(|len| lines("[[t]]\n", len, |i| format!("k{i}=''\n"))),
+    Shape::new("blank values under a long header", |len| {
+        let header = format!("[{}]\n", "h".repeat(len / 2));
+        lines(&header, len, |i| format!("k{i}=''\n"))
+    }),
+    Shape::new("blank values under a deep header", |len| {
+        let header = format!("[h{}]\n", ".h".repeat(MAX_DEPTH - 2));
+        lines(&header, len, |i| format!("k{i}=''\n"))
+    }),
+    Shape::new("blank values on one line", |len| {
+        lines("a={", len - 8, |i| format!("k{i}='',")) + "k='v'}\n"
+    }),
+    Shape::new("numbers on one line", |len| lines("a=[", len - 4, |_| "1_0.5,".into()) + "1]\n"),
+    Shape::new("arrays to the limit", |len| {
+        let (open, close) = ("[".repeat(MAX_DEPTH - 1), "]".repeat(MAX_DEPTH - 1));
+        lines("", len, |i| format!("a{i}={open}{close}\n"))
+    }),
+    Shape::new("inline tables to the limit", |len| {
+        let (open, close) = ("{a=".repeat(MAX_DEPTH - 1), "}".repeat(MAX_DEPTH - 1));
+        lines("", len, |i| format!("a{i}={open}''{close}\n"))
+    }),
+    Shape::new("dotted keys to the limit", |len| {
+        let parts = ".a".repeat(MAX_DEPTH - 1);
+        lines("", len, |i| format!("a{i}{parts}=''\n"))
+    }),
+    Shape::new("arrays past the limit", |len| format!("a={}", "[".repeat(len - 2))),
+    Shape::new("headers past the limit", |len| "[".repeat(len)),
+    Shape::new("inline tables past the limit", |len| cut("a=", "{a=", len)),
+    Shape::new("a dotted key past the limit", |len| "a.".repeat(len / 2 - 2) + "a=1"),
+    Shape::new("a header past the limit", |len| format!("[{}a]", "a.".repeat(len / 2 - 2))),
+    Shape::new("80 tables of 80 parts", |len| {
+        let table = format!("{{a{}=", ".a".repeat(79));
+        cut("", &format!("a={}\n", table.repeat(80)), len)
+    }),
+    Shape::new("tables after an error", |len| cut("a=", "{ {},x=", len)),
+    Shape::new("arrays after an error", |len| cut("a=", "[ {},x=[", len)),
+    Shape::new("closing brackets", |len| cut("a=", "]}", len)),
+    Shape::new("equals signs", |len| "=".repeat(len)),
+    Shape::new("quotes", |len| "'".repeat(len)),
+    Shape::new("newlines", |len| "\n".repeat(len)),
+    Shape::new("lines with an error", |len| cut("", "=\n", len)),
+    Shape::new("keys without a value", |len| lines("", len, |i| format!("k{i}=\n"))),
+    Shape::new("open strings", |len| lines("", len, |i| format!("k{i}=\"v\n"))),
+    Shape::new("bare carriage returns", |len| cut("", "a\r", len)),
+    Shape::new("keys defined twice", |len| cut("", "k=1\n", len)),
+    Shape::new("keys defined twice on one line", |len| {
+        lines("a={", len - 4, |_| "k=1,".into()) + "k=1}"
+    }),
+    Shape::new("tables opened twice", |len| cut("", "[t]\n", len)),
+    Shape::new("a PEM key in plain quotes", |len| {
+        let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
+        cut("KEY = '-----BEGIN PRIVATE KEY-----\n", &format!("{line}\n"), len)
+    }),
+    Shape::new("a long string with escapes", |len| {
+        lines("a=\"\"\"", len - 3, |_| "\\u0061 \\\"\r\n\\\r\n  x".into()) + "\"\"\""
+    }),
+    Shape::new("strings with escapes", |len| {
+        lines("", len, |i| format!("k{i}=\"\"\"\r\n\\tb\\U00000063\r\n\"\"\"\r\n"))
+    }),
+    Shape::new("keys with escapes", |len| lines("", len, |i| format!("\"\\u006b{i}\"=''\n"))),
+    Shape::new("invalid escapes", |len| lines("", len, |i| format!("k{i}=\"\\q\\q\"\n"))),
+    Shape::new("floats and dates", |len| {
+        lines("", len, |i| format!("f{i}=1_{i}.5e-3\nd{i}=2000-01-01\n"))
+    }),
+    Shape::new("comments", |len| lines("", len, |i| format!("# your\nk{i}='your-key' # key\n"))),
+];
+
+/// As many lines as fit behind a text.
+fn lines(before: &str, len: usize, line: impl Fn(usize) -> String) -> String {
+    let mut text = before.to_owned();
+    for i in 0.. {
+        let line = line(i);
+        if text.len() + line.len() > len {
+            break;
+        }
+        text.push_str(&line);
+    }
+    text
+}
+
+/// A text that goes on with one unit, cut where it is long enough.
+fn cut(before: &str, unit: &str, len: usize) -> String {
+    let mut text = before.to_owned();
+    text.extend(unit.chars().cycle().take(len - before.len()));
+    text
+}

@@ -1,0 +1,53 @@
+//! How often the heap is asked for memory: so seldom, whatever the number of keys.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "support/probe.rs"]
+mod probe;
+
+use std::fmt::Write;
+
+use secrets_toml::Document;
+
+#[global_allocator]
+static PROBE: probe::Probe = probe::Probe;
+
+/// So many keys, short enough for the most to fit into a document.
+fn flat(keys: usize) -> String {
+    (0..keys).fold(String::new(), |mut text, i| {
+        writeln!(text, "K{i}=\"{i}\"").unwrap();
+        text
+    })
+}
+
+/// So many keys in all, of every kind, in sections and arrays.
+fn mixed(keys: usize) -> String {
+    (0..keys.div_ceil(5)).fold(String::new(), |mut text, i| {
+        writeln!(text, "[[s.t{}]]\na = \"\\t{i}\"\nb.c = {i}\nl = [1.5, {{ k = ''}}]", i % 7)
+            .unwrap();
+        text
+    })
+}
+
+#[test]
+fn parse_takes_eight_and_one_to_grow() {
+    for shape in [flat, mixed] {
+        for keys in [5, 48, 1_500, 60_000] {
+            let text = shape(keys);
+            let (document, report) = probe::during(|| Document::parse(text.as_str()).unwrap());
+            assert!(report.allocations <= 8, "{keys} keys: {report:?}");
+            assert!(report.reallocations <= 1, "{keys} keys: {report:?}");
+            drop(document);
+        }
+    }
+}
+
+#[test]
+fn env_takes_four() {
+    for keys in [5, 48, 1_500, 60_000] {
+        let document = Document::parse(flat(keys)).unwrap();
+        let (env, report) = probe::during(|| document.env().unwrap());
+        assert_eq!(env.len(), keys);
+        assert!(report.allocations + report.reallocations <= 4, "{keys} keys: {report:?}");
+    }
+}
