@@ -15,8 +15,8 @@ const STACK: usize = if cfg!(debug_assertions) { 1024 * 1024 } else { 256 * 1024
 #[serde(untagged)]
 #[allow(dead_code, reason = "only read into")]
 enum Tree {
-    Table(std::collections::BTreeMap<String, Tree>),
-    Array(Vec<Tree>),
+    Table(std::collections::BTreeMap<String, Self>),
+    Array(Vec<Self>),
     Leaf(IgnoredAny),
 }
 
