@@ -17,7 +17,10 @@ use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use secrets_toml::{Document, Invalid, MAX_DEPTH, MAX_LEN, MAX_TEMPLATE_LEN, Template};
+use secrets_toml::{
+    Document, Env, Invalid, MAX_DEPTH, MAX_LEN, MAX_QUERY_LEN, MAX_TEMPLATE_LEN, Overrides,
+    Template,
+};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
@@ -35,6 +38,7 @@ const FIXED: usize = 4096;
 /// The lengths of the large and the small text, in bytes.
 const DOCUMENT: [usize; 2] = [MAX_LEN - 1000, 10_000];
 const TEMPLATE: [usize; 2] = [MAX_TEMPLATE_LEN - 500, 2_000];
+const QUERY: [usize; 2] = [MAX_QUERY_LEN - 1000, 5_000];
 
 /// How often a row is measured before it counts as over the limit.
 const ATTEMPTS: usize = 3;
@@ -52,8 +56,13 @@ fn main() -> ExitCode {
     );
     let started = Instant::now();
     let (mut rows, mut over) = (0, 0);
-    for shape in SHAPES.iter().filter(|shape| shape.name.contains(&filter)) {
-        for (steps, lengths) in [(DOCUMENT_STEPS, DOCUMENT), (TEMPLATE_STEPS, TEMPLATE)] {
+    let groups = [
+        (SHAPES, DOCUMENT_STEPS, DOCUMENT),
+        (SHAPES, TEMPLATE_STEPS, TEMPLATE),
+        (QUERIES, QUERY_STEPS, QUERY),
+    ];
+    for (shapes, steps, lengths) in groups {
+        for shape in shapes.iter().filter(|shape| shape.name.contains(&filter)) {
             let texts = lengths.map(|len| Text::new(shape, len));
             for &(step, run) in steps {
                 let attempt = || measure(run, &texts);
@@ -215,6 +224,13 @@ const TEMPLATE_STEPS: &[(&str, Step)] = &[
     }),
 ];
 
+const QUERY_STEPS: &[(&str, Step)] = &[("override", |text, times| {
+    let env = || Document::parse("CLARIFAI_PAT = 'x'").ok()?.env().ok();
+    let env: Vec<Env> = (0..times).map(|_| env()).collect::<Option<_>>()?;
+    let overrides = Overrides::clarifai();
+    cost(env, |env| env.override_with(&overrides, &text.text))
+})];
+
 /// A table of small numbers, or of anything else: a type that goes on after an error.
 struct Lenient;
 
@@ -353,6 +369,21 @@ const SHAPES: &[Shape] = &[
         lines("", len, |i| format!("f{i}=1_{i}.5e-3\nd{i}=2000-01-01\n"))
     }),
     Shape::new("comments", |len| lines("", len, |i| format!("# your\nk{i}='your-key' # key\n"))),
+];
+
+const QUERIES: &[Shape] = &[
+    Shape::new("a query of ampersands", |len| "&".repeat(len)),
+    Shape::new("a query of percent signs", |len| "%".repeat(len)),
+    Shape::new("a query of names", |len| cut("", "pat=", len)),
+    Shape::new("a query of fields", |len| cut("", "%70at=x&", len)),
+    Shape::new("a query of long fields", |len| {
+        cut("", &format!("{}&", "%70".repeat(len / 3000)), len)
+    }),
+    Shape::new("a query of long values", |len| {
+        cut("", &format!("pat={}&", "%F0%9F%98%80".repeat(len / 12_000)), len)
+    }),
+    Shape::new("a query of one long value", |len| cut("pat=", "%F0%9F%98%80", len)),
+    Shape::new("a query of spaces", |len| cut("pat=", "+", len)),
 ];
 
 /// As many lines as fit behind a text.

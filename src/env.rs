@@ -1,5 +1,6 @@
 //! The environment variables that a module sees.
 
+mod provenance;
 mod python_str;
 
 use std::fmt::{self, Write};
@@ -7,8 +8,10 @@ use std::ops::Range;
 
 use crate::document::Document;
 use crate::document::index::{Kind, ROOT};
-use crate::document::places::Places;
+use crate::document::places::Lines;
 use crate::document::wiped::Wiped;
+use crate::env::provenance::Outcome;
+pub use crate::env::provenance::{Explanation, Source};
 use crate::value::Value;
 
 /// The environment variables of a document, exactly as [Streamlit] maps its `secrets.toml`.
@@ -46,12 +49,38 @@ use crate::value::Value;
 pub struct Env {
     text: Wiped,
     variables: Vec<Variable>,
+    displaced: Vec<Displaced>,
 }
 
-/// Where a variable's name and value stand in the buffer.
+/// Where a variable's name and value stand in the buffer, and where the value comes from.
 struct Variable {
     name: Range<usize>,
     value: Range<usize>,
+    source: Source,
+    /// Where the value came from that this one replaced.
+    over: Option<Source>,
+}
+
+/// A variable that an override dropped. Its name stands in the buffer, its value nowhere.
+struct Displaced {
+    name: Range<usize>,
+    source: Source,
+    by: Source,
+}
+
+/// What an override does to one variable.
+pub(crate) struct Change<'a> {
+    pub(crate) variable: &'a str,
+    /// The parameter that does it.
+    pub(crate) parameter: &'a str,
+    /// Where the new value stands in the new buffer; `None` where the variable is displaced.
+    pub(crate) value: Option<Range<usize>>,
+}
+
+impl Change<'_> {
+    fn source(&self) -> Source {
+        Source::Query { parameter: self.parameter.to_owned() }
+    }
 }
 
 impl Env {
@@ -63,7 +92,7 @@ impl Env {
             let Some(most) = mapped_len(document, node) else { continue };
             if let Some(fault) = unmappable(document, node) {
                 let start = document.index().node(node).key_span.start as usize;
-                let line = Places::new(document.expose_text()).line(start);
+                let line = Lines::new(document.expose_text()).line(start);
                 return Err(EnvError { path: document.path(node).to_string(), line, fault });
             }
             count += 1;
@@ -71,14 +100,74 @@ impl Env {
         }
         let mut text = Wiped::with_capacity(len);
         let mut variables = Vec::with_capacity(count);
+        let mut lines = Lines::new(document.expose_text());
         for &node in nodes.iter().filter(|&&node| is_mapped(document, node)) {
             let name = text.append(document.key(node));
             let start = text.len();
             write_value(&mut text, Value::of(document, node))
                 .expect("the capacity was computed for every value");
-            variables.push(Variable { name, value: start..text.len() });
+            let line = lines.line(document.index().node(node).key_span.start as usize);
+            variables.push(Variable {
+                name,
+                value: start..text.len(),
+                source: Source::Secrets { line },
+                over: None,
+            });
         }
-        Ok(Self { text, variables })
+        Ok(Self { text, variables, displaced: Vec::new() })
+    }
+
+    /// How many bytes the names and values take.
+    pub(crate) fn text_len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// The variables after an override. `text` holds the new values and has room for the rest; the
+    /// buffer of `self`, and what was replaced or displaced in it, is wiped.
+    pub(crate) fn changed(self, text: Wiped, mut changes: Vec<Change<'_>>) -> Self {
+        let Self { text: old, mut variables, displaced: earlier } = self;
+        let mut copy = Copy { from: &old, to: text, run: 0..0 };
+        let mut displaced = Vec::new();
+        let sketches =
+            changes.iter().fold(0, |all, change| all | sketch(change.variable.as_bytes()));
+        variables.retain_mut(|variable| {
+            let name = &old.as_bytes()[variable.name.clone()];
+            variable.name = copy.span(&variable.name);
+            let change = match sketch(name) & sketches {
+                0 => None,
+                _ => changes.iter_mut().find(|change| change.variable.as_bytes() == name),
+            };
+            let Some(change) = change else {
+                variable.value = copy.span(&variable.value);
+                return true;
+            };
+            let before = variable.source.clone();
+            // A change whose value is taken is done: names are unique.
+            if let Some(value) = change.value.take() {
+                variable.value = value;
+                (variable.source, variable.over) = (change.source(), Some(before));
+                true
+            } else {
+                let name = variable.name.clone();
+                displaced.push(Displaced { name, source: before, by: change.source() });
+                false
+            }
+        });
+        // What an earlier override displaced stays so, unless it has a value again.
+        for earlier in earlier {
+            let name = &old[earlier.name.clone()];
+            if !changes.iter().any(|change| change.value.is_some() && change.variable == name) {
+                displaced.push(Displaced { name: copy.span(&earlier.name), ..earlier });
+            }
+        }
+        let mut text = copy.finish();
+        for change in &mut changes {
+            if let Some(value) = change.value.take() {
+                let name = text.append(change.variable);
+                variables.push(Variable { name, value, source: change.source(), over: None });
+            }
+        }
+        Self { text, variables, displaced }
     }
 
     /// The value of a variable.
@@ -87,9 +176,31 @@ impl Env {
         self.iter().find(|&(other, _)| other == name).map(|(_, value)| value)
     }
 
-    /// Names and values, in the order of the document.
+    /// Names and values, in the order of the document; what an override added comes last.
     pub fn iter(&self) -> Iter<'_> {
         Iter { text: &self.text, variables: self.variables.iter() }
+    }
+
+    /// Where the value of a variable comes from. `None` where there is no such variable: it never
+    /// was, or it was displaced, which [`explain`](Self::explain) tells.
+    #[must_use]
+    pub fn source(&self, name: &str) -> Option<&Source> {
+        let named = |variable: &&Variable| &self.text[variable.name.clone()] == name;
+        self.variables.iter().find(named).map(|variable| &variable.source)
+    }
+
+    /// What became of every variable: those of [`iter`](Self::iter) in their order, then those
+    /// that were displaced. Each can go into a log: it holds names and places, never a value.
+    pub fn explain(&self) -> impl Iterator<Item = Explanation<'_>> {
+        let won = self.variables.iter().map(|variable| {
+            let outcome = Outcome::Won { source: &variable.source, over: variable.over.as_ref() };
+            Explanation::new(&self.text[variable.name.clone()], outcome)
+        });
+        let displaced = self.displaced.iter().map(|variable| {
+            let outcome = Outcome::Displaced { source: &variable.source, by: &variable.by };
+            Explanation::new(&self.text[variable.name.clone()], outcome)
+        });
+        won.chain(displaced)
     }
 
     /// How many variables there are.
@@ -121,7 +232,8 @@ impl fmt::Debug for Env {
     }
 }
 
-/// Names and values of an [`Env`], in the order of the document.
+/// Names and values of an [`Env`], in the order of the document; what an override added comes
+/// last.
 #[derive(Clone)]
 pub struct Iter<'a> {
     text: &'a str,
@@ -192,27 +304,78 @@ impl fmt::Display for Unmappable {
     }
 }
 
+/// Copies spans of one buffer to another, those that stand behind each other at once: a value
+/// stands right behind its name, and mostly the next name behind that.
+struct Copy<'a> {
+    from: &'a str,
+    to: Wiped,
+    /// What is still to be copied.
+    run: Range<usize>,
+}
+
+impl Copy<'_> {
+    /// Copies a span, soon, and tells where it will stand.
+    #[inline]
+    fn span(&mut self, span: &Range<usize>) -> Range<usize> {
+        if span.start != self.run.end {
+            self.flush();
+            self.run = span.clone();
+        }
+        self.run.end = span.end;
+        let start = self.to.len() + (span.start - self.run.start);
+        start..start + span.len()
+    }
+
+    fn flush(&mut self) {
+        self.to.append(&self.from[self.run.clone()]);
+    }
+
+    fn finish(mut self) -> Wiped {
+        self.flush();
+        self.to
+    }
+}
+
+/// One bit of 64 for a name: most names that no change is about are told apart by it, without
+/// being compared with that of every change.
+fn sketch(name: &[u8]) -> u64 {
+    match name {
+        [first, .., last] => 1 << ((name.len() + 5 * usize::from(first ^ last)) % 64),
+        _ => 1,
+    }
+}
+
 /// What keeps a root value that is mapped out of the environment.
 pub(crate) fn unmappable(document: &Document, node: u32) -> Option<Unmappable> {
-    mapped_len(document, node)?;
+    if !is_mapped(document, node) {
+        return None;
+    }
     // A bare key holds neither, and only an escape makes a NUL.
     if !document.is_bare(node) {
-        let name = document.key(node);
-        if name.is_empty() {
-            return Some(Unmappable::EmptyName);
-        } else if name.contains('=') {
-            return Some(Unmappable::Equals);
-        } else if name.contains('\0') {
-            return Some(Unmappable::NulInName);
+        if let Some(fault) = unmappable_name(document.key(node)) {
+            return Some(fault);
         }
     }
     let nul = !document.is_verbatim(node) && document.content(node).contains('\0');
     nul.then_some(Unmappable::NulInValue)
 }
 
+/// What keeps a name out of the environment.
+pub(crate) fn unmappable_name(name: &str) -> Option<Unmappable> {
+    if name.is_empty() {
+        Some(Unmappable::EmptyName)
+    } else if name.contains('=') {
+        Some(Unmappable::Equals)
+    } else if name.contains('\0') {
+        Some(Unmappable::NulInName)
+    } else {
+        None
+    }
+}
+
 /// Whether a root value reaches the environment.
 pub(crate) fn is_mapped(document: &Document, node: u32) -> bool {
-    mapped_len(document, node).is_some()
+    matches!(document.index().node(node).kind, Kind::String | Kind::Integer | Kind::Float)
 }
 
 /// The most bytes of a value that is mapped; `None` for one that is not.

@@ -88,6 +88,7 @@ mod diagnostic;
 mod document;
 mod env;
 mod path;
+mod query;
 mod shape;
 mod template;
 mod validate;
@@ -96,8 +97,11 @@ mod value;
 pub use de::DeserializeError;
 pub use document::error::{ParseError, SyntaxError};
 pub use document::{Document, MAX_DEPTH, MAX_LEN};
-pub use env::{Env, EnvError, Iter};
+pub use env::{Env, EnvError, Explanation, Iter, Source};
 pub use path::KeyPath;
+pub use query::{
+    MAX_PARAMETER_LEN, MAX_QUERY_FIELDS, MAX_QUERY_LEN, OverrideError, Overrides, Parameter,
+};
 pub use template::{MAX_TEMPLATE_LEN, Prefilled, Template, TemplateError, Variable};
 /// The crate whose [`Datetime`](toml_datetime::Datetime) is a kind of [`Value`].
 pub use toml_datetime;

@@ -43,3 +43,29 @@ impl<'t> Places<'t> {
         self.offset = offset;
     }
 }
+
+/// Lines of ascending offsets, in one pass over the text that leaves columns aside: half the work
+/// of [`Places`], on the way of every document to its environment.
+pub(crate) struct Lines<'t> {
+    text: &'t str,
+    line: usize,
+    offset: usize,
+}
+
+impl<'t> Lines<'t> {
+    pub(crate) fn new(text: &'t str) -> Self {
+        Self { text, line: 1, offset: 0 }
+    }
+
+    /// The line of `offset`, which is not before any that was asked for.
+    pub(crate) fn line(&mut self, offset: usize) -> usize {
+        let passed = &self.text.as_bytes()[self.offset..offset];
+        // Counted in bytes, a chunk of sixteen takes one instruction; in words, it takes dozens.
+        for chunk in passed.chunks(usize::from(u8::MAX)) {
+            let newlines: u8 = chunk.iter().map(|&byte| u8::from(byte == b'\n')).sum();
+            self.line += usize::from(newlines);
+        }
+        self.offset = offset;
+        self.line
+    }
+}

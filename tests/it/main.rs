@@ -7,6 +7,7 @@ mod deserialize;
 mod document;
 mod env;
 mod nothing_printed;
+mod query;
 mod stack;
 mod template;
 mod toml_suite;

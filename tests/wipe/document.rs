@@ -1,7 +1,4 @@
-//! No block of memory is freed with a secret in it.
-
-#[path = "support/probe.rs"]
-mod probe;
+//! Reading, checking and handing over a document.
 
 use std::collections::HashMap;
 use std::sync::Once;
@@ -10,8 +7,7 @@ use secrecy::SecretString;
 use secrets_toml::{Document, Template};
 use serde::Deserialize;
 
-#[global_allocator]
-static PROBE: probe::Probe = probe::Probe;
+use crate::probe;
 
 const INTEGER: i64 = 8_675_309_867_530_948;
 const FLOAT: f64 = 31_415.926_535_897_93;

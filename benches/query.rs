@@ -1,0 +1,91 @@
+//! A query onto an environment, beside what it takes to collect the query's fields and to copy the
+//! variables once: `cargo bench --bench query`. It ends with a table of medians and ratios.
+
+use std::hint::black_box;
+
+use criterion::{BatchSize, BenchmarkId, Criterion};
+use secrets_toml::{Document, Env, Overrides};
+
+/// The sizes, in variables.
+const SIZES: [usize; 3] = [6, 48, 480];
+
+/// Six parameters as a browser sends them, two of them with escapes.
+const QUERY: &str = "user_id=alice&app_id=main-app&pat=9f8e7d6c5b4a39281706f5e4d3c2b1a0&\
+                     token=Zm9v%2BYmFy%2FYmF6%3D%3D-9f8e7d6c5b4a3928&\
+                     base=https%3A%2F%2Fapi.clarifai.com&ui=https%3A%2F%2Fclarifai.com";
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args().without_plots();
+    for variables in SIZES {
+        bench(&mut criterion, variables);
+    }
+    criterion.final_summary();
+    summary();
+}
+
+fn bench(criterion: &mut Criterion, variables: usize) {
+    let overrides = Overrides::clarifai();
+    let document = Document::parse(secrets(variables)).expect("well-formed");
+    let env = || document.env().expect("mappable");
+    assert_eq!(env().len(), variables);
+    assert!(env().override_with(&overrides, QUERY).is_ok());
+    let bytes: String = env().iter().flat_map(|(name, value)| [name, value]).collect();
+
+    let mut group = criterion.benchmark_group("query");
+    group.bench_with_input(BenchmarkId::new("collect", variables), &(), |b, ()| {
+        b.iter(|| form_urlencoded::parse(black_box(QUERY).as_bytes()).collect::<Vec<_>>());
+    });
+    group.bench_with_input(BenchmarkId::new("copy", variables), &(), |b, ()| {
+        b.iter(|| black_box(bytes.as_str()).to_owned());
+    });
+    let apply = |env: Env| env.override_with(&overrides, black_box(QUERY)).expect("accepted");
+    group.bench_with_input(BenchmarkId::new("override", variables), &(), |b, ()| {
+        // The old environment goes within, and with it the wiping; the new one outside. Few at a
+        // time, so that they are in the cache, as what the others read is.
+        b.iter_batched(env, apply, BatchSize::NumIterations(8));
+    });
+    group.finish();
+}
+
+/// A file of secrets with the six variables that the query overrides, and others around them.
+fn secrets(variables: usize) -> String {
+    let names = ["USER_ID", "APP_ID", "PAT", "SESSION_TOKEN", "API_BASE", "UI"];
+    let every = variables / names.len();
+    let line = |i: usize| match names.get(i / every) {
+        Some(name) if i % every == 0 => format!("CLARIFAI_{name} = \"of the owner {i:05}\"\n"),
+        _ => format!("SERVICE_TOKEN_{i} = \"9f8e7d6c5b4a39281706f5e4d3c2b1a{i:05}\"\n"),
+    };
+    (0..variables).map(line).collect()
+}
+
+/// Prints the medians of this run, and what they have to reach.
+fn summary() {
+    println!("\n{:>9}  {:>9}  {:>12}  {:>9}  limit", "variables", "what", "median", "ratio");
+    for variables in SIZES {
+        let median = |what| median(what, variables);
+        let (Some(collect), Some(copy)) = (median("collect"), median("copy")) else { return };
+        let floor = collect + copy;
+        let row = |what: &str, time: f64, limit: &str| {
+            let (time, ratio) = (format!("{time:.0} ns"), time / floor);
+            println!("{variables:>9}  {what:>9}  {time:>12}  {ratio:>8.2}x  {limit}");
+        };
+        row("collect", collect, "");
+        row("copy", copy, "");
+        if let Some(time) = median("override") {
+            let limit = if variables == 48 { "of both: at most 2.0" } else { "" };
+            row("override", time, limit);
+        }
+    }
+}
+
+/// The median of a benchmark in nanoseconds, from what criterion has just written.
+fn median(what: &str, variables: usize) -> Option<f64> {
+    let home = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let path = std::path::Path::new(&home)
+        .join("criterion/query")
+        .join(what)
+        .join(variables.to_string())
+        .join("new/estimates.json");
+    let estimates: serde_json::Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    estimates["median"]["point_estimate"].as_f64()
+}

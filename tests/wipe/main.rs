@@ -1,0 +1,11 @@
+//! No block of memory is freed with a secret in it.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod document;
+#[path = "../support/probe.rs"]
+mod probe;
+mod query;
+
+#[global_allocator]
+static PROBE: probe::Probe = probe::Probe;
