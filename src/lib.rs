@@ -89,6 +89,7 @@ mod document;
 mod env;
 mod path;
 mod query;
+pub mod seal;
 mod shape;
 mod template;
 mod validate;

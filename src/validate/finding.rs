@@ -242,6 +242,7 @@ fn with_article(kind: Kind) -> String {
 }
 
 /// The findings of one document, without what they borrow from it.
+#[derive(Default)]
 pub(super) struct Findings {
     pub(super) records: Vec<Record>,
     pub(super) template: Option<Arc<Template>>,

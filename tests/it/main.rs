@@ -8,6 +8,7 @@ mod document;
 mod env;
 mod nothing_printed;
 mod query;
+mod seal;
 mod stack;
 mod template;
 mod toml_suite;

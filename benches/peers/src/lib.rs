@@ -1,0 +1,1 @@
+//! A comparison with other crates that seal: see `benches/peers.rs`.

@@ -1,0 +1,81 @@
+//! The life of a keyring file: it is locked with a passphrase, gets a second key in the order that
+//! cannot lose one, and a record moves to that key.
+//!
+//! ```sh
+//! cargo run --example keys --features passphrase
+//! ```
+
+use std::error::Error;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+use secrets_toml::Document;
+use secrets_toml::seal::{Keyring, LockedKeyring, Protection, Revision, Scope, Unlock};
+
+/// A host asks for it, or reads it from where only it can read.
+const PASSPHRASE: &str = "correct horse battery staple";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let file = std::env::temp_dir().join(format!("keyring-{}.toml", std::process::id()));
+    let acme = Scope::module("chat")?.version("1.2.0")?.install("acme")?;
+    let secrets = Document::parse("CLARIFAI_PAT = 'a token'")?.validate()?;
+
+    let mut keyring = Keyring::generate()?;
+    keep(&file, &mut keyring)?;
+    let old = keyring.primary();
+    let record = keyring.seal(&acme, Revision::FIRST, &secrets)?;
+    println!("sealed revision 1 under key {old}");
+
+    // A key is added and kept before it seals anything: by the time that a record is under it,
+    // every process that has loaded the file can open that record.
+    let new = keyring.add()?;
+    keep(&file, &mut keyring)?;
+    let mut keyring = load(&file)?;
+    keyring.promote(&new)?;
+    keep(&file, &mut keyring)?;
+    println!("promoted key {new}");
+
+    let keyring = load(&file)?;
+    println!("the file has generation {}:", keyring.generation());
+    for (id, state) in keyring.entries() {
+        println!("  {id} {state:?}");
+    }
+
+    let opened = keyring.open(&acme, record.as_bytes())?;
+    println!("revision {} still opens; stale: {}", opened.revision(), opened.is_stale());
+    if let Some(record) = keyring.rewrap(&acme, record.as_bytes())? {
+        let opened = keyring.open(&acme, record.as_bytes())?;
+        println!("rewrapped as revision {} under key {}", opened.revision(), opened.key_id());
+    }
+
+    let other = Scope::module("chat")?.version("1.2.0")?.install("other")?;
+    let theirs = keyring.seal(&other, Revision::FIRST, &secrets)?;
+    match keyring.open(&acme, theirs.as_bytes()) {
+        Ok(_) => return Err("a record opened in another install".into()),
+        Err(error) => println!("the record of another install: {error}"),
+    }
+    fs::remove_file(file)?;
+    Ok(())
+}
+
+/// Writes the locked keyring beside its place and moves it there whole, so that there is always
+/// one that can be read.
+fn keep(file: &Path, keyring: &mut Keyring) -> Result<(), Box<dyn Error>> {
+    let text = keyring.lock(Protection::passphrase(PASSPHRASE))?;
+    let new = file.with_extension("new");
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut written = options.open(&new)?;
+    written.write_all(text.as_bytes())?;
+    written.sync_all()?;
+    fs::rename(new, file)?;
+    Ok(())
+}
+
+fn load(file: &Path) -> Result<Keyring, Box<dyn Error>> {
+    let locked = LockedKeyring::parse(&fs::read_to_string(file)?)?;
+    Ok(locked.unlock(Unlock::Passphrase(PASSPHRASE.as_bytes()))?)
+}

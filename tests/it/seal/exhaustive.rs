@@ -1,0 +1,175 @@
+//! Everything that can be done to a record a bit, a byte or a field at a time.
+
+use std::collections::BTreeMap;
+
+use secrets_toml::seal::{Keyring, OpenError, Opened, Revision, Scope};
+
+use crate::seal::{install, keyring, revision, secrets, version};
+
+/// How often each error came up; `opened` where there was none.
+#[derive(Default)]
+struct Histogram(BTreeMap<&'static str, usize>);
+
+impl Histogram {
+    fn count(&mut self, result: Result<Opened, OpenError>) {
+        let name = match result {
+            Ok(_) => "opened",
+            Err(OpenError::NotARecord) => "NotARecord",
+            Err(OpenError::Truncated) => "Truncated",
+            Err(OpenError::UnsupportedVersion) => "UnsupportedVersion",
+            Err(OpenError::UnsupportedSuite) => "UnsupportedSuite",
+            Err(OpenError::UnknownKind) => "UnknownKind",
+            Err(OpenError::Malformed) => "Malformed",
+            Err(OpenError::TrailingBytes) => "TrailingBytes",
+            Err(OpenError::UnknownKey(_)) => "UnknownKey",
+            Err(OpenError::Mismatch) => "Mismatch",
+            Err(OpenError::Tampered) => "Tampered",
+            Err(error) => panic!("{error}"),
+        };
+        *self.0.entry(name).or_default() += 1;
+    }
+
+    #[track_caller]
+    fn assert(self, expected: &[(&str, usize)]) {
+        assert_eq!(self.0.into_iter().collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
+fn every_flipped_bit() {
+    let (keyring, scope) = (keyring(), version());
+    let mut record = keyring.seal(&scope, Revision::FIRST, &secrets()).unwrap().into_bytes();
+    assert_eq!(record.len(), 1140);
+    let mut histogram = Histogram::default();
+    for bit in 0..record.len() * 8 {
+        record[bit / 8] ^= 1 << (bit % 8);
+        histogram.count(keyring.open(&scope, &record));
+        record[bit / 8] ^= 1 << (bit % 8);
+    }
+    histogram.count(keyring.open(&scope, &record));
+    histogram.assert(&[
+        // The reserved byte, the revisions 0 and 2^63, and bodies too long and too short for any.
+        ("Malformed", 8 + 2 + 12 + 1),
+        // The other revisions, the salt, the commitment.
+        ("Mismatch", 62 + 256 + 256),
+        ("NotARecord", 32),
+        ("Tampered", 1040 * 8),
+        // The body's length is 1040, in binary 10000010000: one bit less is 1024, or 16.
+        ("TrailingBytes", 1),
+        ("Truncated", 18),
+        ("UnknownKey", 128),
+        ("UnknownKind", 8),
+        ("UnsupportedSuite", 8),
+        ("UnsupportedVersion", 8),
+        ("opened", 1),
+    ]);
+}
+
+#[test]
+fn every_truncation_and_every_further_byte() {
+    let (keyring, scope) = (keyring(), version());
+    let record = keyring.seal(&scope, Revision::FIRST, &secrets()).unwrap().into_bytes();
+    let mut histogram = Histogram::default();
+    for len in 0..record.len() {
+        histogram.count(keyring.open(&scope, &record[..len]));
+    }
+    for byte in 0..=255 {
+        histogram.count(keyring.open(&scope, &[&record[..], &[byte]].concat()));
+    }
+    histogram.assert(&[("NotARecord", 4), ("TrailingBytes", 256), ("Truncated", 1136)]);
+}
+
+/// What a record was sealed as, and the record.
+struct Sealed {
+    scope: Scope,
+    revision: Revision,
+    tombstone: bool,
+    record: Vec<u8>,
+}
+
+/// A record for every scope, revision and kind, under the primary key.
+fn all_under(keyring: &Keyring) -> Vec<Sealed> {
+    let mut all = Vec::new();
+    for scope in [Scope::module("chat").unwrap(), version(), install("acme"), install("other")] {
+        for (revision, tombstone) in
+            [(revision(1), false), (revision(1), true), (revision(2), false), (revision(2), true)]
+        {
+            let record = match tombstone {
+                false => keyring.seal(&scope, revision, &secrets()),
+                true => keyring.seal_tombstone(&scope, revision),
+            };
+            let record = record.unwrap().into_bytes();
+            all.push(Sealed { scope: scope.clone(), revision, tombstone, record });
+        }
+    }
+    all
+}
+
+#[test]
+fn every_record_opens_under_its_own_key_and_scope_only() {
+    let keyrings = [1, 2].map(|key| Keyring::from_bytes([key; 32]));
+    let mut histogram = Histogram::default();
+    for ours in &keyrings {
+        for theirs in &keyrings {
+            for (asked, given) in pairs(&all_under(ours), &all_under(theirs)) {
+                let opened = ours.open(&asked.scope, &given.record);
+                let of_scope = ours.for_scope(&asked.scope).open(&given.record);
+                assert_eq!(opened.as_ref().err(), of_scope.as_ref().err());
+                let own = std::ptr::eq(ours, theirs) && asked.scope == given.scope;
+                assert_eq!(opened.is_ok(), own);
+                if let Ok(opened) = &opened {
+                    assert_eq!(opened.revision(), given.revision);
+                    assert_eq!(opened.is_tombstone(), given.tombstone);
+                }
+                histogram.count(opened);
+            }
+        }
+    }
+    // 16 records against 16, under 2 keys against 2; of one key, a quarter is of the same scope.
+    histogram.assert(&[("Mismatch", 384), ("UnknownKey", 512), ("opened", 128)]);
+}
+
+#[test]
+fn no_splice_of_two_records_opens() {
+    // The header with the body's length, the salt, the commitment, the body, the tag.
+    const FIELDS: usize = 5;
+    let places =
+        [(0, 0..32), (0, 64..68), (1, 32..64), (2, 68..100), (3, 100..1124), (4, 1124..1140)];
+    // Both keys are in one keyring, so that it is never for want of a key that nothing opens.
+    let mut keyring = keyring();
+    let mut all = all_under(&keyring);
+    let second = keyring.add().unwrap();
+    keyring.promote(&second).unwrap();
+    all.extend(all_under(&keyring));
+    let mut histogram = Histogram::default();
+    for (ours, theirs) in pairs(&all, &all) {
+        for mask in 0..1 << FIELDS {
+            let mut record = ours.record.clone();
+            for (_, place) in places.iter().filter(|(field, _)| mask >> field & 1 == 1) {
+                record[place.clone()].copy_from_slice(&theirs.record[place.clone()]);
+            }
+            let result = keyring.open(&ours.scope, &record);
+            let whole =
+                record == ours.record || (record == theirs.record && ours.scope == theirs.scope);
+            assert_eq!(result.is_ok(), whole, "fields {mask:05b}");
+            histogram.count(result);
+        }
+    }
+    // 32 records; for each 31 others, 7 of them of the same scope and 3 with the same header.
+    let (selves, others, of_scope, of_header) = (32, 32 * 31, 32 * 7, 32 * 3);
+    histogram.assert(&[
+        ("Mismatch", 26_496),
+        // Header, salt and commitment of one record, and of body and tag not both.
+        ("Tampered", 3 * (others + of_scope + of_header)),
+        // A record with itself, the whole of ours, the whole of theirs, and ours but for a header
+        // that is the same.
+        ("opened", 32 * selves + others + of_scope + of_header),
+    ]);
+}
+
+fn pairs<'a>(
+    ours: &'a [Sealed],
+    theirs: &'a [Sealed],
+) -> impl Iterator<Item = (&'a Sealed, &'a Sealed)> {
+    ours.iter().flat_map(move |ours| theirs.iter().map(move |theirs| (ours, theirs)))
+}

@@ -1,0 +1,312 @@
+//! Locked keyrings: what comes back, and what is refused.
+
+use proptest::prelude::*;
+use secrets_toml::seal::{
+    KmsKey, LockedKeyring, MAX_KEYS, MAX_LOCKED_LEN, Needs, OpenError, Protection, Unlock,
+    UnlockError,
+};
+#[cfg(feature = "passphrase")]
+use secrets_toml::seal::{LockError, PassphraseCost};
+
+use crate::seal::{keyring, revision, secrets, version};
+
+const KEK: [u8; 32] = [0x33; 32];
+
+fn raw() -> String {
+    keyring().lock(Protection::raw(&KEK)).unwrap()
+}
+
+fn kms_key() -> KmsKey {
+    KmsKey::new("aws", "alias/secrets").unwrap()
+}
+
+fn kms() -> String {
+    keyring().lock(Protection::kms(&kms_key(), b"wrapped", &KEK)).unwrap()
+}
+
+#[cfg(feature = "passphrase")]
+fn least() -> PassphraseCost {
+    PassphraseCost::new(19 * 1024, 2, 1).unwrap()
+}
+
+/// A text under a passphrase that need not be unlocked.
+fn argon2id() -> String {
+    let section = "[argon2id]\nm_kib = 65536\nt = 3\np = 4\nsalt = \"AAAAAAAAAAAAAAAAAAAAAA==\"\n";
+    raw().replace("\"raw\"", "\"argon2id\"") + section
+}
+
+#[test]
+fn everything_comes_back_and_counts_a_generation() {
+    let mut keyring = keyring();
+    let record = keyring.seal(&version(), revision(1), &secrets()).unwrap();
+    let [active, disabled] = [0; 2].map(|_| keyring.add().unwrap());
+    keyring.promote(&active).unwrap();
+    keyring.disable(&disabled).unwrap();
+    assert_eq!(keyring.generation(), 0);
+    for generation in 1..4 {
+        let text = keyring.lock(Protection::raw(&KEK)).unwrap();
+        let locked = LockedKeyring::parse(&text).unwrap();
+        assert_eq!((locked.needs(), locked.generation()), (Needs::Kek, generation));
+        let again = locked.unlock(Unlock::Kek(&KEK)).unwrap();
+        assert!(again.entries().eq(keyring.entries()));
+        assert_eq!((again.generation(), keyring.generation()), (generation, generation));
+        assert!(again.open(&version(), record.as_bytes()).unwrap().is_stale());
+        keyring = again;
+    }
+}
+
+#[test]
+fn a_kms_is_given_what_it_needs() {
+    let text = kms();
+    let locked = LockedKeyring::parse(&text).unwrap();
+    let Needs::Kms { key, wrapped } = locked.needs() else { panic!("{:?}", locked.needs()) };
+    assert_eq!((key, wrapped), (&kms_key(), &b"wrapped"[..]));
+    assert_eq!((key.provider(), key.key_ref()), ("aws", "alias/secrets"));
+    assert_eq!(key.context(), b"\x7F\0\x03kms\0\x03aws\0\x0Dalias/secrets");
+    assert!(locked.unlock(Unlock::Kek(&KEK)).is_ok());
+}
+
+#[cfg(feature = "passphrase")]
+#[test]
+fn a_passphrase_unlocks_and_another_does_not() {
+    let mut keyring = keyring();
+    let text = keyring.lock(Protection::passphrase_at("correct horse", least())).unwrap();
+    let locked = LockedKeyring::parse(&text).unwrap();
+    assert_eq!(locked.needs(), Needs::Passphrase { cost: least() });
+    let again = locked.unlock(Unlock::Passphrase(b"correct horse")).unwrap();
+    assert_eq!(again.primary(), keyring.primary());
+    for wrong in ["", "correct horse ", "Correct horse"] {
+        let error = locked.unlock(Unlock::Passphrase(wrong.as_bytes())).unwrap_err();
+        assert!(matches!(error, UnlockError::Open(OpenError::UnknownKey(_))));
+        assert_eq!(
+            error.to_string(),
+            "the passphrase or key is wrong, or the keyring's text was edited"
+        );
+    }
+    let error = locked.unlock(Unlock::Kek(&KEK)).unwrap_err();
+    assert_eq!(error.to_string(), "the keyring is unlocked with a passphrase");
+    let locked = LockedKeyring::parse(&raw()).unwrap();
+    let error = locked.unlock(Unlock::Passphrase(b"correct horse")).unwrap_err();
+    assert_eq!(error.to_string(), "the keyring is unlocked with a key");
+    let twice = [0; 2].map(|_| keyring.lock(Protection::passphrase_at("p", least())).unwrap());
+    let salt = |text: &str| text.lines().last().unwrap().to_owned();
+    assert_ne!(salt(&twice[0]), salt(&twice[1]));
+}
+
+#[cfg(feature = "passphrase")]
+#[test]
+fn an_empty_passphrase_locks_nothing() {
+    let mut keyring = keyring();
+    let error = keyring.lock(Protection::passphrase("")).unwrap_err();
+    assert_eq!((&error, keyring.generation()), (&LockError::EmptyPassphrase, 0));
+    assert_eq!(error.to_string(), "the passphrase is empty");
+}
+
+#[cfg(feature = "passphrase")]
+#[test]
+fn the_cost_of_a_passphrase_has_a_floor_and_ceilings() {
+    for (m_kib, t, p, message) in [
+        (19_455, 2, 1, "m_kib is 19455; it has to be 19456 to 1048576"),
+        (1_048_577, 2, 1, "m_kib is 1048577; it has to be 19456 to 1048576"),
+        (65_536, 1, 4, "t is 1; it has to be 2 to 16"),
+        (65_536, 17, 4, "t is 17; it has to be 2 to 16"),
+        (65_536, 3, 0, "p is 0; it has to be 1 to 16"),
+        (65_536, 3, 17, "p is 17; it has to be 1 to 16"),
+        (1_048_576, 5, 1, "t times m_kib exceed 4 GiB"),
+        (u32::MAX, u32::MAX, u32::MAX, "m_kib is 4294967295; it has to be 19456 to 1048576"),
+    ] {
+        assert_eq!(PassphraseCost::new(m_kib, t, p).unwrap_err().to_string(), message);
+    }
+    for (m_kib, t, p) in [(19_456, 2, 1), (1_048_576, 4, 16), (262_144, 16, 1)] {
+        let cost = PassphraseCost::new(m_kib, t, p).unwrap();
+        assert_eq!((cost.m_kib(), cost.t(), cost.p()), (m_kib, t, p));
+    }
+}
+
+#[test]
+fn another_key_or_an_edited_field_unlocks_nothing() {
+    let unlock = |text: &str, kek: &[u8; 32]| match LockedKeyring::parse(text)
+        .unwrap()
+        .unlock(Unlock::Kek(kek))
+        .unwrap_err()
+    {
+        UnlockError::Open(error) => error,
+        error => panic!("{error}"),
+    };
+    assert!(matches!(unlock(&raw(), &[0x34; 32]), OpenError::UnknownKey(_)));
+    assert!(matches!(unlock(&kms(), &[0x34; 32]), OpenError::UnknownKey(_)));
+    for (field, edited) in
+        [("\"aws\"", "\"gcp\""), ("alias/secrets", "alias/other"), ("d3JhcHBlZA==", "d3JhcHBlZQ==")]
+    {
+        let text = kms();
+        assert!(text.contains(field));
+        assert_eq!(unlock(&text.replace(field, edited), &KEK), OpenError::Mismatch);
+    }
+    let error = UnlockError::from(OpenError::Mismatch);
+    assert_eq!(
+        error.to_string(),
+        "the sealed keys were not opened: \
+         the record belongs to another scope, or its header was altered"
+    );
+}
+
+#[test]
+fn the_fields_of_a_kms_have_limits() {
+    let field =
+        |provider: &str, key_ref: &str| KmsKey::new(provider, key_ref).unwrap_err().to_string();
+    assert_eq!(field("", "k"), "`provider` has to be 1 to 64 bytes long");
+    assert_eq!(field(&"p".repeat(65), "k"), "`provider` has to be 1 to 64 bytes long");
+    assert_eq!(field("aws", ""), "`key_ref` has to be 1 to 2048 bytes long");
+    assert_eq!(field("aws", &"k".repeat(2049)), "`key_ref` has to be 1 to 2048 bytes long");
+    for wrapped in [vec![], vec![0; 4097]] {
+        let mut keyring = keyring();
+        let error = keyring.lock(Protection::kms(&kms_key(), &wrapped, &KEK)).unwrap_err();
+        assert_eq!(error.to_string(), "`wrapped` has to be 1 to 4096 bytes long");
+        assert_eq!(keyring.generation(), 0);
+    }
+    // The most of everything still fits.
+    let mut keyring = keyring();
+    for _ in 1..MAX_KEYS {
+        keyring.add().unwrap();
+    }
+    let key = KmsKey::new(&"\u{1}".repeat(64), &"\u{1}".repeat(2048)).unwrap();
+    let text = keyring.lock(Protection::kms(&key, &[0; 4096], &KEK)).unwrap();
+    let again = LockedKeyring::parse(&text).unwrap().unlock(Unlock::Kek(&KEK)).unwrap();
+    assert!(again.entries().eq(keyring.entries()));
+}
+
+/// A text that is refused before it is unlocked, and why.
+#[track_caller]
+fn refused(text: &str, message: &str) {
+    assert_eq!(LockedKeyring::parse(text).unwrap_err().to_string(), message);
+}
+
+#[test]
+fn hostile_texts_are_refused() {
+    let (raw, kms, argon2id) = (raw(), kms(), argon2id());
+    assert!(LockedKeyring::parse(&argon2id).is_ok(), "what is edited below");
+    let sealed = |value: &str| {
+        let (before, rest) = raw.split_once("sealed = ").unwrap();
+        let (_, after) = rest.split_once('\n').unwrap();
+        format!("{before}sealed = {value}\n{after}")
+    };
+    let missing = |line: &str, text: &str| {
+        let lines = text.lines().filter(|found| !found.starts_with(line));
+        lines.map(|line| line.to_owned() + "\n").collect::<String>()
+    };
+
+    let long = raw.clone() + &"#".repeat(MAX_LOCKED_LEN + 1 - raw.len());
+    refused(&long, "the keyring's text is longer than 65536 bytes");
+    assert!(LockedKeyring::parse(&long[..MAX_LOCKED_LEN]).is_ok());
+    refused("format = ", "the keyring's text is not TOML");
+    refused("", "the keyring's text lacks `format`");
+    refused(
+        &raw.replace("format = 1", "format = 2"),
+        "the keyring has a format that this library does not know",
+    );
+    refused(&raw.replace("format = 1", "format = nan"), "the keyring's `format` is not an integer");
+    refused(
+        &raw.replace("\"raw\"", "\"none\""),
+        "the keyring has a protection that this library does not know",
+    );
+    refused(&raw.replace("\"raw\"", "1"), "the keyring's `protection` is not a string");
+    refused(&missing("protection", &raw), "the keyring's text lacks `protection`");
+    refused(&missing("sealed", &raw), "the keyring's text lacks `sealed`");
+    let added = "the keyring's text has a field that does not belong there";
+    refused(&(raw.clone() + "other = 1\n"), added);
+    refused(&(raw.clone() + "raw = 1\n"), added);
+    refused(&(raw.clone() + "[argon2id]\n"), added);
+    refused(&(kms.clone() + "other = 1\n"), added);
+    refused(&(argon2id.clone() + "secret = \"\"\n"), added);
+    refused(&(argon2id.clone() + "[kms]\n"), added);
+
+    refused(&sealed("1"), "the keyring's `sealed` is not a string");
+    let base64 = "the keyring's `sealed` is not canonical base64";
+    refused(&sealed("\"iVNM\\nRA==\""), base64);
+    refused(&sealed("\"iVNMRA\""), base64);
+    refused(&sealed("\"iVNMRB==\""), base64);
+    refused(&sealed("\"iVNM_A==\""), base64);
+    refused(
+        &sealed(&format!("\"{}\"", "A".repeat(60_000))),
+        "the keyring's `sealed` is not a sealed keyring: these bytes are not a sealed record",
+    );
+    refused(
+        &sealed("\"iVNMRA==\""),
+        "the keyring's `sealed` is not a sealed keyring: the record is cut off",
+    );
+    // A document's record begins like this one, but for its kind.
+    let document = raw.replace("iVNMRAEBAw", "iVNMRAEBAQ");
+    assert_ne!(document, raw);
+    refused(
+        &document,
+        "the keyring's `sealed` is not a sealed keyring: the record holds another kind of content than is opened here",
+    );
+
+    let edit = |from: &str, to: &str, message: &str| {
+        assert!(argon2id.contains(from));
+        refused(&argon2id.replace(from, to), message);
+    };
+    let number = |field| format!("the keyring's `{field}` is not an integer of 0 to 4294967295");
+    edit(
+        "m_kib = 65536",
+        "m_kib = 4294967295",
+        "the keyring's m_kib is 4294967295; it has to be 19456 to 1048576",
+    );
+    edit("m_kib = 65536", "m_kib = 4294967296", &number("m_kib"));
+    edit("m_kib = 65536", "m_kib = -1", &number("m_kib"));
+    edit("m_kib = 65536", "m_kib = 65536.0", "the keyring's `m_kib` is not an integer");
+    edit("m_kib = 65536", "m_kib = nan", "the keyring's `m_kib` is not an integer");
+    edit("m_kib = 65536", "", "the keyring's text lacks `m_kib`");
+    edit("m_kib = 65536", "m_kib = 8", "the keyring's m_kib is 8; it has to be 19456 to 1048576");
+    edit("t = 3", "t = 1_000_000", "the keyring's t is 1000000; it has to be 2 to 16");
+    edit("t = 3", "t = 1", "the keyring's t is 1; it has to be 2 to 16");
+    edit("p = 4", "p = 0", "the keyring's p is 0; it has to be 1 to 16");
+    edit("p = 4", "p = \"4\"", "the keyring's `p` is not an integer");
+    edit(
+        "m_kib = 65536\nt = 3",
+        "m_kib = 1048576\nt = 16",
+        "the keyring's t times m_kib exceed 4 GiB",
+    );
+    edit(
+        "AAAAAAAAAAAAAAAAAAAAAA==",
+        "AAAAAAAAAAAAAAAAAAAA",
+        "the keyring's `salt` has a length that is not allowed",
+    );
+    edit("[argon2id]", "[kms]", "the keyring's text lacks `argon2id`");
+    edit("[argon2id]", "[[argon2id]]", "the keyring's `argon2id` is not a table");
+    refused(
+        &kms.replace("\"aws\"", "\"\""),
+        "the keyring's `provider` has a length that is not allowed",
+    );
+    refused(
+        &kms.replace("d3JhcHBlZA==", ""),
+        "the keyring's `wrapped` has a length that is not allowed",
+    );
+    refused(&missing("key_ref", &kms), "the keyring's text lacks `key_ref`");
+}
+
+proptest! {
+    #[test]
+    fn any_reference_survives_the_text(
+        provider in "\\PC{1,16}|[\0-\u{ff}]{1,16}",
+        key_ref in "[\0-\u{ff}\"'\\\\]{1,64}",
+        wrapped in prop::collection::vec(any::<u8>(), 1..64),
+    ) {
+        let key = KmsKey::new(&provider, &key_ref).unwrap();
+        let text = keyring().lock(Protection::kms(&key, &wrapped, &KEK)).unwrap();
+        let locked = LockedKeyring::parse(&text).unwrap();
+        prop_assert_eq!(locked.needs(), Needs::Kms { key: &key, wrapped: &wrapped });
+        prop_assert!(locked.unlock(Unlock::Kek(&KEK)).is_ok());
+    }
+
+    #[test]
+    fn no_edit_of_a_text_panics_or_unlocks(at in 0..400_usize, new in "\\PC") {
+        let text = kms();
+        let at = at.min(text.len() - 1);
+        let edited = format!("{}{new}{}", &text[..at], &text[at + 1..]);
+        if let Ok(locked) = LockedKeyring::parse(&edited) {
+            let same = edited == text || LockedKeyring::parse(&text).unwrap().needs() == locked.needs();
+            prop_assert!(locked.unlock(Unlock::Kek(&KEK)).is_err() || same);
+        }
+    }
+}

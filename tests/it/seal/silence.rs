@@ -1,0 +1,127 @@
+//! Nothing that can be printed holds a secret, and nothing that holds one can be copied.
+
+use std::error::Error;
+use std::fmt::Debug;
+
+use secrets_toml::seal::{
+    self, KeyState, Keyring, LockedKeyring, Opened, Protection, Record, ScopeKeyring, Unlock,
+};
+
+use crate::seal::{install, keyring, revision, secrets, version};
+
+const KEK: [u8; 32] = *b"a key encryption key of 32 bytes";
+
+/// Fails where the text holds a secret: as text, or as bytes in decimal or hexadecimal.
+#[track_caller]
+fn silent(value: &dyn Debug) {
+    for text in [format!("{value:?}"), format!("{value:#?}")] {
+        let text = text.replace(['\n', ' ', ','], "");
+        for secret in [
+            "hunter2",
+            "17171717",
+            "11111111",
+            "0x11",
+            "CLARIFAI",
+            "keyencryption",
+            "6b6579",
+            "passphrase is",
+        ] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+    }
+}
+
+#[test]
+fn debug_shows_shapes() {
+    let mut keyring = keyring();
+    let id = keyring.primary();
+    let record = keyring.seal(&version(), revision(1), &secrets()).unwrap();
+    let opened = keyring.open(&version(), record.as_bytes()).unwrap();
+    assert_eq!(format!("{record:?}"), "Record { len: 1140 }");
+    assert_eq!(
+        format!("{opened:?}"),
+        format!(
+            "Opened {{ tombstone: false, revision: Revision(1), key_id: KeyId({id}), \
+             stale: false, .. }}"
+        )
+    );
+    assert_eq!(
+        format!("{keyring:?}"),
+        format!("Keyring {{ generation: 0, entries: [KeyId({id}): Primary] }}")
+    );
+    let scope_keyring = keyring.for_scope(&install("acme"));
+    assert_eq!(
+        format!("{scope_keyring:?}"),
+        format!(
+            "ScopeKeyring {{ scope: Scope(\"chat\", \"1.2.0\", \"acme\"), \
+             entries: [KeyId({id}): Primary] }}"
+        )
+    );
+    assert_eq!(keyring.entries().next(), Some((id, KeyState::Primary)));
+    let text = keyring.lock(Protection::raw(&KEK)).unwrap();
+    let locked = LockedKeyring::parse(&text).unwrap();
+    assert_eq!(format!("{:?}", Protection::raw(&KEK)), "Protection(raw)");
+    assert_eq!(format!("{:?}", Unlock::Kek(&KEK)), "Unlock(key)");
+    #[cfg(feature = "passphrase")]
+    {
+        assert_eq!(format!("{:?}", Protection::passphrase("p")), "Protection(argon2id)");
+        assert_eq!(format!("{:?}", Unlock::Passphrase(b"p")), "Unlock(passphrase)");
+    }
+    for value in [
+        &record as &dyn Debug,
+        &opened,
+        &keyring,
+        &scope_keyring,
+        &locked.unlock(Unlock::Kek(&KEK)).unwrap(),
+        &seal::inspect(record.as_bytes()).unwrap(),
+    ] {
+        silent(value);
+    }
+}
+
+#[test]
+fn errors_and_their_sources_are_silent() {
+    let keyring = keyring();
+    let record = keyring.seal(&version(), revision(1), &secrets()).unwrap().into_bytes();
+    let mut errors: Vec<Box<dyn Error>> = Vec::new();
+    for at in [0, 4, 5, 6, 7, 8, 16, 32, 64, 68, 100, 1139] {
+        let mut record = record.clone();
+        record[at] ^= 0xF0;
+        errors.push(keyring.open(&version(), &record).unwrap_err().into());
+    }
+    errors.push(keyring.open(&install("acme"), &record).unwrap_err().into());
+    for text in ["hunter2", "CLARIFAI_PAT = 'hunter2'", "format = 'hunter2'", "format = hunter2"] {
+        errors.push(LockedKeyring::parse(text).unwrap_err().into());
+    }
+    for error in &errors {
+        let mut error: Option<&dyn Error> = Some(&**error);
+        while let Some(found) = error {
+            silent(&found);
+            silent(&found.to_string());
+            error = found.source();
+        }
+    }
+}
+
+/// Two implementations of one trait, for all types and for those that are `Clone`: naming the
+/// method is ambiguous, and does not compile, where a type is.
+macro_rules! assert_not_clone {
+    ($($of:ty),*) => {$({
+        trait AmbiguousIfClone<Marker> {
+            fn check() {}
+        }
+        impl<T> AmbiguousIfClone<()> for T {}
+        impl<T: Clone> AmbiguousIfClone<u8> for T {}
+        <$of>::check();
+    })*};
+}
+
+#[test]
+fn what_holds_secrets_is_not_copied_and_may_be_shared() {
+    fn shared<T: Send + Sync>() {}
+    assert_not_clone!(Keyring, ScopeKeyring, Opened);
+    shared::<Keyring>();
+    shared::<ScopeKeyring>();
+    shared::<Opened>();
+    shared::<Record>();
+}

@@ -1,0 +1,64 @@
+//! Where the operating system gives no randomness there is an error, and neither a panic nor a
+//! record. It takes a build of its own:
+//!
+//! ```sh
+//! RUSTFLAGS='--cfg getrandom_backend="custom"' cargo test --all-features --test no_randomness
+//! ```
+#![cfg(getrandom_backend = "custom")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+use std::cell::Cell;
+
+use getrandom::Error;
+use secrets_toml::Document;
+use secrets_toml::seal::{Keyring, OpenError, Protection, Revision, Scope, SealError};
+
+thread_local! {
+    /// How many more times there is randomness.
+    static LEFT: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: the signature is the one that `getrandom` documents.
+#[unsafe(no_mangle)]
+unsafe extern "Rust" fn __getrandom_v03_custom(_: *mut u8, _: usize) -> Result<(), Error> {
+    match LEFT.get().checked_sub(1) {
+        Some(left) => LEFT.set(left),
+        None => return Err(Error::UNSUPPORTED),
+    }
+    Ok(())
+}
+
+const MESSAGE: &str = "the operating system gave no randomness";
+
+#[test]
+fn without_randomness_nothing_is_made() {
+    let scope = Scope::module("chat").unwrap();
+    let secrets = Document::parse("A = 1").unwrap().validate().unwrap();
+    let error = Keyring::generate().unwrap_err();
+    assert_eq!(error.to_string(), MESSAGE);
+    assert!(std::error::Error::source(&error).is_some());
+
+    let mut keyring = Keyring::from_bytes([1; 32]);
+    assert_eq!(keyring.add().unwrap_err().to_string(), MESSAGE);
+    assert_eq!(keyring.entries().len(), 1);
+    let error = keyring.seal(&scope, Revision::FIRST, &secrets).unwrap_err();
+    assert_eq!(error.to_string(), MESSAGE);
+    let error = keyring.seal_tombstone(&scope, Revision::FIRST).unwrap_err();
+    assert_eq!(error.to_string(), MESSAGE);
+    let error = keyring.lock(Protection::raw(&[2; 32])).unwrap_err();
+    assert_eq!((error.to_string().as_str(), keyring.generation()), (MESSAGE, 0));
+    #[cfg(feature = "passphrase")]
+    for left in [0, 1] {
+        LEFT.set(left);
+        let error = keyring.lock(Protection::passphrase("p")).unwrap_err();
+        assert_eq!((error.to_string().as_str(), keyring.generation()), (MESSAGE, 0));
+    }
+
+    LEFT.set(1);
+    let record = keyring.seal(&scope, Revision::FIRST, &secrets).unwrap();
+    LEFT.set(1);
+    let new = keyring.add().unwrap();
+    keyring.promote(&new).unwrap();
+    let error = keyring.rewrap(&scope, record.as_bytes()).unwrap_err();
+    assert!(matches!(error, OpenError::Reseal(SealError::Randomness(_))));
+}

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Writes record/reject/two-keys.toml: one ciphertext whose tag verifies under two keys.
+
+ChaCha20-Poly1305 does not commit to its key. Whoever holds the keys of two scopes solves one linear
+equation modulo 2^130 - 5 for one block of ciphertext, and the tags under both keys agree. The block
+also has to be one that Poly1305 can see, and under the first key it has to decrypt to UTF-8, so that
+the record really opens there: `FOUND` is the first counter for which it does.
+"""
+
+import hashlib
+import hmac
+import pathlib
+import struct
+import sys
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+
+P = 2**130 - 5
+KEY = bytes([0x11]) * 32
+FOUND = 18_631
+
+
+def expand(prk, info, length):
+    block, out, i = b"", b"", 1
+    while len(out) < length:
+        block = hmac.digest(prk, block + info + bytes([i]), hashlib.sha256)
+        out, i = out + block, i + 1
+    return out[:length]
+
+
+def scope(*names):
+    parts = [struct.pack(">H", len(name)) + name for name in names]
+    return bytes([len(names)]) + b"".join(parts)
+
+
+def keystream(key, nonce, length):
+    algorithm = algorithms.ChaCha20(key, struct.pack("<I", 0) + nonce)
+    return Cipher(algorithm, None).encryptor().update(bytes(64 + length))
+
+
+def blocks(data):
+    """The 16-byte blocks of padded data as Poly1305 reads them."""
+    data += bytes(-len(data) % 16)
+    return [int.from_bytes(data[i : i + 16] + b"\1", "little") for i in range(0, len(data), 16)]
+
+
+class Side:
+    """One of the two keys: its scope's keys for this header, and its Poly1305 key."""
+
+    def __init__(self, of, header):
+        self.scope = of
+        self.scope_key = expand(KEY, b"secrets-toml/v1 scope\0" + of, 32)
+        okm = expand(self.scope_key, b"secrets-toml/v1 record\0" + header, 76)
+        self.commitment = okm[:32]
+        stream = keystream(okm[32:64], okm[64:], 64)
+        self.r = int.from_bytes(stream[:16], "little") & 0x0FFFFFFC0FFFFFFC0FFFFFFC0FFFFFFF
+        self.s = int.from_bytes(stream[16:32], "little")
+        self.stream = stream[64:]
+        self.aad = header + of
+
+    def poly(self, ciphertext):
+        sizes = struct.pack("<QQ", len(self.aad), len(ciphertext))
+        total = 0
+        for block in blocks(self.aad) + blocks(ciphertext) + blocks(sizes):
+            total = (total + block) * self.r % P
+        return total
+
+    def tag(self, ciphertext):
+        return (self.poly(ciphertext) + self.s) % 2**128
+
+
+def attempt(counter):
+    key_id = expand(KEY, b"secrets-toml/v1 key-id", 16)
+    salt = hashlib.sha256(b"two keys" + struct.pack(">I", counter)).digest()
+    # The plaintext has two blocks: the length and 12 bytes of text, then 16 bytes that are solved.
+    body_len = struct.pack(">I", 32 + 16)
+    header = b"\x89SLD\1\1\1\0" + struct.pack(">Q", 1) + key_id + salt + body_len
+    ours, theirs = Side(scope(b"chat", b"1", b"acme"), header), Side(scope(b"chat", b"1", b"eve"), header)
+    first = bytes(a ^ b for a, b in zip(struct.pack(">I", 28) + b"# two keys: ", ours.stream))
+
+    # With the second block left 0, but for the bit that Poly1305 adds to every block, which is
+    # part of the unknown.
+    def rest(side):
+        return (side.poly(first + bytes(16)) - 2**128 * side.r**2) % P
+
+    for carry in range(-4, 5):
+        gap = theirs.s - ours.s + carry * 2**128
+        factor = (ours.r**2 - theirs.r**2) % P
+        block = (gap + rest(theirs) - rest(ours)) * pow(factor, -1, P) % P
+        if not 2**128 <= block < 2**129:
+            continue
+        ciphertext = first + (block - 2**128).to_bytes(16, "little")
+        if ours.tag(ciphertext) != theirs.tag(ciphertext):
+            continue
+        text = bytes(a ^ b for a, b in zip(ciphertext, ours.stream))[4:]
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            continue
+        tag = ours.tag(ciphertext).to_bytes(16, "little")
+        return ours, theirs, header + ours.commitment + ciphertext + tag
+    return None
+
+
+def main():
+    if sys.argv[1:] == ["--search"]:
+        print(next(counter for counter in range(2**32) if attempt(counter)))
+        return
+    ours, theirs, record = attempt(FOUND)
+    path = pathlib.Path(__file__).parent / "record/reject/two-keys.toml"
+    path.write_text(
+        'note = "a tag that verifies under two keys, with the commitment of the other one"\n'
+        f'error = "Mismatch"\n'
+        f'key = "{KEY.hex()}"\n'
+        'state = "primary"\n'
+        f'scope = "{theirs.scope.hex()}"\n'
+        f'opens_under = "{ours.scope.hex()}"\n'
+        f'record = "{record.hex()}"\n'
+    )
+
+
+if __name__ == "__main__":
+    main()

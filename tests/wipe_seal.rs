@@ -1,0 +1,342 @@
+//! No key, no derived key and no plaintext is freed unwiped: every freed block is looked through.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+#[path = "support/canary.rs"]
+mod canary;
+
+use canary::{Freed, watch};
+use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit as _};
+use hmac::{Hmac, Mac};
+use secrets_toml::seal::{
+    Keyring, LockedKeyring, OpenError, Protection, Record, Revision, Scope, Unlock,
+};
+use secrets_toml::{Document, Secrets};
+use sha2::Sha256;
+
+#[global_allocator]
+static ALLOCATOR: canary::Canary = canary::Canary;
+
+const KEY: [u8; 32] = *b"the key of the keyring: 32 bytes";
+const KEK: [u8; 32] = *b"what locks the keyring: 32 bytes";
+const SECRET: &str = "the value of a credential";
+const TEXT: &str = "TOKEN = 'the value of a credential'";
+
+fn scope() -> Scope {
+    Scope::module("chat").and_then(|module| module.version("1")).unwrap()
+}
+
+fn secrets() -> Secrets {
+    Document::parse(TEXT).unwrap().validate().unwrap()
+}
+
+fn record() -> Vec<u8> {
+    Keyring::from_bytes(KEY).seal(&scope(), Revision::FIRST, &secrets()).unwrap().into_bytes()
+}
+
+fn expand(key: &[u8], info: &[u8], len: usize) -> Vec<u8> {
+    let mut okm: Vec<u8> = Vec::new();
+    for i in 1..=len.div_ceil(32) {
+        let mut hmac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+        hmac.update(okm.rchunks(32).next().unwrap_or_default());
+        hmac.update(info);
+        hmac.update(&[i as u8]);
+        okm.extend_from_slice(&hmac.finalize().into_bytes());
+    }
+    okm.truncate(len);
+    okm
+}
+
+fn scope_key(key: &[u8], scope: &[u8]) -> Vec<u8> {
+    expand(key, &[b"secrets-toml/v1 scope\0", scope].concat(), 32)
+}
+
+fn okm(scope_key: &[u8], record: &[u8]) -> Vec<u8> {
+    expand(scope_key, &[b"secrets-toml/v1 record\0", &record[..68]].concat(), 76)
+}
+
+/// Looks for everything secret that has to do with a record under `key` and `scope`.
+#[track_caller]
+fn clean(freed: &Freed, key: &[u8], scope: &[u8], record: &[u8]) {
+    assert!(freed.blocks() > 0, "something was freed");
+    let scope_key = scope_key(key, scope);
+    let keys = okm(&scope_key, record);
+    for (name, secret) in [
+        ("the keyring's key", &KEY[..]),
+        ("the key that locks", &KEK),
+        ("the plaintext", SECRET.as_bytes()),
+        ("the key of the scope", &scope_key),
+        ("the key of the salts", &expand(&scope_key, b"secrets-toml/v1 salt", 32)),
+        ("the key of the record", &keys[32..64]),
+    ] {
+        assert_eq!(freed.hits(secret), 0, "{name}");
+    }
+    assert_eq!(freed.unwiped(1 << 20), 0, "the Argon2 matrix");
+}
+
+#[test]
+fn the_probe_is_alive() {
+    let ((), freed) = watch(|| drop(SECRET.to_owned()));
+    assert_eq!(freed.hits(SECRET.as_bytes()), 1);
+    let (kept, freed) = watch(|| {
+        let mut text = SECRET.to_owned();
+        text.reserve(1 << 10);
+        text
+    });
+    assert_eq!((freed.hits(SECRET.as_bytes()), kept.as_str()), (1, SECRET), "the old block");
+    let ((), freed) = watch(|| drop(vec![1_u8; 1 << 20]));
+    assert_eq!((freed.unwiped(1 << 20), freed.largest()), (1, 1 << 20));
+    let ((), freed) = watch(|| ());
+    assert_eq!((freed.blocks(), freed.largest()), (0, 0));
+    let ((), freed) = watch(|| drop(SECRET[8..16].to_owned()));
+    assert_eq!(freed.hits(SECRET.as_bytes()), 1, "a part of it");
+}
+
+#[test]
+fn sealing() {
+    let secrets = secrets();
+    let (record, freed) = watch(|| {
+        let keyring = Keyring::from_bytes(KEY);
+        keyring.seal_tombstone(&scope(), Revision::FIRST).unwrap();
+        keyring.seal(&scope(), Revision::FIRST, &secrets).unwrap()
+    });
+    clean(&freed, &KEY, scope().as_bytes(), record.as_bytes());
+    let (record, freed) = watch(|| {
+        let keyring = Keyring::from_bytes(KEY);
+        keyring.seal_tombstone(&scope(), Revision::FIRST).unwrap()
+    });
+    clean(&freed, &KEY, scope().as_bytes(), record.as_bytes());
+}
+
+#[test]
+fn opening() {
+    let record = record();
+    let ((), freed) = watch(|| {
+        let opened = Keyring::from_bytes(KEY).open(&scope(), &record).unwrap();
+        assert_eq!(opened.expose_text(), Some(TEXT));
+    });
+    clean(&freed, &KEY, scope().as_bytes(), &record);
+    assert_eq!(freed.unwiped(1024), 0, "nor any other byte of the plaintext");
+    let ((), freed) = watch(|| {
+        let opened = Keyring::from_bytes(KEY).open(&scope(), &record).unwrap();
+        assert_eq!(opened.into_secrets().unwrap().expose_text(), TEXT);
+    });
+    clean(&freed, &KEY, scope().as_bytes(), &record);
+    let ((), freed) = watch(|| {
+        let keyring = Keyring::from_bytes(KEY).for_scope(&scope());
+        assert_eq!(keyring.open(&record).unwrap().expose_text(), Some(TEXT));
+    });
+    clean(&freed, &KEY, scope().as_bytes(), &record);
+    assert_eq!(freed.unwiped(1024), 0, "nor any other byte of the plaintext");
+}
+
+#[test]
+fn opening_in_vain_at_each_step() {
+    let good = record();
+    let edited = |at: usize, byte: u8| {
+        let mut record = good.clone();
+        record[at] ^= byte;
+        record
+    };
+    let tombstone = forged(2, &[&35_u32.to_be_bytes(), TEXT.as_bytes()].concat());
+    let cases: [(Vec<u8>, OpenError); 13] = [
+        (edited(0, 1), OpenError::NotARecord),
+        (good[..1139].to_vec(), OpenError::Truncated),
+        (edited(4, 1), OpenError::UnsupportedVersion),
+        (edited(5, 1), OpenError::UnsupportedSuite),
+        (edited(6, 4), OpenError::UnknownKind),
+        (edited(7, 1), OpenError::Malformed),
+        ([&good[..], b"\0"].concat(), OpenError::TrailingBytes),
+        (edited(40, 1), OpenError::Mismatch),
+        (edited(200, 1), OpenError::Tampered),
+        (forged(1, &[&36_u32.to_be_bytes(), TEXT.as_bytes()].concat()), OpenError::BadPayload),
+        (forged(1, &[&34_u32.to_be_bytes(), TEXT.as_bytes()].concat()), OpenError::BadPayload),
+        (
+            forged(1, &[&36_u32.to_be_bytes(), TEXT.as_bytes(), b"\xFF"].concat()),
+            OpenError::BadPayload,
+        ),
+        (tombstone, OpenError::BadPayload),
+    ];
+    for (record, expected) in cases {
+        let (error, freed) = watch(|| {
+            let keyring = Keyring::from_bytes(KEY);
+            keyring.open(&scope(), &record).unwrap_err()
+        });
+        assert_eq!(error, expected);
+        clean(&freed, &KEY, scope().as_bytes(), &record);
+    }
+    let mut keyring = Keyring::from_bytes(KEY);
+    let new = keyring.add().unwrap();
+    keyring.promote(&new).unwrap();
+    let old = Keyring::from_bytes(KEY).primary();
+    keyring.disable(&old).unwrap();
+    let (error, freed) = watch(move || {
+        let disabled = keyring.open(&scope(), &good).unwrap_err();
+        (disabled, Keyring::from_bytes(KEK).open(&scope(), &good).unwrap_err())
+    });
+    assert_eq!(error, (OpenError::KeyDisabled(old), OpenError::UnknownKey(old)));
+    clean(&freed, &KEY, scope().as_bytes(), &record());
+}
+
+/// An authentic record of any plaintext, as only a faulty writer makes it.
+fn forged(kind: u8, plaintext: &[u8]) -> Vec<u8> {
+    let mut record = record()[..100].to_vec();
+    record[6] = kind;
+    record[64..68].copy_from_slice(&(plaintext.len() as u32 + 16).to_be_bytes());
+    let keys = okm(&scope_key(&KEY, scope().as_bytes()), &record);
+    record[68..].copy_from_slice(&keys[..32]);
+    let aad = [&record[..68], scope().as_bytes()].concat();
+    let mut body = plaintext.to_vec();
+    let cipher = ChaCha20Poly1305::new_from_slice(&keys[32..64]).unwrap();
+    let nonce = keys[64..].try_into().unwrap();
+    let tag = cipher.encrypt_inout_detached(nonce, &aad, body.as_mut_slice().into()).unwrap();
+    [&record, &body, &tag[..]].concat()
+}
+
+#[test]
+fn rewrapping() {
+    let record = record();
+    let (new, freed) = watch(|| {
+        let mut keyring = Keyring::from_bytes(KEY);
+        let id = keyring.add().unwrap();
+        keyring.promote(&id).unwrap();
+        keyring.rewrap(&scope(), &record).unwrap().map(Record::into_bytes).unwrap()
+    });
+    clean(&freed, &KEY, scope().as_bytes(), &record);
+    clean(&freed, &KEY, scope().as_bytes(), &new);
+}
+
+#[test]
+fn growing_and_changing_a_keyring() {
+    let ((), freed) = watch(|| {
+        let mut keyring = Keyring::from_bytes(KEY);
+        let old = keyring.primary();
+        for _ in 0..20 {
+            let id = keyring.add().unwrap();
+            keyring.promote(&id).unwrap();
+        }
+        keyring.disable(&old).unwrap();
+        keyring.enable(&old).unwrap();
+    });
+    clean(&freed, &KEY, scope().as_bytes(), &record());
+}
+
+#[test]
+fn locking_and_unlocking() {
+    let (text, freed) = watch(|| {
+        let mut keyring = Keyring::from_bytes(KEY);
+        // Keys behind the one that is looked for, so that a buffer that grew would show.
+        keyring.add().unwrap();
+        keyring.add().unwrap();
+        keyring.lock(Protection::raw(&KEK)).unwrap()
+    });
+    let sealed = sealed(&text);
+    clean(&freed, &KEK, RAW, &sealed);
+    let ((), freed) = watch(|| {
+        let locked = LockedKeyring::parse(&text).unwrap();
+        assert_eq!(locked.unlock(Unlock::Kek(&KEK)).unwrap().entries().len(), 3);
+        locked.unlock(Unlock::Kek(&KEY)).unwrap_err();
+    });
+    clean(&freed, &KEK, RAW, &sealed);
+}
+
+/// The scope of a keyring that is locked with a key.
+const RAW: &[u8] = b"\x7F\0\x03raw";
+
+/// The record in a keyring's text.
+fn sealed(text: &str) -> Vec<u8> {
+    use base64ct::{Base64, Encoding};
+
+    let line = text.lines().find_map(|line| line.strip_prefix("sealed = \"")).unwrap();
+    Base64::decode_vec(line.trim_end_matches('"')).unwrap()
+}
+
+#[cfg(feature = "passphrase")]
+mod passphrase {
+    use super::*;
+    use argon2::{Algorithm, Argon2, Params, Version};
+    use base64ct::{Base64, Encoding};
+    use secrets_toml::seal::PassphraseCost;
+
+    const PASSPHRASE: &str = "correct horse battery staple";
+
+    #[test]
+    fn locking_and_unlocking() {
+        let cost = PassphraseCost::new(19 * 1024, 2, 1).unwrap();
+        let (text, freed) = watch(|| {
+            let mut keyring = Keyring::from_bytes(KEY);
+            keyring.lock(Protection::passphrase_at(PASSPHRASE, cost)).unwrap()
+        });
+        assert!(freed.largest() >= 19 << 20, "the matrix was seen");
+        let salt = text.lines().find_map(|line| line.strip_prefix("salt = \"")).unwrap();
+        let salt = Base64::decode_vec(salt.trim_end_matches('"')).unwrap();
+        let mut kek = [0; 32];
+        let params = Params::new(19 * 1024, 2, 1, Some(32)).unwrap();
+        let mut blocks = vec![argon2::Block::new(); params.block_count()];
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password_into_with_memory(PASSPHRASE.as_bytes(), &salt, &mut kek, &mut blocks[..])
+            .unwrap();
+        let cost = b"\x7F\0\x08argon2id\0\x04\0\0\x4C\0\0\x04\0\0\0\x02\0\x04\0\0\0\x01\0\x10";
+        let scope = [cost, &salt[..]].concat();
+        let check = |freed: &Freed| {
+            clean(freed, &kek, &scope, &sealed(&text));
+            assert_eq!(freed.hits(&kek), 0, "the key from the passphrase");
+            assert_eq!(freed.hits(PASSPHRASE.as_bytes()), 0, "the passphrase");
+        };
+        check(&freed);
+        let (keyring, freed) = watch(|| {
+            let locked = LockedKeyring::parse(&text).unwrap();
+            locked.unlock(Unlock::Passphrase(PASSPHRASE.as_bytes())).unwrap()
+        });
+        assert_eq!(keyring.primary(), Keyring::from_bytes(KEY).primary());
+        check(&freed);
+        let (_, freed) = watch(|| {
+            let locked = LockedKeyring::parse(&text).unwrap();
+            locked.unlock(Unlock::Passphrase(b"incorrect horse battery staple")).unwrap_err()
+        });
+        check(&freed);
+        assert_eq!(freed.hits(b"incorrect horse"), 0, "the wrong passphrase");
+    }
+
+    #[test]
+    fn too_little_memory_is_an_error() {
+        let cost = PassphraseCost::new(19 * 1024, 2, 1).unwrap();
+        let protection = Protection::passphrase_at(PASSPHRASE, cost);
+        let mut keyring = Keyring::from_bytes(KEY);
+        let text = keyring.lock(protection).unwrap();
+        let short = "there is not enough memory for the cost of the passphrase";
+        let error = canary::starve(1 << 20, || keyring.lock(protection).unwrap_err());
+        assert_eq!((error.to_string().as_str(), keyring.generation()), (short, 1));
+        let locked = LockedKeyring::parse(&text).unwrap();
+        let unlock = Unlock::Passphrase(PASSPHRASE.as_bytes());
+        let error = canary::starve(1 << 20, || locked.unlock(unlock).unwrap_err());
+        assert_eq!(error.to_string(), short);
+    }
+
+    #[test]
+    fn a_hostile_cost_takes_no_memory() {
+        let text = Keyring::from_bytes(KEY).lock(Protection::raw(&KEK)).unwrap();
+        let text = text.replace("\"raw\"", "\"argon2id\"");
+        for (m_kib, t, p) in [
+            ("4294967295", "3", "4"),
+            ("4398046511104", "3", "4"),
+            ("1048577", "2", "1"),
+            ("1048576", "16", "1"),
+            ("65536", "1000000", "4"),
+            ("65536", "3", "17"),
+            ("65536", "3", "4294967295"),
+            ("nan", "3", "4"),
+            ("65536.0", "3", "4"),
+            ("8", "1", "1"),
+        ] {
+            let section = format!(
+                "[argon2id]\nm_kib = {m_kib}\nt = {t}\np = {p}\nsalt = \"{}==\"\n",
+                "A".repeat(22)
+            );
+            let text = format!("{text}{section}");
+            let (refused, freed) = watch(|| LockedKeyring::parse(&text).is_err());
+            assert!(refused, "{section}");
+            assert!(freed.largest() < 1 << 16, "{} bytes for {section}", freed.largest());
+        }
+    }
+}
