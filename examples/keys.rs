@@ -72,6 +72,9 @@ fn keep(file: &Path, keyring: &mut Keyring) -> Result<(), Box<dyn Error>> {
     written.write_all(text.as_bytes())?;
     written.sync_all()?;
     fs::rename(new, file)?;
+    // The new name has to last, too, before anything is sealed under a key that only this file has.
+    #[cfg(unix)]
+    fs::File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()?;
     Ok(())
 }
 

@@ -1,10 +1,12 @@
-//! The whole way: a repository's template, an author's text, the module's variables.
+//! The whole way: a repository's template, an author's text, a sealed record, the module's variables,
+//! a visitor's link.
 //!
 //! `cargo run --example quickstart`
 
 use std::error::Error;
 
-use secrets_toml::{Document, Template};
+use secrets_toml::seal::{Keyring, Revision, Scope};
+use secrets_toml::{Document, Overrides, Template};
 use serde::Deserialize;
 
 /// What the module's repository carries in `.streamlit/secrets.toml`.
@@ -70,13 +72,29 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The form shows `invalid.into_document()` again; the author fills in the rest.
     let secrets = template.validate(Document::parse(FILLED_IN)?)?;
 
-    println!("\nThe second is accepted. The module sees these variables:");
+    // It is kept sealed, for exactly this version of the module.
+    let keyring = Keyring::generate()?;
+    let version = Scope::module("chat")?.version("1.0.0")?;
+    let record = keyring.seal(&version, Revision::FIRST, &secrets)?;
+    println!("\nThe second is accepted, and sealed for version 1.0.0.");
+    let another = Scope::module("chat")?.version("1.0.1")?;
+    if let Err(error) = keyring.open(&another, record.as_bytes()) {
+        println!("As version 1.0.1 it does not open: {error}.");
+    }
+    let secrets = keyring.open(&version, record.as_bytes())?.into_secrets()?;
+
+    println!("\nThe module sees these variables:");
     let env = secrets.env()?;
     for (name, _) in &env {
         println!("  {name}");
     }
-
     let settings: Settings<'_> = secrets.deserialize()?;
-    println!("\nIts section db_credentials belongs to {}.", settings.db_credentials.username);
+    println!("Its section db_credentials belongs to {}.", settings.db_credentials.username);
+
+    println!("\nA visitor comes with ?user_id=alice. Then they are:");
+    let env = env.override_with(&Overrides::clarifai(), "?user_id=alice")?;
+    for explanation in env.explain() {
+        println!("  {explanation}");
+    }
     Ok(())
 }

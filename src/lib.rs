@@ -10,7 +10,10 @@
 //! 3. hand what was accepted to the module: as environment variables exactly as Streamlit maps
 //!    them ([`Env`]), as sections and values ([`Document::find`]), or as types of yours
 //!    ([`Document::deserialize`]);
-//! 4. carry the values over when the template changes ([`Template::prefill`]).
+//! 4. let a visitor's query override what it may, and steal nothing ([`Env::override_with`],
+//!    [`Overrides`]);
+//! 5. keep each text encrypted for exactly its module, version or install ([`seal`]);
+//! 6. carry the values over when the template changes ([`Template::prefill`]).
 //!
 //! ```
 //! use secrets_toml::{Document, Template};
@@ -46,6 +49,9 @@
 //! | a template and a document | to know whether it will do | [`Template::validate`]: [`Secrets`] or [`Invalid`] |
 //! | a document without a template | the same | [`Document::validate`] |
 //! | secrets | what the module sees | [`Document::env`], [`Document::find`], [`Document::deserialize`] |
+//! | an environment and a visitor's query | what the module sees then, and why | [`Env::override_with`], [`Env::explain`] |
+//! | secrets, a scope and a keyring | a record to keep, and the secrets again | [`Keyring::seal`](seal::Keyring::seal), [`Keyring::open`](seal::Keyring::open) |
+//! | a keyring | to keep it | [`Keyring::lock`](seal::Keyring::lock), [`LockedKeyring`](seal::LockedKeyring) |
 //! | an earlier document and a newer template | the form, filled in | [`Template::prefill`] |
 //!
 //! [`Secrets`] dereferences to [`Document`], so that everything which reads a document reads
@@ -61,12 +67,15 @@
 //!
 //! Each has tests that fail when it breaks.
 //!
-//! - No `Display`, `Debug`, error, chain of sources or panic message holds a value, or any text of
-//!   a document but the path of a variable.
-//! - No plaintext is freed unwiped by this crate. (A template is public: what is freed of one is
+//! - No `Display`, `Debug`, error, chain of sources or panic message holds a value or a key, or any
+//!   text of a document but the path of a variable.
+//! - A record opens only in its own scope, under its own key, unaltered.
+//! - An endpoint that a query supplies never stands beside a credential that it does not.
+//! - No plaintext and no key is freed unwiped by this crate. (A template is public: what is freed of one is
 //!   not wiped.)
 //! - Nothing reads or writes the process's environment, the clock or the network, and nothing but
-//!   [`Template::from_repository`] a file.
+//!   [`Template::from_repository`] a file. Randomness comes from the operating system alone, for
+//!   keys and records.
 //! - There is no `unsafe`.
 //! - No text makes it panic, overflow the stack, or take more than linear time. Texts have at most
 //!   [`MAX_LEN`] bytes and values at most [`MAX_DEPTH`] levels.
@@ -77,6 +86,7 @@
 //!
 //! # Features
 //!
+//! - `passphrase`: a keyring can be locked with a passphrase ([`seal::Protection`]), by Argon2id.
 //! - `miette`: [`ParseError`] and [`Invalid`] implement `miette::Diagnostic`, with code, severity,
 //!   help and related findings, and without source text.
 
