@@ -123,7 +123,8 @@ impl Env {
     }
 
     /// The variables after an override. `text` holds the new values and has room for the rest; the
-    /// buffer of `self`, and what was replaced or displaced in it, is wiped.
+    /// buffer of `self`, and what was replaced or displaced in it, is wiped. Of several changes of
+    /// one variable the first counts.
     pub(crate) fn changed(self, text: Wiped, mut changes: Vec<Change<'_>>) -> Self {
         let Self { text: old, mut variables, displaced: earlier } = self;
         let mut copy = Copy { from: &old, to: text, run: 0..0 };

@@ -359,28 +359,23 @@ struct Supplied<'a> {
     value: Range<usize>,
 }
 
-/// What the parameters of a query do: one change for each variable.
+/// What the parameters of a query do. Of several changes of one variable the first counts: what the
+/// query supplies stays, and the first parameter that displaces is named.
 fn changes<'a>(supplied: &[Supplied<'a>]) -> Vec<Change<'a>> {
     let overrides = |one: &&Supplied<'_>| {
         !supplied.iter().any(|other| {
             other.position > one.position && other.parameter.variable == one.parameter.variable
         })
     };
-    let winners = || supplied.iter().filter(overrides);
+    let winners = || supplied.iter().filter(overrides).map(|one| (one.parameter, &one.value));
     // Room for as many to displace: seldom more.
-    let mut changes: Vec<Change<'a>> = Vec::with_capacity(2 * supplied.len());
-    changes.extend(winners().map(|winner| Change {
-        variable: &winner.parameter.variable,
-        parameter: &winner.parameter.name,
-        value: Some(winner.value.clone()),
-    }));
-    for Supplied { parameter, .. } in winners() {
-        for variable in &parameter.displaces {
-            // What the query supplies stays, and the first parameter that displaces is named.
-            if !changes.iter().any(|change| change.variable == variable) {
-                changes.push(Change { variable, parameter: &parameter.name, value: None });
-            }
-        }
+    let mut changes = Vec::with_capacity(2 * supplied.len());
+    for (Parameter { name, variable, .. }, value) in winners() {
+        changes.push(Change { variable, parameter: name, value: Some(value.clone()) });
+    }
+    for (Parameter { name, displaces, .. }, _) in winners() {
+        let displaced = |variable| Change { variable, parameter: name, value: None };
+        changes.extend(displaces.iter().map(String::as_str).map(displaced));
     }
     changes
 }
