@@ -1,12 +1,17 @@
 //! The way of a text to the environment, beside what the parser alone takes and beside the other
 //! TOML readers: `cargo bench --bench pipeline`. It ends with a table of medians and ratios.
 
+#[path = "support/median.rs"]
+mod median;
+
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use secrets_toml::{Document, Template};
 use toml_parser::Source;
 use toml_parser::parser::parse_document;
+
+use crate::median::median;
 
 /// The sizes, in variables.
 const SIZES: [usize; 3] = [5, 48, 1500];
@@ -83,7 +88,7 @@ fn file(variables: usize, string: impl Fn(usize) -> String) -> String {
 fn summary() {
     println!("\n{:>9}  {:>9}  {:>12}  {:>9}  limit", "variables", "what", "median", "ratio");
     for variables in SIZES {
-        let median = |what| median(what, variables);
+        let median = |what| median("read", what, variables);
         let (Some(floor), Some(parse)) = (median("floor"), median("parse")) else { return };
         let row = |what: &str, time: f64, ratio: f64, limit: &str| {
             let time = format!("{:.2} µs", time / 1000.0);
@@ -102,16 +107,4 @@ fn summary() {
             }
         }
     }
-}
-
-/// The median of a benchmark in nanoseconds, from what criterion has just written.
-fn median(what: &str, variables: usize) -> Option<f64> {
-    let home = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    let path = std::path::Path::new(&home)
-        .join("criterion/read")
-        .join(what)
-        .join(variables.to_string())
-        .join("new/estimates.json");
-    let estimates: serde_json::Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-    estimates["median"]["point_estimate"].as_f64()
 }

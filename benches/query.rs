@@ -1,10 +1,15 @@
 //! A query onto an environment, beside what it takes to collect the query's fields and to copy the
 //! variables once: `cargo bench --bench query`. It ends with a table of medians and ratios.
 
+#[path = "support/median.rs"]
+mod median;
+
 use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion};
 use secrets_toml::{Document, Env, Overrides};
+
+use crate::median::median;
 
 /// The sizes, in variables.
 const SIZES: [usize; 3] = [6, 48, 480];
@@ -62,7 +67,7 @@ fn secrets(variables: usize) -> String {
 fn summary() {
     println!("\n{:>9}  {:>9}  {:>12}  {:>9}  limit", "variables", "what", "median", "ratio");
     for variables in SIZES {
-        let median = |what| median(what, variables);
+        let median = |what| median("query", what, variables);
         let (Some(collect), Some(copy)) = (median("collect"), median("copy")) else { return };
         let floor = collect + copy;
         let row = |what: &str, time: f64, limit: &str| {
@@ -76,16 +81,4 @@ fn summary() {
             row("override", time, limit);
         }
     }
-}
-
-/// The median of a benchmark in nanoseconds, from what criterion has just written.
-fn median(what: &str, variables: usize) -> Option<f64> {
-    let home = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    let path = std::path::Path::new(&home)
-        .join("criterion/query")
-        .join(what)
-        .join(variables.to_string())
-        .join("new/estimates.json");
-    let estimates: serde_json::Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-    estimates["median"]["point_estimate"].as_f64()
 }
