@@ -1,11 +1,14 @@
 //! The TOML project's own test suite, and agreement with `toml_edit` over all of its files.
 
+#[path = "../support/agreement.rs"]
+mod agreement;
+
 use std::collections::HashSet;
 use std::path::Path;
 
+use agreement::assert_table;
 use secrets_toml::{Document, Value};
 use serde_json::Value as Json;
-use toml_edit::{Item, TableLike};
 
 /// The files of the suite's TOML 1.1 list.
 fn listed() -> HashSet<&'static Path> {
@@ -63,9 +66,11 @@ fn toml_edit_agrees_on_every_file() {
                 let unix = text.replace("\r\n", "\n");
                 let theirs_of_unix = toml_edit::Document::parse(unix.as_str()).unwrap();
                 assert_eq!(theirs.as_table().len(), theirs_of_unix.as_table().len());
-                assert_table(ours.root(), theirs_of_unix.as_table(), &name);
+                assert_table(ours.root(), theirs_of_unix.as_table(), &name.display().to_string());
             }
-            (Ok(ours), Ok(theirs)) => assert_table(ours.root(), theirs.as_table(), &name),
+            (Ok(ours), Ok(theirs)) => {
+                assert_table(ours.root(), theirs.as_table(), &name.display().to_string())
+            }
             (Err(_), Err(_)) => {}
             (ours, theirs) => panic!(
                 "{}: accepted here: {}, by toml_edit: {}",
@@ -165,7 +170,7 @@ fn toml_edit_agrees_on_generated_texts() {
         match (Document::parse(text.as_str()), toml_edit::Document::parse(text.as_str())) {
             (Ok(ours), Ok(theirs)) => {
                 if !text.contains("\r\n") {
-                    assert_table(ours.root(), theirs.as_table(), Path::new(&text));
+                    assert_table(ours.root(), theirs.as_table(), &text);
                 }
                 assert_eq!(ours.expose_text(), text);
                 accepted += 1;
@@ -238,46 +243,5 @@ fn assert_json(value: Value<'_>, expected: &Json, name: &Path) {
             }
         }
         other => panic!("{place}: {other}"),
-    }
-}
-
-fn assert_table(ours: secrets_toml::Table<'_>, theirs: &dyn TableLike, name: &Path) {
-    assert_eq!(ours.len(), theirs.len(), "{}", name.display());
-    for (key, theirs) in theirs.iter() {
-        let ours = ours.get(key).unwrap_or_else(|| panic!("{}: {key}", name.display()));
-        assert_item(ours, theirs, name);
-    }
-}
-
-fn assert_item(ours: Value<'_>, theirs: &Item, name: &Path) {
-    let place = name.display();
-    match (ours, theirs) {
-        (Value::Table(ours), theirs) => {
-            let theirs = theirs.as_table_like().unwrap_or_else(|| panic!("{place}"));
-            assert_table(ours, theirs, name);
-        }
-        (Value::Array(ours), Item::ArrayOfTables(theirs)) => {
-            assert_eq!(ours.len(), theirs.len(), "{place}");
-            for (ours, theirs) in ours.iter().zip(theirs.iter()) {
-                assert_table(ours.as_table().unwrap(), theirs, name);
-            }
-        }
-        (Value::Array(ours), Item::Value(toml_edit::Value::Array(theirs))) => {
-            assert_eq!(ours.len(), theirs.len(), "{place}");
-            for (ours, theirs) in ours.iter().zip(theirs.iter()) {
-                assert_item(ours, &Item::Value(theirs.clone()), name);
-            }
-        }
-        (Value::String(ours), theirs) => assert_eq!(Some(ours), theirs.as_str(), "{place}"),
-        (Value::Integer(ours), theirs) => assert_eq!(Some(ours), theirs.as_integer(), "{place}"),
-        (Value::Boolean(ours), theirs) => assert_eq!(Some(ours), theirs.as_bool(), "{place}"),
-        (Value::Datetime(ours), theirs) => {
-            assert_eq!(Some(&ours), theirs.as_datetime(), "{place}");
-        }
-        (Value::Float(ours), theirs) => {
-            let theirs = theirs.as_float().unwrap_or_else(|| panic!("{place}"));
-            assert_eq!(ours.to_bits(), theirs.to_bits(), "{place}");
-        }
-        (ours, _) => panic!("{place}: {ours:?}"),
     }
 }

@@ -1,0 +1,54 @@
+//! A document goes into a type or is refused, and no error holds a value.
+
+use std::collections::BTreeMap;
+
+use arbitrary::{Arbitrary, Unstructured};
+use secrets_toml::Document;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use super::texts::{CANARY, Text};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Strict {
+    a: Option<u8>,
+    #[serde(rename = "B_b")]
+    b: Option<Choice>,
+    c: Option<Vec<(bool, f32)>>,
+    k0: Option<char>,
+}
+
+#[derive(Deserialize)]
+enum Choice {
+    Unit,
+    New(i8),
+    Struct { a: String },
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Any {
+    Number(u8),
+    Table(BTreeMap<String, Self>),
+    List(Vec<Self>),
+}
+
+pub(crate) fn check(data: &[u8]) {
+    let Ok(text) = Text::arbitrary_take_rest(Unstructured::new(data)) else { return };
+    let Ok(document) = Document::parse(text.render()) else { return };
+    document.deserialize::<IgnoredAny>().expect("anything is ignored");
+    is_silent::<Strict>(&document);
+    is_silent::<BTreeMap<String, String>>(&document);
+    is_silent::<BTreeMap<String, Choice>>(&document);
+    is_silent::<BTreeMap<String, Any>>(&document);
+    is_silent::<Vec<u8>>(&document);
+    is_silent::<BTreeMap<u8, std::net::IpAddr>>(&document);
+}
+
+fn is_silent<T: DeserializeOwned>(document: &Document) {
+    if let Err(error) = document.deserialize::<T>() {
+        assert!(!format!("{error} {error:?}").contains(CANARY), "{error}");
+        assert!(error.line() >= 1 && error.column() >= 1);
+    }
+}

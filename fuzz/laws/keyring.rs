@@ -1,0 +1,32 @@
+//! A text that is no locked keyring, or that was changed, unlocks to nothing.
+
+use arbitrary::Unstructured;
+use secrets_toml::seal::{Keyring, LockedKeyring, Protection, Unlock};
+
+const KEY: [u8; 32] = [9; 32];
+
+pub(crate) fn check(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(locked) = LockedKeyring::parse(text) {
+        let _ = format!("{locked:?}");
+        assert!(locked.unlock(Unlock::Kek(&KEY)).is_err(), "nobody locked it");
+    }
+    let mut keyring = Keyring::from_bytes([7; 32]);
+    let locked = keyring.lock(Protection::raw(&KEY)).expect("there is randomness");
+    let mut changed = locked.clone();
+    for (place, character) in
+        Unstructured::new(data).arbitrary_iter::<(u16, char)>().into_iter().flatten().flatten()
+    {
+        let at = (0..changed.len())
+            .cycle()
+            .skip(usize::from(place))
+            .find(|&at| changed.is_char_boundary(at));
+        if let Some(at) = at {
+            changed.insert(at, character);
+        }
+    }
+    let opened = LockedKeyring::parse(&changed)
+        .ok()
+        .and_then(|locked| locked.unlock(Unlock::Kek(&KEY)).ok());
+    assert!(opened.is_none_or(|opened| opened.primary() == keyring.primary()));
+}

@@ -1,0 +1,15 @@
+//! What holds for every input, one law a file. The targets of the fuzzer look for an input that
+//! breaks one; an ordinary test replays the inputs in `corpus/`.
+
+#[path = "../../tests/support/agreement.rs"]
+mod agreement;
+#[allow(dead_code, reason = "only read into")]
+pub(crate) mod deserialize;
+pub(crate) mod document;
+pub(crate) mod env;
+pub(crate) mod keyring;
+pub(crate) mod query;
+pub(crate) mod record;
+pub(crate) mod template;
+mod texts;
+pub(crate) mod validate;

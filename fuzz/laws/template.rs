@@ -1,0 +1,31 @@
+//! A prefilled template has the earlier document's values in the template's places, and is the
+//! template everywhere else.
+
+use arbitrary::{Arbitrary, Unstructured};
+use secrets_toml::{Document, Template};
+
+use super::texts::Text;
+
+pub(crate) fn check(data: &[u8]) {
+    let Ok((template, earlier)) = <(Text, Text)>::arbitrary_take_rest(Unstructured::new(data))
+    else {
+        return;
+    };
+    let (Ok(template), Ok(earlier)) =
+        (Template::parse(&template.render()), Document::parse(earlier.render()))
+    else {
+        return;
+    };
+    let prefilled = template.prefill(&earlier).expect("the texts are short");
+    assert!(prefilled.dropped().all(|path| earlier.find(path).is_some()), "what was there");
+    let filled = prefilled.into_document();
+    let comments = |text: &str| text.matches('#').count();
+    assert_eq!(comments(filled.expose_text()), comments(template.text()), "{filled:?}");
+    for variable in template.variables() {
+        let path = variable.path().to_string();
+        let value = filled.find(&path).map(|value| format!("{value:?}"));
+        assert!(value.is_some(), "{path} is still there");
+    }
+    let again = template.prefill(&filled).expect("the texts are short").into_document();
+    assert_eq!(again.expose_text(), filled.expose_text(), "to fill in twice changes nothing");
+}

@@ -1,0 +1,142 @@
+//! Texts that look like an author's: lines of few keys and of values of every kind, so that a
+//! template and a document meet. What must never be shown holds [`CANARY`].
+
+use std::fmt::Write;
+
+use arbitrary::Arbitrary;
+
+/// A part of every value that is a secret, and of nothing else.
+pub(crate) const CANARY: &str = "hunter2";
+
+#[derive(Arbitrary)]
+pub(crate) struct Text {
+    lines: Vec<Line>,
+    crlf: bool,
+    open_end: bool,
+}
+
+#[derive(Arbitrary)]
+enum Line {
+    Value(Key, Value),
+    Dotted(Key, Key, Value),
+    Table(Key),
+    SubTable(Key, Key),
+    ArrayOfTables(Key),
+    Comment(bool),
+}
+
+/// Few keys, so that they meet; some cannot be environment variables.
+#[derive(Arbitrary, Clone, Copy)]
+enum Key {
+    A,
+    B,
+    C,
+    Path,
+    Quoted,
+    Equals,
+    Empty,
+    Numbered(u8),
+}
+
+#[derive(Arbitrary)]
+enum Value {
+    Blank,
+    Space,
+    Secret(u8),
+    Literal(u8),
+    Escaped(u8),
+    Lines(u8),
+    Placeholder,
+    Integer(i64),
+    Hex(u8),
+    Float(f64),
+    Boolean(bool),
+    Date,
+    Array(Vec<Self>),
+    Inline(Vec<(Key, Self)>),
+}
+
+impl Text {
+    /// The text, well-formed or not.
+    pub(crate) fn render(&self) -> String {
+        let end = if self.crlf { "\r\n" } else { "\n" };
+        let lines: Vec<_> = self.lines.iter().map(Line::render).collect();
+        let text = lines.join(end);
+        if self.open_end { text } else { text + end }
+    }
+}
+
+impl Line {
+    fn render(&self) -> String {
+        match self {
+            Self::Value(key, value) => format!("{} = {}", key.render(), value.render()),
+            Self::Dotted(first, last, value) => {
+                format!("{}.{} = {}", first.render(), last.render(), value.render())
+            }
+            Self::Table(key) => format!("[{}]", key.render()),
+            Self::SubTable(first, last) => format!("[{}.{}]", first.render(), last.render()),
+            Self::ArrayOfTables(key) => format!("[[{}]]", key.render()),
+            Self::Comment(true) => "# @optional".to_owned(),
+            Self::Comment(false) => format!("# {CANARY}-comment"),
+        }
+    }
+}
+
+impl Key {
+    fn render(self) -> String {
+        match self {
+            Self::A => "a".to_owned(),
+            Self::B => "B_b".to_owned(),
+            Self::C => "'c'".to_owned(),
+            Self::Path => "PATH".to_owned(),
+            Self::Quoted => "\"d \\u00e9\"".to_owned(),
+            Self::Equals => "\"e=\"".to_owned(),
+            Self::Empty => "\"\"".to_owned(),
+            Self::Numbered(number) => format!("k{number}"),
+        }
+    }
+}
+
+impl Value {
+    fn render(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text, 0).expect("a String takes all that is written");
+        text
+    }
+
+    fn write(&self, out: &mut String, depth: usize) -> std::fmt::Result {
+        match self {
+            Self::Blank => out.write_str("\"\""),
+            Self::Space => out.write_str("' '"),
+            Self::Secret(number) => write!(out, "\"{CANARY}-{number}\""),
+            Self::Literal(number) => write!(out, "'{CANARY}-{number}'"),
+            Self::Escaped(number) => write!(out, "\"{CANARY}\\t\\u00e9\\\"{number}\""),
+            Self::Lines(number) => write!(out, "'''\n{CANARY}\n{number}'''"),
+            Self::Placeholder => out.write_str("\"your-token\""),
+            Self::Integer(number) => write!(out, "{number}"),
+            Self::Hex(number) => write!(out, "0x{number:x}_F"),
+            Self::Float(number) if number.is_nan() => out.write_str("nan"),
+            Self::Float(number) if number.is_infinite() => out.write_str("-inf"),
+            Self::Float(number) => write!(out, "{number:?}"),
+            Self::Boolean(boolean) => write!(out, "{boolean}"),
+            Self::Date => out.write_str("1979-05-27T07:32:00Z"),
+            _ if depth > 8 => out.write_str("[]"),
+            Self::Array(values) => {
+                out.push('[');
+                for value in values {
+                    value.write(out, depth + 1)?;
+                    out.push(',');
+                }
+                out.write_str("]")
+            }
+            Self::Inline(entries) => {
+                out.push('{');
+                for (i, (key, value)) in entries.iter().enumerate() {
+                    write!(out, "{}{} = ", if i > 0 { ", " } else { "" }, key.render())?;
+                    value.write(out, depth + 1)?;
+                }
+                out.write_str("}")
+            }
+        }
+    }
+}
