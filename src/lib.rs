@@ -91,6 +91,7 @@ mod path;
 mod query;
 pub mod seal;
 mod shape;
+pub mod store;
 mod template;
 mod validate;
 mod value;

@@ -68,9 +68,9 @@ pub enum KeyState {
 #[derive(Debug)]
 pub struct Unused(KeyId);
 
-#[cfg(test)]
 impl Unused {
-    pub(super) fn of(id: KeyId) -> Self {
+    /// To be called with what such a scan found, and nowhere else.
+    pub(crate) fn of(id: KeyId) -> Self {
         Self(id)
     }
 }
@@ -295,9 +295,7 @@ impl Keyring {
         }
         let opened = self.open(scope, record)?;
         let next = opened.revision().next().ok_or(SealError::LastRevision)?;
-        let text = opened.expose_text().unwrap_or_default().as_bytes();
-        let random = random().map_err(SealError::from)?;
-        Ok(Some(self.seal_with(sealed.header.kind(), scope, next, text, &random)?))
+        Ok(Some(self.reseal(scope, next, &opened)?))
     }
 
     /// The keys that open this one scope and nothing else, as they are now: what may be handed to
@@ -311,6 +309,25 @@ impl Keyring {
             Entry { id: entry.id, state: entry.state, material }
         });
         ScopeKeyring { scope: scope.clone(), entries: entries.collect() }
+    }
+
+    /// Seals what was opened for a scope, under the primary key.
+    pub(crate) fn reseal(
+        &self,
+        scope: &Scope,
+        revision: Revision,
+        opened: &Opened,
+    ) -> Result<Record, SealError> {
+        let (kind, text) = match opened.expose_text() {
+            Some(text) => (Kind::Document, text),
+            None => (Kind::Tombstone, ""),
+        };
+        self.seal_with(kind, scope, revision, text.as_bytes(), &random()?)
+    }
+
+    /// The state of a key; `None` where it is not in the keyring.
+    pub(crate) fn state(&self, id: &KeyId) -> Option<KeyState> {
+        self.entries.iter().find(|entry| entry.id == *id).map(|entry| entry.state)
     }
 
     /// Seals anything under the primary key: a function of its arguments.

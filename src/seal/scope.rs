@@ -108,6 +108,17 @@ impl Scope {
         })
     }
 
+    /// What the encodings of all modules begin with.
+    pub(crate) const MODULES: &'static [u8] = &[MODULE];
+
+    /// What the encodings of the versions of this module, or the installs of this version, begin
+    /// with.
+    pub(crate) fn children(&self) -> Vec<u8> {
+        let mut prefix = self.0.clone();
+        prefix[0] += 1;
+        prefix
+    }
+
     /// The encoding of any kind, without a check of its components.
     pub(super) fn encode(kind: u8, components: &[&[u8]]) -> Self {
         let len = components.iter().map(|component| 2 + component.len()).sum::<usize>();
