@@ -95,6 +95,7 @@ pub mod store;
 mod template;
 mod validate;
 mod value;
+pub mod vault;
 
 pub use de::DeserializeError;
 pub use document::error::{ParseError, SyntaxError};

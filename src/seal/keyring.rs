@@ -325,11 +325,6 @@ impl Keyring {
         self.seal_with(kind, scope, revision, text.as_bytes(), &random()?)
     }
 
-    /// The state of a key; `None` where it is not in the keyring.
-    pub(crate) fn state(&self, id: &KeyId) -> Option<KeyState> {
-        self.entries.iter().find(|entry| entry.id == *id).map(|entry| entry.state)
-    }
-
     /// Seals anything under the primary key: a function of its arguments.
     pub(super) fn seal_with(
         &self,
