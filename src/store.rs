@@ -6,17 +6,20 @@
 //!
 //! [`RedbStore`] is one file on one machine; [`MemoryStore`] forgets. Others implement [`Store`].
 
+mod blocking;
 mod memory;
 #[cfg(feature = "redb")]
 mod redb;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
+use std::future::Future;
 
+pub use self::blocking::Blocking;
 pub use self::memory::MemoryStore;
 #[cfg(feature = "redb")]
 pub use self::redb::{DEFAULT_CACHE_LEN, RedbOptions, RedbStore};
-use crate::seal::{Record, Scope};
+use crate::seal::{Header, KeyId, Record, Scope};
 
 /// The length of a record's head, in bytes: what it says of itself in clear, without the content.
 pub const HEAD_LEN: usize = 100;
@@ -101,6 +104,54 @@ pub trait Store: Send + Sync {
     ///
     /// [`StoreError`], as of [`apply`](Self::apply).
     fn purge(&self, scope: &[u8]) -> Result<bool, StoreError>;
+}
+
+/// A [`Store`] that answers in its own time, on whatever runtime its own library takes. Everything
+/// that is said there holds here.
+///
+/// A future that is dropped before it is done may have written, as after [`StoreError::Unknown`].
+pub trait AsyncStore: Send + Sync {
+    /// As [`Store::get`].
+    fn get(&self, scope: &[u8])
+    -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> + Send;
+
+    /// As [`Store::apply`].
+    fn apply(
+        &self,
+        writes: &[Write],
+    ) -> impl Future<Output = Result<Vec<Outcome>, StoreError>> + Send;
+
+    /// As [`Store::scan`].
+    fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        fetch: Fetch,
+    ) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
+
+    /// As [`Store::purge`].
+    fn purge(&self, scope: &[u8]) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Counts the records by the key that each names in clear; those that are no records under
+    /// `None`. A scan of all heads, unless a store can do better.
+    fn count_by_key(
+        &self,
+    ) -> impl Future<Output = Result<BTreeMap<Option<KeyId>, u64>, StoreError>> + Send {
+        async {
+            let mut counts = BTreeMap::new();
+            let mut after = None;
+            loop {
+                let page = self.scan(&[], after.as_deref(), usize::MAX, Fetch::Heads).await?;
+                let Some(last) = page.last() else { return Ok(counts) };
+                after = Some(last.scope().to_vec());
+                for row in page {
+                    let header = Header::of_head(row.record());
+                    *counts.entry(header.ok().map(|header| header.key_id())).or_default() += 1;
+                }
+            }
+        }
+    }
 }
 
 /// One conditional write of a record.

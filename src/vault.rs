@@ -3,6 +3,7 @@
 //! A [`Vault`] is a [`Keyring`] and a [`Store`](crate::store::Store): what it keeps is sealed
 //! before the store sees it, and authenticated before anybody else does.
 
+mod asynchronous;
 mod decide;
 mod error;
 mod list;
@@ -10,16 +11,18 @@ mod sweep;
 mod watermark;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::future::Future;
+use std::ops::ControlFlow;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
-use self::decide::{Change, Plan, Standing};
+pub use self::asynchronous::AsyncVault;
 pub use self::error::VaultError;
-pub use self::list::{Listed, Listing, Scopes, Usage};
+pub use self::list::{AsyncListing, Listed, Listing, Scopes, Usage};
 pub use self::sweep::{Failure, MAX_FAILURES, Progress, Verification};
 pub use self::watermark::MAX_WATERMARKS;
-use self::watermark::{Seen, Watermarks};
-use crate::seal::{KeyId, KeyState, Keyring, Opened, Revision, Scope};
-use crate::store::{Outcome, Store, StoreError};
+use crate::seal::{Keyring, Opened, Revision, Scope};
+use crate::store::{Blocking, Store};
 use crate::validate::Secrets;
 
 /// Secrets kept sealed in a store: a document for every module, version or install.
@@ -96,34 +99,26 @@ use crate::validate::Secrets;
 /// 6. [`Keyring::destroy`] the key with the proof, and keep and load the keyring a last time.
 ///    Backups and exports made before step 3 need the old key: keep a locked keyring from then for
 ///    as long as them, or make new ones first.
-pub struct Vault<S> {
-    store: S,
-    keyrings: RwLock<Keyrings>,
-    watermarks: Mutex<Watermarks>,
-}
+pub struct Vault<S>(AsyncVault<Blocking<S>>);
 
 impl<S: Store> Vault<S> {
     /// A vault over a store. Any number may be made over one store, with keyrings that have the
     /// same keys.
     #[must_use]
     pub fn new(store: S, keyring: Keyring) -> Self {
-        let keyrings = Keyrings { current: Arc::new(keyring), earlier: Vec::new() };
-        Self { store, keyrings: RwLock::new(keyrings), watermarks: Mutex::default() }
+        Self(AsyncVault::new(Blocking(store), keyring))
     }
 
     /// The store.
     #[must_use]
     pub fn store(&self) -> &S {
-        &self.store
+        &self.0.store().0
     }
 
     /// Replaces the keyring. What is under way goes on with the one that it began with, which is
     /// wiped when the last such operation ends.
     pub fn set_keyring(&self, keyring: Keyring) {
-        let mut keyrings = self.keyrings.write().unwrap_or_else(PoisonError::into_inner);
-        let earlier = std::mem::replace(&mut keyrings.current, Arc::new(keyring));
-        keyrings.earlier.retain(|earlier| earlier.strong_count() > 0);
-        keyrings.earlier.push(Arc::downgrade(&earlier));
+        self.0.set_keyring(keyring);
     }
 
     /// What a scope holds: a document, the tombstone of one that was deleted, or nothing.
@@ -133,8 +128,7 @@ impl<S: Store> Vault<S> {
     /// [`VaultError::Open`] where the record does not open, [`VaultError::RolledBack`], and
     /// [`VaultError::Store`].
     pub fn get(&self, scope: &Scope) -> Result<Option<Opened>, VaultError> {
-        let standing = self.read(&self.keyring(), scope)?.0;
-        Ok(standing.map(|standing| standing.opened))
+        now(self.0.get(scope))
     }
 
     /// Keeps a document, where what stands is what is expected, and gives its revision.
@@ -150,7 +144,7 @@ impl<S: Store> Vault<S> {
         secrets: &Secrets,
         expected: Expected,
     ) -> Result<Revision, VaultError> {
-        self.change(&self.keyring(), scope, expected, &Change::Put(secrets))
+        now(self.0.put(scope, secrets, expected))
     }
 
     /// Deletes the document that stands at a revision, and gives the revision of the tombstone that
@@ -160,8 +154,7 @@ impl<S: Store> Vault<S> {
     ///
     /// [`VaultError::Absent`] where there is no document, and as [`put`](Self::put).
     pub fn delete(&self, scope: &Scope, revision: Revision) -> Result<Revision, VaultError> {
-        let expected = Expected::Revision(revision);
-        self.change(&self.keyring(), scope, expected, &Change::Delete)
+        now(self.0.delete(scope, revision))
     }
 
     /// Opens the document of one scope and seals it for another, and gives its revision there. With
@@ -194,9 +187,7 @@ impl<S: Store> Vault<S> {
         to: &Scope,
         expected: Expected,
     ) -> Result<Revision, VaultError> {
-        let keyring = self.keyring();
-        let source = decide::source(self.read(&keyring, from)?.0)?;
-        self.change(&keyring, to, expected, &Change::Copy(&source))
+        now(self.0.copy(from, to, expected))
     }
 
     /// Removes a record, whatever it is, and tells whether there was one: the one unconditional act,
@@ -211,19 +202,7 @@ impl<S: Store> Vault<S> {
     /// [`VaultError::Store`]; [`VaultError::Unknown`] where the store does not tell whether it
     /// removed the record.
     pub fn purge(&self, scope: &Scope) -> Result<bool, VaultError> {
-        // Before and after, so that neither what was read before sets a mark after it, nor what is
-        // read in between is held against the old one.
-        self.watermarks().forget(scope);
-        let purged = match self.store.purge(scope.as_bytes()) {
-            Err(StoreError::Unknown(_)) => {
-                let again = self.store.purge(scope.as_bytes());
-                // Where the first attempt removed it, the second finds nothing.
-                again.map(|_| true).map_err(|error| VaultError::Unknown(error.into()))
-            }
-            purged => purged.map_err(VaultError::from),
-        };
-        self.watermarks().forget(scope);
-        purged
+        now(self.0.purge(scope))
     }
 
     /// Lists scopes, in the order of their encoding: modules, then versions, then installs; of each
@@ -259,8 +238,8 @@ impl<S: Store> Vault<S> {
     /// assert_eq!(names, ["acme", "initech"], "the shorter one first");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn scopes(&self, scopes: Scopes<'_>) -> Result<Listing<'_>, VaultError> {
-        Ok(Listing::new(&self.store, scopes.prefix()?))
+    pub fn scopes(&self, scopes: Scopes<'_>) -> Result<Listing<'_, S>, VaultError> {
+        Ok(Listing(self.0.scopes(scopes)?))
     }
 
     /// Counts the records under each key, by what they say in clear. It shows how far
@@ -271,107 +250,93 @@ impl<S: Store> Vault<S> {
     ///
     /// [`VaultError::Store`].
     pub fn usage(&self) -> Result<Usage, VaultError> {
-        Usage::of(Listing::new(&self.store, Vec::new()))
+        now(self.0.usage())
+    }
+
+    /// Seals every record that is not under the primary key again, under that key and at the next
+    /// revision: documents and tombstones alike. What is under it already is skipped, and not
+    /// decrypted. Records are moved some thousands at a time, beside other writers.
+    ///
+    /// `progress` is called after each batch, and may stop the work by [`ControlFlow::Break`]. To go
+    /// on is to call this again: what was moved is skipped then. A record that does not open is
+    /// reported, and the others are moved.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::Store`] and [`VaultError::Unknown`] where the store fails. What was moved
+    /// until then stays so.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    ///
+    /// use secrets_toml::Document;
+    /// use secrets_toml::seal::{Keyring, Scope};
+    /// use secrets_toml::store::MemoryStore;
+    /// use secrets_toml::vault::{Expected, Vault};
+    ///
+    /// let vault = Vault::new(MemoryStore::new(), Keyring::from_bytes([7; 32]));
+    /// let scope = Scope::module("chat")?;
+    /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
+    /// vault.put(&scope, &secrets, Expected::Absent)?;
+    ///
+    /// let mut keyring = Keyring::from_bytes([7; 32]);
+    /// let new = keyring.add()?;
+    /// keyring.promote(&new)?;
+    /// vault.set_keyring(keyring);
+    ///
+    /// let moved = vault.rewrap_all(|_| ControlFlow::Continue(()))?;
+    /// assert_eq!((moved.done(), moved.skipped(), moved.failed()), (1, 0, 0));
+    /// assert!(moved.is_complete());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn rewrap_all(
+        &self,
+        progress: impl FnMut(&Progress) -> ControlFlow<()>,
+    ) -> Result<Progress, VaultError> {
+        now(self.0.rewrap_all(progress))
+    }
+
+    /// Opens every record, keeping none, and tells how many did and which did not.
+    ///
+    /// With this a key that is disabled is shown to be [unused](Verification::unused).
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::Store`] where the store fails. A record that does not open is no error: see
+    /// [`Verification::failures`].
+    ///
+    /// ```
+    /// use secrets_toml::Document;
+    /// use secrets_toml::seal::{Keyring, Scope};
+    /// use secrets_toml::store::MemoryStore;
+    /// use secrets_toml::vault::{Expected, Vault};
+    ///
+    /// let mut keyring = Keyring::generate()?;
+    /// let other = keyring.add()?;
+    /// keyring.disable(&other)?;
+    /// let vault = Vault::new(MemoryStore::new(), keyring);
+    /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
+    /// vault.put(&Scope::module("chat")?, &secrets, Expected::Absent)?;
+    ///
+    /// let verified = vault.verify()?;
+    /// assert_eq!((verified.documents(), verified.failed()), (1, 0));
+    /// assert!(verified.unused(&other).is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn verify(&self) -> Result<Verification, VaultError> {
+        now(self.0.verify())
     }
 
     /// Accepts that the store holds older records than this process has seen, or fewer: forgets all
     /// watermarks. For after a restore on purpose.
     pub fn accept_restore(&self) {
-        self.watermarks().forget_all();
-    }
-
-    /// Reads, plans and writes.
-    fn change(
-        &self,
-        keyring: &Keyring,
-        scope: &Scope,
-        expected: Expected,
-        change: &Change<'_>,
-    ) -> Result<Revision, VaultError> {
-        let (standing, seen) = self.read(keyring, scope)?;
-        let plan = decide::plan(keyring, scope, standing.as_ref(), expected, change)?;
-        let revision = plan.revision;
-        self.commit(keyring, scope, plan)?;
-        self.watermarks().raise(scope, revision, seen);
-        Ok(revision)
-    }
-
-    fn commit(&self, keyring: &Keyring, scope: &Scope, plan: Plan) -> Result<(), VaultError> {
-        let writes = [plan.write];
-        match self.store.apply(&writes).and_then(|outcomes| decide::only(&outcomes)) {
-            Ok(Outcome::Applied) => return Ok(()),
-            Ok(Outcome::Conflict) => {
-                let current = self.read(keyring, scope)?.0;
-                let current = current.map(|standing| standing.opened.revision());
-                return Err(VaultError::Conflict { current });
-            }
-            Err(StoreError::Unknown(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-        // What the first attempt did, or may still do, is decided by the second.
-        let unknown = |error: VaultError| VaultError::Unknown(error.into());
-        let again = self.store.apply(&writes).and_then(|outcomes| decide::only(&outcomes));
-        if again.map_err(|error| unknown(error.into()))? == Outcome::Applied {
-            return Ok(());
-        }
-        let (standing, _) = self.read(keyring, scope).map_err(unknown)?;
-        decide::resolve(&writes[0], plan.revision, standing.as_ref())
-    }
-
-    /// Reads and authenticates what stands, and holds it against what was seen before.
-    fn read(
-        &self,
-        keyring: &Keyring,
-        scope: &Scope,
-    ) -> Result<(Option<Standing>, Seen), VaultError> {
-        loop {
-            let seen = self.watermarks().seen(scope);
-            let record = self.store.get(scope.as_bytes())?;
-            let standing = decide::open(keyring, scope, record.as_deref())?;
-            let found = standing.as_ref().map(|standing| standing.opened.revision());
-            let checked = decide::check(seen.highest, found);
-            let mut watermarks = self.watermarks();
-            if checked.is_err() && watermarks.has_forgotten_since(seen) {
-                continue;
-            }
-            checked?;
-            if let Some(found) = found {
-                watermarks.raise(scope, found, seen);
-            }
-            return Ok((standing, seen));
-        }
-    }
-
-    fn keyring(&self) -> Arc<Keyring> {
-        self.keyrings.read().unwrap_or_else(PoisonError::into_inner).current.clone()
-    }
-
-    /// The keyring, and the keys that nothing in this vault can seal under from now on: they are
-    /// disabled, and no operation is under way with an earlier keyring in which they were primary.
-    fn keyring_and_disabled(&self) -> (Arc<Keyring>, Vec<KeyId>) {
-        let keyrings = self.keyrings.read().unwrap_or_else(PoisonError::into_inner);
-        let earlier: Vec<_> = keyrings.earlier.iter().filter_map(Weak::upgrade).collect();
-        let disabled = keyrings.current.entries().filter(|(id, state)| {
-            let sealing = earlier.iter().any(|keyring| keyring.primary() == *id);
-            *state == KeyState::Disabled && !sealing
-        });
-        (keyrings.current.clone(), disabled.map(|(id, _)| id).collect())
-    }
-
-    fn is_current(&self, keyring: &Arc<Keyring>) -> bool {
-        let keyrings = self.keyrings.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::ptr_eq(&keyrings.current, keyring)
-    }
-
-    fn watermarks(&self) -> MutexGuard<'_, Watermarks> {
-        self.watermarks.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.accept_restore();
     }
 }
 
 impl<S> fmt::Debug for Vault<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keyrings = self.keyrings.read().unwrap_or_else(PoisonError::into_inner);
-        f.debug_struct("Vault").field("keyring", &keyrings.current).finish_non_exhaustive()
+        self.0.fmt(f)
     }
 }
 
@@ -385,8 +350,10 @@ pub enum Expected {
     Revision(Revision),
 }
 
-/// The keyring, and those before it that something is still under way with.
-struct Keyrings {
-    current: Arc<Keyring>,
-    earlier: Vec<Weak<Keyring>>,
+/// The result of a future of a store that answers at once: there is nothing to wait for.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => unreachable!("a blocking store is done when it returns"),
+    }
 }

@@ -23,7 +23,7 @@ const ENTRY: usize = 1 + 16 + 32;
 pub struct KeyId([u8; 16]);
 
 impl KeyId {
-    pub(super) fn from_bytes(bytes: [u8; 16]) -> Self {
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 

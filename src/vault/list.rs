@@ -5,8 +5,8 @@ use std::fmt;
 use std::vec;
 
 use crate::seal::{Header, KeyId, Kind, OpenError, Scope, ScopeError};
-use crate::store::{Fetch, Row, Store};
-use crate::vault::VaultError;
+use crate::store::{AsyncStore, Blocking, Fetch, Row, Store, StoreError};
+use crate::vault::{VaultError, now};
 
 /// How many rows a listing fetches at a time.
 const PAGE: usize = 4096;
@@ -68,22 +68,36 @@ impl Listed {
     }
 }
 
-/// The scopes of a vault, page by page: see [`Vault::scopes`](crate::vault::Vault::scopes).
-pub struct Listing<'a> {
-    store: &'a dyn Store,
+/// The scopes of an [`AsyncVault`](crate::vault::AsyncVault), page by page: see
+/// [`Vault::scopes`](crate::vault::Vault::scopes).
+pub struct AsyncListing<'a, S> {
+    store: &'a S,
     prefix: Vec<u8>,
     after: Option<Vec<u8>>,
     page: vec::IntoIter<Row>,
     ended: bool,
 }
 
-impl<'a> Listing<'a> {
-    pub(super) fn new(store: &'a dyn Store, prefix: Vec<u8>) -> Self {
+impl<'a, S: AsyncStore> AsyncListing<'a, S> {
+    pub(super) fn new(store: &'a S, prefix: Vec<u8>) -> Self {
         Self { store, prefix, after: None, page: Vec::new().into_iter(), ended: false }
     }
 
+    /// The next scope; `None` at the end.
+    pub async fn next(&mut self) -> Option<Result<Listed, VaultError>> {
+        let row = match self.next_row().await {
+            Ok(row) => row?,
+            Err(error) => return Some(Err(error.into())),
+        };
+        let scope = match Scope::from_bytes(row.scope()) {
+            Ok(scope) => scope,
+            Err(error) => return Some(Err(error.into())),
+        };
+        Some(Ok(Listed { scope, header: Header::of_head(row.record()) }))
+    }
+
     /// The next row, of which the head is fetched.
-    fn next_row(&mut self) -> Result<Option<Row>, VaultError> {
+    async fn next_row(&mut self) -> Result<Option<Row>, StoreError> {
         if let Some(row) = self.page.next() {
             return Ok(Some(row));
         }
@@ -92,7 +106,8 @@ impl<'a> Listing<'a> {
         }
         // Neither an error nor the end is asked for a second time.
         self.ended = true;
-        let page = self.store.scan(&self.prefix, self.after.as_deref(), PAGE, Fetch::Heads)?;
+        let after = self.after.as_deref();
+        let page = self.store.scan(&self.prefix, after, PAGE, Fetch::Heads).await?;
         if let Some(last) = page.last() {
             self.after = Some(last.scope().to_vec());
             self.ended = false;
@@ -102,25 +117,26 @@ impl<'a> Listing<'a> {
     }
 }
 
-impl Iterator for Listing<'_> {
-    type Item = Result<Listed, VaultError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let row = match self.next_row() {
-            Ok(row) => row?,
-            Err(error) => return Some(Err(error)),
-        };
-        let scope = match Scope::from_bytes(row.scope()) {
-            Ok(scope) => scope,
-            Err(error) => return Some(Err(error.into())),
-        };
-        Some(Ok(Listed { scope, header: Header::of_head(row.record()) }))
+impl<S> fmt::Debug for AsyncListing<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncListing").finish_non_exhaustive()
     }
 }
 
-impl fmt::Debug for Listing<'_> {
+/// The scopes of a vault, page by page: see [`Vault::scopes`](crate::vault::Vault::scopes).
+pub struct Listing<'a, S>(pub(super) AsyncListing<'a, Blocking<S>>);
+
+impl<S: Store> Iterator for Listing<'_, S> {
+    type Item = Result<Listed, VaultError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        now(self.0.next())
+    }
+}
+
+impl<S> fmt::Debug for Listing<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Listing").finish_non_exhaustive()
+        self.0.fmt(f)
     }
 }
 
@@ -133,15 +149,15 @@ pub struct Usage {
 }
 
 impl Usage {
-    pub(super) fn of(mut listing: Listing<'_>) -> Result<Self, VaultError> {
+    pub(super) fn new(counted: BTreeMap<Option<KeyId>, u64>) -> Self {
         let mut usage = Self::default();
-        while let Some(row) = listing.next_row()? {
-            match Header::of_head(row.record()) {
-                Ok(header) => *usage.records.entry(header.key_id()).or_default() += 1,
-                Err(_) => usage.unreadable += 1,
+        for (id, records) in counted {
+            match id {
+                Some(id) => drop(usage.records.insert(id, records)),
+                None => usage.unreadable = records,
             }
         }
-        Ok(usage)
+        usage
     }
 
     /// How many records say that they are under a key, tombstones included.

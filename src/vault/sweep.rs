@@ -4,10 +4,10 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use crate::seal::{KeyId, Keyring, Revision, Scope, Unused};
-use crate::store::{Fetch, Outcome, Row, Store, StoreError, Write};
+use crate::store::{AsyncStore, Fetch, Outcome, Row, StoreError, Write};
 use crate::vault::decide::{self, Plan, Rewrap};
 use crate::vault::watermark::Seen;
-use crate::vault::{Vault, VaultError};
+use crate::vault::{AsyncVault, VaultError};
 
 /// How many failures of a sweep are kept; beyond that they are counted. A hundred are enough to
 /// see what is wrong.
@@ -19,7 +19,7 @@ const BATCH: usize = 4096;
 /// How often one record is tried while others write it. Each time one of them succeeded.
 const ATTEMPTS: usize = 100;
 
-/// How far [`Vault::rewrap_all`] has come.
+/// How far [`Vault::rewrap_all`](crate::vault::Vault::rewrap_all) has come.
 #[derive(Debug, Default)]
 pub struct Progress {
     done: u64,
@@ -60,7 +60,7 @@ impl Progress {
     }
 }
 
-/// What [`Vault::verify`] found.
+/// What [`Vault::verify`](crate::vault::Vault::verify) found.
 #[derive(Debug, Default)]
 pub struct Verification {
     documents: u64,
@@ -99,7 +99,7 @@ impl Verification {
     ///
     /// - every record opened,
     /// - the key was disabled when the scan began, and the keyring was not
-    ///   [changed](Vault::set_keyring) until it ended, and
+    ///   [changed](crate::vault::Vault::set_keyring) until it ended, and
     /// - nothing in this process that began under an earlier keyring, with the key as the primary
     ///   one, was still under way when the scan began.
     ///
@@ -161,44 +161,13 @@ impl Failures {
     }
 }
 
-impl<S: Store> Vault<S> {
-    /// Seals every record that is not under the primary key again, under that key and at the next
-    /// revision: documents and tombstones alike. What is under it already is skipped, and not
-    /// decrypted. Records are moved some thousands at a time, beside other writers.
-    ///
-    /// `progress` is called after each batch, and may stop the work by [`ControlFlow::Break`]. To go
-    /// on is to call this again: what was moved is skipped then. A record that does not open is
-    /// reported, and the others are moved.
+impl<S: AsyncStore> AsyncVault<S> {
+    /// As [`Vault::rewrap_all`](crate::vault::Vault::rewrap_all)(crate::vault::Vault::rewrap_all).
     ///
     /// # Errors
     ///
-    /// [`VaultError::Store`] and [`VaultError::Unknown`] where the store fails. What was moved
-    /// until then stays so.
-    ///
-    /// ```
-    /// use std::ops::ControlFlow;
-    ///
-    /// use secrets_toml::Document;
-    /// use secrets_toml::seal::{Keyring, Scope};
-    /// use secrets_toml::store::MemoryStore;
-    /// use secrets_toml::vault::{Expected, Vault};
-    ///
-    /// let vault = Vault::new(MemoryStore::new(), Keyring::from_bytes([7; 32]));
-    /// let scope = Scope::module("chat")?;
-    /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
-    /// vault.put(&scope, &secrets, Expected::Absent)?;
-    ///
-    /// let mut keyring = Keyring::from_bytes([7; 32]);
-    /// let new = keyring.add()?;
-    /// keyring.promote(&new)?;
-    /// vault.set_keyring(keyring);
-    ///
-    /// let moved = vault.rewrap_all(|_| ControlFlow::Continue(()))?;
-    /// assert_eq!((moved.done(), moved.skipped(), moved.failed()), (1, 0, 0));
-    /// assert!(moved.is_complete());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn rewrap_all(
+    /// As there.
+    pub async fn rewrap_all(
         &self,
         mut progress: impl FnMut(&Progress) -> ControlFlow<()>,
     ) -> Result<Progress, VaultError> {
@@ -206,53 +175,31 @@ impl<S: Store> Vault<S> {
         let mut now = Progress::default();
         let mut after = None;
         loop {
-            let page = self.store.scan(&[], after.as_deref(), BATCH, Fetch::Records)?;
+            let page = self.store.scan(&[], after.as_deref(), BATCH, Fetch::Records).await?;
             after = page.last().map(|row| row.scope().to_vec());
             now.complete = after.is_none();
-            self.rewrap_page(&keyring, page, &mut now)?;
+            self.rewrap_page(&keyring, page, &mut now).await?;
             if progress(&now).is_break() || now.complete {
                 return Ok(now);
             }
         }
     }
 
-    /// Opens every record, keeping none, and tells how many did and which did not.
-    ///
-    /// With this a key that is disabled is shown to be [unused](Verification::unused).
+    /// As [`Vault::verify`](crate::vault::Vault::verify)(crate::vault::Vault::verify).
     ///
     /// # Errors
     ///
-    /// [`VaultError::Store`] where the store fails. A record that does not open is no error: see
-    /// [`Verification::failures`].
-    ///
-    /// ```
-    /// use secrets_toml::Document;
-    /// use secrets_toml::seal::{Keyring, Scope};
-    /// use secrets_toml::store::MemoryStore;
-    /// use secrets_toml::vault::{Expected, Vault};
-    ///
-    /// let mut keyring = Keyring::generate()?;
-    /// let other = keyring.add()?;
-    /// keyring.disable(&other)?;
-    /// let vault = Vault::new(MemoryStore::new(), keyring);
-    /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
-    /// vault.put(&Scope::module("chat")?, &secrets, Expected::Absent)?;
-    ///
-    /// let verified = vault.verify()?;
-    /// assert_eq!((verified.documents(), verified.failed()), (1, 0));
-    /// assert!(verified.unused(&other).is_some());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn verify(&self) -> Result<Verification, VaultError> {
+    /// As there.
+    pub async fn verify(&self) -> Result<Verification, VaultError> {
         let (keyring, disabled) = self.keyring_and_disabled();
         let mut found = Verification::default();
         let mut after = None;
         loop {
-            let page = self.store.scan(&[], after.as_deref(), BATCH, Fetch::Records)?;
+            let page = self.store.scan(&[], after.as_deref(), BATCH, Fetch::Records).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.scope().to_vec());
             for row in page {
-                match self.verify_row(&keyring, &row) {
+                match self.verify_row(&keyring, &row).await {
                     Ok(Found::Document) => found.documents += 1,
                     Ok(Found::Tombstone) => found.tombstones += 1,
                     Ok(Found::Nothing) => {}
@@ -267,7 +214,7 @@ impl<S: Store> Vault<S> {
         Ok(found)
     }
 
-    fn verify_row(&self, keyring: &Keyring, row: &Row) -> Result<Found, VaultError> {
+    async fn verify_row(&self, keyring: &Keyring, row: &Row) -> Result<Found, VaultError> {
         let scope = Scope::from_bytes(row.scope())?;
         let opened = keyring.open(&scope, row.record())?;
         let seen = self.watermarks().seen(&scope);
@@ -275,11 +222,11 @@ impl<S: Store> Vault<S> {
             return Ok(Found::of(opened.is_tombstone()));
         }
         // It may have been written since the page was read.
-        let standing = self.read(keyring, &scope)?.0;
+        let standing = self.read(keyring, &scope).await?.0;
         Ok(standing.map_or(Found::Nothing, |standing| Found::of(standing.opened.is_tombstone())))
     }
 
-    fn rewrap_page(
+    async fn rewrap_page(
         &self,
         keyring: &Keyring,
         page: Vec<Row>,
@@ -308,7 +255,7 @@ impl<S: Store> Vault<S> {
             }
         }
         if !plans.is_empty() {
-            let outcomes = self.apply_again(&plans)?;
+            let outcomes = self.apply_again(&plans).await?;
             for ((scope, revision, seen), outcome) in scopes.into_iter().zip(outcomes) {
                 if outcome == Outcome::Applied {
                     now.done += 1;
@@ -319,7 +266,7 @@ impl<S: Store> Vault<S> {
             }
         }
         for scope in again {
-            match self.rewrap_one(keyring, &scope) {
+            match self.rewrap_one(keyring, &scope).await {
                 Ok(true) => now.done += 1,
                 Ok(false) => now.skipped += 1,
                 Err(error @ (VaultError::Store(_) | VaultError::Unknown(_))) => return Err(error),
@@ -331,14 +278,14 @@ impl<S: Store> Vault<S> {
 
     /// Reads one record and moves it, as often as others write it in between. Tells whether it was
     /// moved here.
-    fn rewrap_one(&self, keyring: &Keyring, scope: &Scope) -> Result<bool, VaultError> {
+    async fn rewrap_one(&self, keyring: &Keyring, scope: &Scope) -> Result<bool, VaultError> {
         let mut current = None;
         for _ in 0..ATTEMPTS {
-            let (standing, seen) = self.read(keyring, scope)?;
+            let (standing, seen) = self.read(keyring, scope).await?;
             let Some(standing) = standing else { return Ok(false) };
             let plan = decide::rewrap_standing(keyring, scope, &standing)?;
             let Some(Plan { write, revision }) = plan else { return Ok(false) };
-            if decide::only(&self.apply_again(&[write])?)? == Outcome::Applied {
+            if decide::only(&self.apply_again(&[write]).await?)? == Outcome::Applied {
                 self.raise_existing(scope, revision, seen);
                 return Ok(true);
             }
@@ -349,10 +296,10 @@ impl<S: Store> Vault<S> {
 
     /// Applies writes, and once more where the store does not tell. What was refused then may have
     /// been written the first time.
-    fn apply_again(&self, writes: &[Write]) -> Result<Vec<Outcome>, VaultError> {
-        match self.store.apply(writes) {
+    async fn apply_again(&self, writes: &[Write]) -> Result<Vec<Outcome>, VaultError> {
+        match self.store.apply(writes).await {
             Err(StoreError::Unknown(_)) => {
-                self.store.apply(writes).map_err(|error| VaultError::Unknown(error.into()))
+                self.store.apply(writes).await.map_err(|error| VaultError::Unknown(error.into()))
             }
             result => Ok(result?),
         }
