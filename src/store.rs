@@ -8,6 +8,8 @@
 
 mod blocking;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redb")]
 mod redb;
 
@@ -17,6 +19,8 @@ use std::future::Future;
 
 pub use self::blocking::Blocking;
 pub use self::memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use self::postgres::{DEFAULT_STATEMENT_TIMEOUT, PostgresStore};
 #[cfg(feature = "redb")]
 pub use self::redb::{DEFAULT_CACHE_LEN, RedbOptions, RedbStore};
 use crate::seal::{Header, KeyId, Record, Scope};
