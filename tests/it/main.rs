@@ -6,10 +6,15 @@ mod bad_input;
 mod deserialize;
 mod document;
 mod env;
+#[path = "../support/faulty.rs"]
+mod faulty;
+#[path = "../support/folder.rs"]
+mod folder;
 mod nothing_printed;
 mod query;
 mod seal;
 mod stack;
+mod store;
 mod template;
 mod toml_suite;
 mod validate;
