@@ -18,3 +18,4 @@ mod store;
 mod template;
 mod toml_suite;
 mod validate;
+mod vault;
