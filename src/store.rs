@@ -88,8 +88,9 @@ pub trait Store: Send + Sync {
     /// their bytes, each with its record or the head of it. An empty page is the end.
     ///
     /// The page ends at `limit` rows or before the row that would make it longer than
-    /// [`MAX_PAGE_LEN`]; the first row is always there. A record that stood throughout a scan of
-    /// several pages is met; of one that was written or purged meanwhile nothing is promised.
+    /// [`MAX_PAGE_LEN`]; the first row is always there. A page shows the store at one moment. A record
+    /// that stood throughout a scan of several pages is met; of one that was written or purged
+    /// meanwhile nothing is promised.
     ///
     /// # Errors
     ///
