@@ -7,6 +7,7 @@
 //! [`RedbStore`] is one file on one machine; [`MemoryStore`] forgets. Others implement [`Store`].
 
 mod blocking;
+mod export;
 mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -18,6 +19,8 @@ use std::error::Error;
 use std::future::Future;
 
 pub use self::blocking::Blocking;
+pub(crate) use self::export::Import;
+pub use self::export::{ExportError, export, export_async};
 pub use self::memory::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use self::postgres::{DEFAULT_STATEMENT_TIMEOUT, PostgresStore};

@@ -7,11 +7,14 @@ mod asynchronous;
 mod decide;
 mod error;
 mod list;
+mod manifest;
 mod sweep;
+mod transfer;
 mod watermark;
 
 use std::fmt;
 use std::future::Future;
+use std::io::{Read, Seek, Write};
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -19,7 +22,9 @@ use std::task::{Context, Poll, Waker};
 pub use self::asynchronous::AsyncVault;
 pub use self::error::VaultError;
 pub use self::list::{AsyncListing, Listed, Listing, Scopes, Usage};
+pub use self::manifest::{Comparison, Deviation, DeviationKind, ManifestError};
 pub use self::sweep::{Failure, MAX_FAILURES, Progress, Verification};
+pub use self::transfer::{ImportError, Imported};
 pub use self::watermark::MAX_WATERMARKS;
 use crate::seal::{Keyring, Opened, Revision, Scope};
 use crate::store::{Blocking, Store};
@@ -327,6 +332,66 @@ impl<S: Store> Vault<S> {
         now(self.0.verify())
     }
 
+    /// Lists every record with its revision, seals the list under a revision of the caller's, and
+    /// tells how many there are. Kept elsewhere than the store, it shows later what was deleted or
+    /// put back behind the vault's back: [`verify_against`](Self::verify_against).
+    ///
+    /// Every record is opened first. The list has names of scopes in clear, some 60 bytes for each
+    /// record. A store that is written to meanwhile is listed as it was from row to row.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestError::Vault`] where a record does not open, so that it can be vouched for, and
+    /// where the store fails; [`ManifestError::Io`].
+    ///
+    /// ```
+    /// use secrets_toml::Document;
+    /// use secrets_toml::seal::{Keyring, Revision, Scope};
+    /// use secrets_toml::store::{MemoryStore, Store};
+    /// use secrets_toml::vault::{DeviationKind, Expected, Vault};
+    ///
+    /// let vault = Vault::new(MemoryStore::new(), Keyring::generate()?);
+    /// let scope = Scope::module("chat")?;
+    /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
+    /// vault.put(&scope, &secrets, Expected::Absent)?;
+    /// let mut manifest = Vec::new();
+    /// vault.manifest(Revision::FIRST, &mut manifest)?;
+    /// assert_eq!(vault.verify_against(&manifest[..])?.unchanged(), 1);
+    ///
+    /// vault.store().purge(scope.as_bytes())?;
+    /// let found = vault.verify_against(&manifest[..])?;
+    /// assert_eq!(found.deviations()[0].kind(), DeviationKind::Deleted);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn manifest(&self, revision: Revision, out: impl Write) -> Result<u64, ManifestError> {
+        now(self.0.manifest(revision, out))
+    }
+
+    /// Holds the store against a manifest, and names each record that was deleted, rolled back or
+    /// altered since it was made. What was written since is fine. Tells nothing before the manifest
+    /// has been authenticated to its end.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestError`] where the manifest does not open or was altered, and where the store fails.
+    pub fn verify_against(&self, manifest: impl Read) -> Result<Comparison, ManifestError> {
+        now(self.0.verify_against(manifest))
+    }
+
+    /// Takes over the records of an [export](crate::store::export) that this keyring opens.
+    ///
+    /// The export is read to its end first, and nothing of it is written where it is damaged. Each
+    /// record is opened, and written as it is, where none stands or one of a lower revision; where
+    /// another stands, that one is kept. To go on after an error is to import again.
+    ///
+    /// # Errors
+    ///
+    /// [`ImportError::Export`] where the export cannot be read; [`ImportError::Vault`] where the
+    /// store fails. A record that does not open is no error: see [`Imported::failures`].
+    pub fn import(&self, from: impl Read + Seek) -> Result<Imported, ImportError> {
+        now(self.0.import(from))
+    }
+
     /// Accepts that the store holds older records than this process has seen, or fewer: forgets all
     /// watermarks. For after a restore on purpose.
     pub fn accept_restore(&self) {
@@ -351,7 +416,7 @@ pub enum Expected {
 }
 
 /// The result of a future of a store that answers at once: there is nothing to wait for.
-fn now<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result,
         Poll::Pending => unreachable!("a blocking store is done when it returns"),

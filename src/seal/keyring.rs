@@ -6,7 +6,7 @@ use zeroize::Zeroize;
 
 use crate::seal::derive::{Material, ScopeKey};
 use crate::seal::record::{
-    Draft, Kind, OpenError, Opened, Record, Revision, SealError, Sealed, Wiped,
+    Draft, Header, Kind, OpenError, Opened, Record, Revision, SealError, Sealed, Wiped,
 };
 use crate::seal::scope::Scope;
 use crate::seal::{Random, RandomnessError, random};
@@ -338,6 +338,21 @@ impl Keyring {
         let material = primary.material.as_ref().expect("the primary key is never destroyed");
         let scope_key = &material.scope_key(scope);
         Draft { kind, revision, key_id: primary.id, scope, scope_key }.seal(doc, random)
+    }
+
+    /// Opens a record of one kind, and gives its header and what it holds.
+    pub(super) fn open_kind(
+        &self,
+        kind: Kind,
+        scope: &Scope,
+        record: &[u8],
+    ) -> Result<(Header, Wiped), OpenError> {
+        let sealed = Sealed::parse(record, &[kind])?;
+        let id = sealed.header.key_id();
+        let entry = self.entries.iter().find(|entry| entry.id == id);
+        let material = entry.ok_or(OpenError::UnknownKey(id))?.usable()?;
+        let content = sealed.open(scope, &material.scope_key(scope))?;
+        Ok((sealed.header, content.doc))
     }
 
     /// The content of the record that a locked keyring holds.

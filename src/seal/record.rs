@@ -193,6 +193,11 @@ impl Header {
 pub struct Record(Vec<u8>);
 
 impl Record {
+    /// A record that was sealed before, and has been opened.
+    pub(crate) fn from_sealed(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
     /// The bytes, as the format lays them out.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

@@ -11,6 +11,8 @@ const VERSION: u8 = 0x02;
 const INSTALL: u8 = 0x03;
 /// The kind of a locked keyring's scope, over the fields that stand beside it in clear.
 pub(super) const KEYRING: u8 = 0x7F;
+/// The scope of manifests, which has no component.
+pub(super) const MANIFEST: u8 = 0x7E;
 
 /// What a record is sealed for: a module, one version of it, or one install of that version.
 ///

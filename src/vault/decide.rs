@@ -1,6 +1,6 @@
 //! What a vault decides, as functions of what it has read: no store is touched here.
 
-use crate::seal::{self, Keyring, OpenError, Opened, Revision, Scope, SealError};
+use crate::seal::{self, Keyring, OpenError, Opened, Record, Revision, Scope, SealError};
 use crate::store::{self, Outcome, StoreError, Write};
 use crate::validate::Secrets;
 use crate::vault::{Expected, VaultError};
@@ -153,6 +153,21 @@ pub(super) fn rewrap_standing(
     let record = keyring.reseal(scope, revision, &standing.opened)?;
     let write = Write::replace(scope, standing.commitment, record);
     Ok(Some(Plan { write, revision }))
+}
+
+/// The write of a record from elsewhere, as it is; `None` where what stands is as high.
+pub(super) fn import(
+    scope: &Scope,
+    standing: Option<&Standing>,
+    opened: &Opened,
+    record: &[u8],
+) -> Option<Write> {
+    let record = Record::from_sealed(record);
+    match standing {
+        None => Some(Write::create(scope, record)),
+        Some(standing) if standing.opened.revision() >= opened.revision() => None,
+        Some(standing) => Some(Write::replace(scope, standing.commitment, record)),
+    }
 }
 
 fn next(current: Option<Revision>) -> Result<Revision, SealError> {

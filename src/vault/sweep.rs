@@ -147,13 +147,13 @@ impl fmt::Display for Failure {
 }
 
 #[derive(Debug, Default)]
-struct Failures {
-    first: Vec<Failure>,
-    count: u64,
+pub(super) struct Failures {
+    pub(super) first: Vec<Failure>,
+    pub(super) count: u64,
 }
 
 impl Failures {
-    fn add(&mut self, scope: &[u8], error: impl Into<VaultError>) {
+    pub(super) fn add(&mut self, scope: &[u8], error: impl Into<VaultError>) {
         self.count += 1;
         if self.first.len() < MAX_FAILURES {
             self.first.push(Failure { scope: scope.to_vec(), error: error.into() });
@@ -296,7 +296,7 @@ impl<S: AsyncStore> AsyncVault<S> {
 
     /// Applies writes, and once more where the store does not tell. What was refused then may have
     /// been written the first time.
-    async fn apply_again(&self, writes: &[Write]) -> Result<Vec<Outcome>, VaultError> {
+    pub(super) async fn apply_again(&self, writes: &[Write]) -> Result<Vec<Outcome>, VaultError> {
         match self.store.apply(writes).await {
             Err(StoreError::Unknown(_)) => {
                 self.store.apply(writes).await.map_err(|error| VaultError::Unknown(error.into()))

@@ -4,6 +4,7 @@ mod doubt;
 mod list;
 mod rollback;
 mod rotation;
+mod transfer;
 
 use secrets_toml::seal::{Keyring, OpenError, Revision, Scope, SealError};
 use secrets_toml::store::{MemoryStore, Outcome, Store, StoreError, Write};
