@@ -1,6 +1,6 @@
 //! Secrets kept sealed in a store: a document for every module, version or install.
 //!
-//! A [`Vault`] is a [`Keyring`] and a [`Store`](crate::store::Store): what it keeps is sealed
+//! A [`Vault`] is a [`Keyring`] and a [`Store`]: what it keeps is sealed
 //! before the store sees it, and authenticated before anybody else does.
 
 mod decide;
