@@ -69,6 +69,8 @@ use crate::validate::Secrets;
 /// - anything else stands: [`VaultError::Superseded`]. It may have stood in between;
 /// - there is still no answer: [`VaultError::Unknown`].
 ///
+/// A [purge](Self::purge) in between breaks this: revisions begin anew.
+///
 /// # Records that are put back
 ///
 /// A record cannot be altered or moved to another scope, but an old one can be put back whole. A
