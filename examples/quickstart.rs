@@ -1,10 +1,16 @@
-//! The whole way: a repository's template, an author's text, the module's variables.
+//! The whole way: a repository's template, an author's text, the module's variables, and a vault
+//! that keeps them.
 //!
 //! `cargo run --example quickstart`
 
 use std::error::Error;
+use std::fs;
+use std::path::Path;
 
-use secrets_toml::{Document, Template};
+use secrets_toml::seal::{Keyring, Scope};
+use secrets_toml::store::RedbStore;
+use secrets_toml::vault::{Expected, Vault};
+use secrets_toml::{Document, Secrets, Template};
 use serde::Deserialize;
 
 /// What the module's repository carries in `.streamlit/secrets.toml`.
@@ -78,5 +84,25 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let settings: Settings<'_> = secrets.deserialize()?;
     println!("\nIts section db_credentials belongs to {}.", settings.db_credentials.username);
+
+    let folder = std::env::temp_dir().join(format!("quickstart-{}", std::process::id()));
+    fs::create_dir(&folder)?;
+    let kept = keep(&folder, &secrets);
+    fs::remove_dir_all(folder)?;
+    kept
+}
+
+/// Keeps the secrets sealed in a file, for one install of the module.
+fn keep(folder: &Path, secrets: &Secrets) -> Result<(), Box<dyn Error>> {
+    let file = folder.join("vault.redb");
+    // A host locks the keyring and keeps it: see the example `keys`.
+    let vault = Vault::new(RedbStore::create(&file)?, Keyring::generate()?);
+    let acme = Scope::module("chat")?.version("1.2.0")?.install("acme")?;
+    let revision = vault.put(&acme, secrets, Expected::Absent)?;
+    let len = fs::metadata(&file)?.len();
+    println!("\nRevision {revision} is sealed for {acme:?}, in a file of {len} bytes.");
+
+    let opened = vault.get(&acme)?.ok_or("nothing was kept")?.into_secrets()?;
+    println!("Opened again, it has {} variables.", opened.env()?.iter().len());
     Ok(())
 }

@@ -47,6 +47,7 @@
 //! | a document without a template | the same | [`Document::validate`] |
 //! | secrets | what the module sees | [`Document::env`], [`Document::find`], [`Document::deserialize`] |
 //! | an earlier document and a newer template | the form, filled in | [`Template::prefill`] |
+//! | secrets to be kept | them sealed, for a version or an install | [`vault::Vault`] |
 //!
 //! [`Secrets`] dereferences to [`Document`], so that everything which reads a document reads
 //! secrets.
@@ -66,7 +67,7 @@
 //! - No plaintext is freed unwiped by this crate. (A template is public: what is freed of one is
 //!   not wiped.)
 //! - Nothing reads or writes the process's environment, the clock or the network, and nothing but
-//!   [`Template::from_repository`] a file.
+//!   [`Template::from_repository`] and a [store] a file.
 //! - There is no `unsafe`.
 //! - No text makes it panic, overflow the stack, or take more than linear time. Texts have at most
 //!   [`MAX_LEN`] bytes and values at most [`MAX_DEPTH`] levels.
@@ -77,6 +78,8 @@
 //!
 //! # Features
 //!
+//! - `redb`, a default one: `store::RedbStore`, a store in one file.
+//! - `passphrase`: a keyring that is locked with a passphrase.
 //! - `miette`: [`ParseError`] and [`Invalid`] implement `miette::Diagnostic`, with code, severity,
 //!   help and related findings, and without source text.
 

@@ -4,7 +4,8 @@
 //! A store sees sealed records and the encodings of scopes. It never sees a key or a document, and
 //! it need not be trusted with anything but to keep what it said it keeps.
 //!
-//! [`RedbStore`] is one file on one machine; [`MemoryStore`] forgets. Others implement [`Store`].
+//! `RedbStore`, of the feature `redb`, is one file on one machine; [`MemoryStore`] forgets. Others
+//! implement [`Store`].
 
 mod blocking;
 mod export;

@@ -1,6 +1,6 @@
 //! Secrets kept sealed in a store: a document for every module, version or install.
 //!
-//! A [`Vault`] is a [`Keyring`] and a [`Store`](crate::store::Store): what it keeps is sealed
+//! A [`Vault`] is a [`Keyring`] and a [`Store`]: what it keeps is sealed
 //! before the store sees it, and authenticated before anybody else does.
 
 mod asynchronous;
@@ -76,6 +76,8 @@ use crate::validate::Secrets;
 /// - another record stands at its revision: it never was written, [`VaultError::Conflict`];
 /// - anything else stands: [`VaultError::Superseded`]. It may have stood in between;
 /// - there is still no answer: [`VaultError::Unknown`].
+///
+/// A [purge](Self::purge) in between breaks this: revisions begin anew.
 ///
 /// # Records that are put back
 ///

@@ -29,9 +29,10 @@ const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("secrets
 /// that was acknowledged is on the disk, as far as `fsync` tells. The file is made readable and
 /// writable for its owner only; it holds ciphertext and the names of scopes.
 ///
-/// [`open`](Self::open) reads the whole file and checks it, about a second for each gigabyte, so
-/// that a damaged one is [`StoreError::Corrupt`] before anything is read from it or written to it.
-/// What is damaged while it is open is found where redb, or the seal of a record, notices.
+/// [`open`](Self::open) reads the whole file and checks it, some two seconds for each gigabyte, so
+/// that a damaged one is [`StoreError::Corrupt`] before anything is read from it or written to it:
+/// a record that is there must not be taken for absent. What is damaged while it is open is found
+/// where redb, or the seal of a record, notices.
 ///
 /// # A damaged file
 ///
@@ -97,11 +98,10 @@ impl RedbStore {
         options: &RedbOptions,
         backend: impl Fn() -> io::Result<B> + Send + Sync + 'static,
     ) -> Result<Self, StoreError> {
-        let mut builder = options.builder();
-        builder.set_check_integrity_on_open(true);
-        let database = guarded(|| prepare(builder.create_with_backend(backend()?)?))?;
-        let options = options.clone();
-        Ok(Self::new(database, move || prepare(options.builder().create_with_backend(backend()?)?)))
+        let first = || prepare(options.builder().create_with_backend(backend()?)?);
+        let database = guarded(first)?;
+        let again = options.clone().without_check();
+        Ok(Self::new(database, move || prepare(again.builder().create_with_backend(backend()?)?)))
     }
 
     fn new(
@@ -275,19 +275,28 @@ impl fmt::Debug for RedbStore {
 #[derive(Debug, Clone)]
 pub struct RedbOptions {
     cache_len: usize,
+    check: bool,
 }
 
 impl RedbOptions {
     /// The default options.
     #[must_use]
     pub fn new() -> Self {
-        Self { cache_len: DEFAULT_CACHE_LEN }
+        Self { cache_len: DEFAULT_CACHE_LEN, check: true }
     }
 
     /// Keeps this much of the file in memory, in bytes. The operating system keeps its own.
     #[must_use]
     pub fn cache_len(mut self, bytes: usize) -> Self {
         self.cache_len = bytes;
+        self
+    }
+
+    /// Opens the file without reading all of it. This is for saving what can be saved from a damaged
+    /// one: what opens is authentic still, but what seems absent may only not be found.
+    #[must_use]
+    pub fn without_check(mut self) -> Self {
+        self.check = false;
         self
     }
 
@@ -331,20 +340,19 @@ impl RedbOptions {
             }
             _ => {}
         }
-        let mut builder = self.builder();
-        builder.set_check_integrity_on_open(true);
-        let database = guarded(|| prepare(builder.open(path)?))?;
+        let database = guarded(|| prepare(self.builder().open(path)?))?;
         Ok(self.store(path, database))
     }
 
     fn store(&self, path: &Path, database: Database) -> RedbStore {
-        let (options, path) = (self.clone(), path.to_owned());
-        RedbStore::new(database, move || prepare(options.builder().open(&path)?))
+        let (again, path) = (self.clone().without_check(), path.to_owned());
+        RedbStore::new(database, move || prepare(again.builder().open(&path)?))
     }
 
     fn builder(&self) -> Builder {
         let mut builder = Builder::new();
         builder.set_cache_size(self.cache_len);
+        builder.set_check_integrity_on_open(self.check);
         builder
     }
 }

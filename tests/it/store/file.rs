@@ -97,6 +97,60 @@ fn a_database_without_a_table_was_never_used() {
     assert_eq!(store.get(b"anything").unwrap(), None);
 }
 
+/// Wherever in a record a byte is changed, and wherever in what leads to it.
+#[test]
+fn a_damaged_file_is_told_when_it_is_opened() {
+    let folder = Folder::new();
+    let file = folder.join("vault.redb");
+    let scopes: Vec<_> = (0..40).map(|i| scope(&format!("chat-{i}"))).collect();
+    let record = tombstone(&scopes[17], 1);
+    {
+        let store = RedbStore::create(&file).unwrap();
+        for (i, scope) in scopes.iter().enumerate() {
+            let record = if i == 17 { record.clone() } else { tombstone(scope, 1) };
+            applies(&store, Write::create(scope, record));
+        }
+    }
+    let bytes = fs::read(&file).unwrap();
+    let found = |part: &[u8]| bytes.windows(part.len()).filter(|window| *window == part).count();
+    assert!(found(record.as_bytes()) > 0 && found(scopes[17].as_bytes()) > 0);
+    for part in [record.as_bytes(), scopes[17].as_bytes()] {
+        let mut damaged = bytes.clone();
+        for at in 0..bytes.len() - part.len() {
+            // Old pages hold copies of it.
+            if bytes[at..].starts_with(part) {
+                damaged[at + part.len() - 1] ^= 1;
+            }
+        }
+        fs::write(&file, &damaged).unwrap();
+        refuses(RedbStore::open(&file), "the store is damaged");
+        let saved = RedbOptions::new().without_check().open(&file).unwrap();
+        assert!(saved.get(scopes[3].as_bytes()).unwrap().is_some());
+        let damaged = saved.get(scopes[17].as_bytes()).unwrap();
+        assert_ne!(damaged.as_deref(), Some(record.as_bytes()));
+        drop(saved);
+    }
+    fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    refuses(RedbStore::open(&file), "the store is damaged");
+    fs::write(&file, &bytes).unwrap();
+    RedbStore::open(&file).unwrap();
+}
+
+#[test]
+fn a_file_of_a_later_version_is_told_from_a_damaged_one() {
+    let folder = Folder::new();
+    let file = folder.join("vault.redb");
+    drop(RedbStore::create(&file).unwrap());
+    let mut bytes = fs::read(&file).unwrap();
+    // The version is the first byte of both of redb's commit slots.
+    for at in [64, 192] {
+        assert_eq!(bytes[at], 3);
+        bytes[at] = 4;
+    }
+    fs::write(&file, bytes).unwrap();
+    refuses(RedbStore::open(&file), "the file is not a database of this library");
+}
+
 /// A file in memory that fails when it is told to.
 #[derive(Debug, Clone, Default)]
 struct Disk(Arc<Mutex<Platter>>);
