@@ -403,7 +403,7 @@ impl<S: Store> Vault<S> {
 
 impl<S> fmt::Debug for Vault<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.debug_struct("Vault").field("keyring", &self.0.keyring()).finish_non_exhaustive()
     }
 }
 

@@ -219,10 +219,6 @@ impl<S: AsyncStore> AsyncVault<S> {
         }
     }
 
-    pub(super) fn keyring(&self) -> Arc<Keyring> {
-        self.keyrings.read().unwrap_or_else(PoisonError::into_inner).current.clone()
-    }
-
     /// The keyring, and the keys that nothing in this vault can seal under from now on: they are
     /// disabled, and no operation is under way with an earlier keyring in which they were primary.
     pub(super) fn keyring_and_disabled(&self) -> (Arc<Keyring>, Vec<KeyId>) {
@@ -245,10 +241,15 @@ impl<S: AsyncStore> AsyncVault<S> {
     }
 }
 
+impl<S> AsyncVault<S> {
+    pub(super) fn keyring(&self) -> Arc<Keyring> {
+        self.keyrings.read().unwrap_or_else(PoisonError::into_inner).current.clone()
+    }
+}
+
 impl<S> fmt::Debug for AsyncVault<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keyrings = self.keyrings.read().unwrap_or_else(PoisonError::into_inner);
-        f.debug_struct("AsyncVault").field("keyring", &keyrings.current).finish_non_exhaustive()
+        f.debug_struct("AsyncVault").field("keyring", &self.keyring()).finish_non_exhaustive()
     }
 }
 
