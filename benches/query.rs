@@ -57,7 +57,9 @@ fn secrets(variables: usize) -> String {
     let names = ["USER_ID", "APP_ID", "PAT", "SESSION_TOKEN", "API_BASE", "UI"];
     let every = variables / names.len();
     let line = |i: usize| match names.get(i / every) {
-        Some(name) if i % every == 0 => format!("CLARIFAI_{name} = \"of the owner {i:05}\"\n"),
+        Some(name) if i.is_multiple_of(every) => {
+            format!("CLARIFAI_{name} = \"of the owner {i:05}\"\n")
+        }
         _ => format!("SERVICE_TOKEN_{i} = \"9f8e7d6c5b4a39281706f5e4d3c2b1a{i:05}\"\n"),
     };
     (0..variables).map(line).collect()

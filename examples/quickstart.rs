@@ -1,12 +1,16 @@
 //! The whole way: a repository's template, an author's text, a sealed record, the module's variables,
-//! a visitor's link.
+//! a visitor's link, and a vault that keeps it all.
 //!
 //! `cargo run --example quickstart`
 
 use std::error::Error;
+use std::fs;
+use std::path::Path;
 
 use secrets_toml::seal::{Keyring, Revision, Scope};
-use secrets_toml::{Document, Overrides, Template};
+use secrets_toml::store::RedbStore;
+use secrets_toml::vault::{Expected, Vault};
+use secrets_toml::{Document, Overrides, Secrets, Template};
 use serde::Deserialize;
 
 /// What the module's repository carries in `.streamlit/secrets.toml`.
@@ -96,5 +100,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     for explanation in env.explain() {
         println!("  {explanation}");
     }
+
+    let folder = std::env::temp_dir().join(format!("quickstart-{}", std::process::id()));
+    fs::create_dir(&folder)?;
+    let kept = keep(&folder, &secrets);
+    fs::remove_dir_all(folder)?;
+    kept
+}
+
+/// Keeps the secrets sealed in a file, for one install of the module.
+fn keep(folder: &Path, secrets: &Secrets) -> Result<(), Box<dyn Error>> {
+    let file = folder.join("vault.redb");
+    // A host locks the keyring and keeps it: see the example `keys`.
+    let vault = Vault::new(RedbStore::create(&file)?, Keyring::generate()?);
+    let acme = Scope::module("chat")?.version("1.0.0")?.install("acme")?;
+    let revision = vault.put(&acme, secrets, Expected::Absent)?;
+    let len = fs::metadata(&file)?.len();
+    println!("\nRevision {revision} is sealed for {acme:?}, in a file of {len} bytes.");
+
+    let opened = vault.get(&acme)?.ok_or("nothing was kept")?.into_secrets()?;
+    println!("Opened again, it has {} variables.", opened.env()?.iter().len());
     Ok(())
 }

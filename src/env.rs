@@ -352,10 +352,10 @@ pub(crate) fn unmappable(document: &Document, node: u32) -> Option<Unmappable> {
         return None;
     }
     // A bare key holds neither, and only an escape makes a NUL.
-    if !document.is_bare(node) {
-        if let Some(fault) = unmappable_name(document.key(node)) {
-            return Some(fault);
-        }
+    if !document.is_bare(node)
+        && let Some(fault) = unmappable_name(document.key(node))
+    {
+        return Some(fault);
     }
     let nul = !document.is_verbatim(node) && document.content(node).contains('\0');
     nul.then_some(Unmappable::NulInValue)

@@ -12,7 +12,8 @@
 //!    ([`Document::deserialize`]);
 //! 4. let a visitor's query override what it may, and steal nothing ([`Env::override_with`],
 //!    [`Overrides`]);
-//! 5. keep each text encrypted for exactly its module, version or install ([`seal`]);
+//! 5. keep each text encrypted for exactly its module, version or install, in a file or a database
+//!    ([`vault`], [`store`], [`seal`]);
 //! 6. carry the values over when the template changes ([`Template::prefill`]).
 //!
 //! ```
@@ -50,6 +51,8 @@
 //! | a document without a template | the same | [`Document::validate`] |
 //! | secrets | what the module sees | [`Document::env`], [`Document::find`], [`Document::deserialize`] |
 //! | an environment and a visitor's query | what the module sees then, and why | [`Env::override_with`], [`Env::explain`] |
+//! | secrets to be kept | them sealed, for a version or an install | [`vault::Vault`], [`vault::AsyncVault`] |
+//! | a place to keep them | in a file, in a database, or of your own | [`store::RedbStore`], [`store::PostgresStore`], [`store::Store`] |
 //! | secrets, a scope and a keyring | a record to keep, and the secrets again | [`Keyring::seal`](seal::Keyring::seal), [`Keyring::open`](seal::Keyring::open) |
 //! | a keyring | to keep it | [`Keyring::lock`](seal::Keyring::lock), [`LockedKeyring`](seal::LockedKeyring) |
 //! | an earlier document and a newer template | the form, filled in | [`Template::prefill`] |
@@ -71,11 +74,11 @@
 //!   text of a document but the path of a variable.
 //! - A record opens only in its own scope, under its own key, unaltered.
 //! - An endpoint that a query supplies never stands beside a credential that it does not.
-//! - No plaintext and no key is freed unwiped by this crate. (A template is public: what is freed of one is
-//!   not wiped.)
+//! - No plaintext and no key is freed unwiped by this crate. (A template is public: what is freed
+//!   of one is not wiped.)
 //! - Nothing reads or writes the process's environment, the clock or the network, and nothing but
-//!   [`Template::from_repository`] a file. Randomness comes from the operating system alone, for
-//!   keys and records.
+//!   [`Template::from_repository`] and a [store] a file. Randomness comes from the operating system
+//!   alone, for keys and records.
 //! - There is no `unsafe`.
 //! - No text makes it panic, overflow the stack, or take more than linear time. Texts have at most
 //!   [`MAX_LEN`] bytes and values at most [`MAX_DEPTH`] levels.
@@ -86,6 +89,8 @@
 //!
 //! # Features
 //!
+//! - `redb`, a default one: [`store::RedbStore`], a store in one file.
+//! - `postgres`: [`store::PostgresStore`], a store in a PostgreSQL database.
 //! - `passphrase`: a keyring can be locked with a passphrase ([`seal::Protection`]), by Argon2id.
 //! - `miette`: [`ParseError`] and [`Invalid`] implement `miette::Diagnostic`, with code, severity,
 //!   help and related findings, and without source text.
@@ -101,9 +106,11 @@ mod path;
 mod query;
 pub mod seal;
 mod shape;
+pub mod store;
 mod template;
 mod validate;
 mod value;
+pub mod vault;
 
 pub use de::DeserializeError;
 pub use document::error::{ParseError, SyntaxError};

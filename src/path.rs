@@ -69,10 +69,10 @@ impl fmt::Display for KeyPath<'_> {
         let mut steps = Vec::new();
         let (mut document, mut node, mut within) = (self.document, self.node, self.within);
         loop {
-            if let Some((other, element, first)) = within {
-                if node == first {
-                    (document, node, within) = (other, element, None);
-                }
+            if let Some((other, element, first)) = within
+                && node == first
+            {
+                (document, node, within) = (other, element, None);
             }
             if node == ROOT {
                 break;

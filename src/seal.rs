@@ -18,6 +18,7 @@
 mod derive;
 mod keyring;
 mod lock;
+mod manifest;
 mod passphrase;
 mod record;
 mod scope;
@@ -31,6 +32,7 @@ pub use lock::{
     KmsKey, LockError, LockedKeyring, LockedKeyringError, MAX_LOCKED_LEN, Needs, Protection,
     Unlock, UnlockError,
 };
+pub(crate) use manifest::ManifestList;
 pub use passphrase::{PassphraseCost, PassphraseCostError};
 pub use record::{
     ContentError, Header, Kind, MAX_SEALED_LEN, OpenError, Opened, Record, Revision, SealError,

@@ -287,10 +287,10 @@ impl<'e, 't> Builder<'e, 't> {
     fn open(&mut self, span: ParserSpan, kind: Kind) -> bool {
         self.errors.take_skipping();
         self.check_grammar();
-        if !self.lost {
-            if let Some(id) = self.place_value(span, kind) {
-                self.container = id;
-            }
+        if !self.lost
+            && let Some(id) = self.place_value(span, kind)
+        {
+            self.container = id;
         }
         // The parser recurses here, so the limit holds for a text whose structure is lost too.
         if self.open == MAX_DEPTH {

@@ -6,7 +6,7 @@ use zeroize::Zeroize;
 
 use crate::seal::derive::{Material, ScopeKey};
 use crate::seal::record::{
-    Draft, Kind, OpenError, Opened, Record, Revision, SealError, Sealed, Wiped,
+    Draft, Header, Kind, OpenError, Opened, Record, Revision, SealError, Sealed, Wiped,
 };
 use crate::seal::scope::Scope;
 use crate::seal::{Random, RandomnessError, random};
@@ -23,7 +23,7 @@ const ENTRY: usize = 1 + 16 + 32;
 pub struct KeyId([u8; 16]);
 
 impl KeyId {
-    pub(super) fn from_bytes(bytes: [u8; 16]) -> Self {
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
@@ -68,9 +68,9 @@ pub enum KeyState {
 #[derive(Debug)]
 pub struct Unused(KeyId);
 
-#[cfg(test)]
 impl Unused {
-    pub(super) fn of(id: KeyId) -> Self {
+    /// To be called with what such a scan found, and nowhere else.
+    pub(crate) fn of(id: KeyId) -> Self {
         Self(id)
     }
 }
@@ -295,9 +295,7 @@ impl Keyring {
         }
         let opened = self.open(scope, record)?;
         let next = opened.revision().next().ok_or(SealError::LastRevision)?;
-        let text = opened.expose_text().unwrap_or_default().as_bytes();
-        let random = random().map_err(SealError::from)?;
-        Ok(Some(self.seal_with(sealed.header.kind(), scope, next, text, &random)?))
+        Ok(Some(self.reseal(scope, next, &opened)?))
     }
 
     /// The keys that open this one scope and nothing else, as they are now: what may be handed to
@@ -313,6 +311,20 @@ impl Keyring {
         ScopeKeyring { scope: scope.clone(), entries: entries.collect() }
     }
 
+    /// Seals what was opened for a scope, under the primary key.
+    pub(crate) fn reseal(
+        &self,
+        scope: &Scope,
+        revision: Revision,
+        opened: &Opened,
+    ) -> Result<Record, SealError> {
+        let (kind, text) = match opened.expose_text() {
+            Some(text) => (Kind::Document, text),
+            None => (Kind::Tombstone, ""),
+        };
+        self.seal_with(kind, scope, revision, text.as_bytes(), &random()?)
+    }
+
     /// Seals anything under the primary key: a function of its arguments.
     pub(super) fn seal_with(
         &self,
@@ -326,6 +338,21 @@ impl Keyring {
         let material = primary.material.as_ref().expect("the primary key is never destroyed");
         let scope_key = &material.scope_key(scope);
         Draft { kind, revision, key_id: primary.id, scope, scope_key }.seal(doc, random)
+    }
+
+    /// Opens a record of one kind, and gives its header and what it holds.
+    pub(super) fn open_kind(
+        &self,
+        kind: Kind,
+        scope: &Scope,
+        record: &[u8],
+    ) -> Result<(Header, Wiped), OpenError> {
+        let sealed = Sealed::parse(record, &[kind])?;
+        let id = sealed.header.key_id();
+        let entry = self.entries.iter().find(|entry| entry.id == id);
+        let material = entry.ok_or(OpenError::UnknownKey(id))?.usable()?;
+        let content = sealed.open(scope, &material.scope_key(scope))?;
+        Ok((sealed.header, content.doc))
     }
 
     /// The content of the record that a locked keyring holds.

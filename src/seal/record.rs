@@ -118,6 +118,42 @@ pub struct Header {
 }
 
 impl Header {
+    /// Reads the first bytes of a record of a document or a tombstone, of which nothing is
+    /// authenticated.
+    pub(crate) fn of_head(head: &[u8]) -> Result<Self, OpenError> {
+        Self::parse(head, HEADER, &[Kind::Document, Kind::Tombstone])
+    }
+
+    /// Reads the header at the start of some bytes, of which there must be `least`.
+    fn parse(bytes: &[u8], least: usize, kinds: &[Kind]) -> Result<Self, OpenError> {
+        if !bytes.starts_with(&MAGIC) {
+            return Err(OpenError::NotARecord);
+        }
+        if bytes.len() < least {
+            return Err(OpenError::Truncated);
+        }
+        if bytes[4] != VERSION {
+            return Err(OpenError::UnsupportedVersion);
+        }
+        if bytes[5] != SUITE {
+            return Err(OpenError::UnsupportedSuite);
+        }
+        let kind = Kind::from_byte(bytes[6]).filter(|kind| kinds.contains(kind));
+        let kind = kind.ok_or(OpenError::UnknownKind)?;
+        if bytes[7] != 0 {
+            return Err(OpenError::Malformed);
+        }
+        let revision = Revision::new(u64::from_be_bytes(field(bytes, 8)));
+        let revision = revision.ok_or(OpenError::Malformed)?;
+        let body_len = u32::from_be_bytes(field(bytes, 64)) as usize;
+        if !(LEN + TAG..=MAX_PLAINTEXT + TAG).contains(&body_len) {
+            return Err(OpenError::Malformed);
+        }
+        let key_id = KeyId::from_bytes(field(bytes, 16));
+        let commitment = field(bytes, BOUND);
+        Ok(Self { kind, revision, key_id, commitment, len: HEADER + body_len })
+    }
+
     /// What the record holds.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -157,6 +193,11 @@ impl Header {
 pub struct Record(Vec<u8>);
 
 impl Record {
+    /// A record that was sealed before, and has been opened.
+    pub(crate) fn from_sealed(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
     /// The bytes, as the format lays them out.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -390,39 +431,14 @@ pub(super) struct Sealed<'a> {
 impl<'a> Sealed<'a> {
     /// Reads the header of a record of one of these kinds. There is no cryptography in it.
     pub(super) fn parse(bytes: &'a [u8], kinds: &[Kind]) -> Result<Self, OpenError> {
-        if !bytes.starts_with(&MAGIC) {
-            return Err(OpenError::NotARecord);
-        }
-        if bytes.len() < MIN_RECORD {
+        let header = Header::parse(bytes, MIN_RECORD, kinds)?;
+        if bytes.len() < header.len {
             return Err(OpenError::Truncated);
         }
-        if bytes[4] != VERSION {
-            return Err(OpenError::UnsupportedVersion);
-        }
-        if bytes[5] != SUITE {
-            return Err(OpenError::UnsupportedSuite);
-        }
-        let kind = Kind::from_byte(bytes[6]).filter(|kind| kinds.contains(kind));
-        let kind = kind.ok_or(OpenError::UnknownKind)?;
-        if bytes[7] != 0 {
-            return Err(OpenError::Malformed);
-        }
-        let revision = Revision::new(u64::from_be_bytes(field(bytes, 8)));
-        let revision = revision.ok_or(OpenError::Malformed)?;
-        let body_len = u32::from_be_bytes(field(bytes, 64)) as usize;
-        if !(LEN + TAG..=MAX_PLAINTEXT + TAG).contains(&body_len) {
-            return Err(OpenError::Malformed);
-        }
-        let len = HEADER + body_len;
-        if bytes.len() < len {
-            return Err(OpenError::Truncated);
-        }
-        if bytes.len() > len {
+        if bytes.len() > header.len {
             return Err(OpenError::TrailingBytes);
         }
-        let key_id = KeyId::from_bytes(field(bytes, 16));
-        let commitment = field(bytes, BOUND);
-        Ok(Self { header: Header { kind, revision, key_id, commitment, len }, bytes })
+        Ok(Self { header, bytes })
     }
 
     /// Checks and decrypts what is sealed.

@@ -11,6 +11,8 @@ const VERSION: u8 = 0x02;
 const INSTALL: u8 = 0x03;
 /// The kind of a locked keyring's scope, over the fields that stand beside it in clear.
 pub(super) const KEYRING: u8 = 0x7F;
+/// The scope of manifests, which has no component.
+pub(super) const MANIFEST: u8 = 0x7E;
 
 /// What a record is sealed for: a module, one version of it, or one install of that version.
 ///
@@ -106,6 +108,17 @@ impl Scope {
             (component, rest) = split(rest)?;
             std::str::from_utf8(component).ok()
         })
+    }
+
+    /// What the encodings of all modules begin with.
+    pub(crate) const MODULES: &'static [u8] = &[MODULE];
+
+    /// What the encodings of the versions of this module, or the installs of this version, begin
+    /// with.
+    pub(crate) fn children(&self) -> Vec<u8> {
+        let mut prefix = self.0.clone();
+        prefix[0] += 1;
+        prefix
     }
 
     /// The encoding of any kind, without a check of its components.

@@ -6,10 +6,21 @@ mod bad_input;
 mod deserialize;
 mod document;
 mod env;
+#[path = "../support/faulty.rs"]
+mod faulty;
+#[path = "../support/folder.rs"]
+mod folder;
 mod nothing_printed;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod query;
 mod seal;
+#[cfg(feature = "postgres")]
+#[path = "../support/server.rs"]
+mod server;
 mod stack;
+mod store;
 mod template;
 mod toml_suite;
 mod validate;
+mod vault;

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod document;
+#[path = "../support/folder.rs"]
+mod folder;
 #[path = "../support/probe.rs"]
 mod probe;
 mod query;
+mod vault;
 
 #[global_allocator]
 static PROBE: probe::Probe = probe::Probe;

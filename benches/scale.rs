@@ -1,0 +1,241 @@
+//! A vault in one file with 1,000, 100,000 and 1,000,000 scopes of 600 bytes, against its limits.
+//!
+//! ```sh
+//! cargo bench --bench scale              # all three: some minutes, and 3 GB in the temporary folder
+//! cargo bench --bench scale -- 1000 5000
+//! ```
+//!
+//! A `put` is compared with a bare commit of redb: as many bytes under the same key into a database
+//! of the same size, with the same durability, in turns.
+
+use std::error::Error;
+use std::fs;
+use std::hint::black_box;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use redb::{Builder, Database, Durability, TableDefinition};
+use secrets_toml::seal::{Keyring, Revision, Scope};
+use secrets_toml::store::{DEFAULT_CACHE_LEN, Outcome, RedbStore, Store, Write};
+use secrets_toml::vault::{Expected, Scopes, Vault};
+use secrets_toml::{Document, Secrets};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const SIZES: [u64; 3] = [1_000, 100_000, 1_000_000];
+const TEXT_LEN: usize = 600;
+const BARE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("bare");
+
+/// The most microseconds of `get`, opening, parsing and the environment, at the median.
+const GET_LIMIT: f64 = 30.0;
+/// How many times as long it may take with the most scopes as with the fewest.
+const GROWTH_LIMIT: f64 = 2.5;
+/// How many times as long as a bare commit a `put` may take.
+const PUT_LIMIT: f64 = 1.3;
+/// The most seconds for moving a million records to another key; of fewer in proportion.
+const REWRAP_LIMIT: f64 = 45.0;
+/// The most MiB of resident memory.
+const MEMORY_LIMIT: f64 = 100.0;
+
+fn main() -> Result<()> {
+    let sizes: Vec<u64> = std::env::args().skip(1).filter_map(|arg| arg.parse().ok()).collect();
+    let sizes = if sizes.is_empty() { SIZES.to_vec() } else { sizes };
+    let folder = std::env::temp_dir().join(format!("secrets-toml-scale-{}", std::process::id()));
+    let mut table = Table::default();
+    let mut gets = Vec::new();
+    for size in sizes {
+        fs::create_dir_all(&folder)?;
+        let measured = measure(&folder, size, &mut table);
+        fs::remove_dir_all(&folder)?;
+        gets.push(measured?);
+    }
+    if let [first, .., last] = gets[..] {
+        table.limited(
+            "get, with the most scopes / with the fewest",
+            last / first,
+            GROWTH_LIMIT,
+            "x",
+        );
+    }
+    println!("{}", if table.failed { "a limit is exceeded" } else { "all within limits" });
+    Ok(())
+}
+
+/// Measures one size, and tells how many microseconds reading took.
+fn measure(folder: &Path, size: u64, table: &mut Table) -> Result<f64> {
+    println!("\n{size} scopes");
+    let secrets = secrets()?;
+    let keyring = Keyring::from_bytes([7; 32]);
+    let file = folder.join("vault.redb");
+    let store = RedbStore::create(&file)?;
+    let start = Instant::now();
+    fill(&store, size, &keyring, &secrets)?;
+    table.plain("fill, in batches", start.elapsed().as_secs_f64(), "s");
+    table.plain("file", fs::metadata(&file)?.len() as f64 / 1e6, "MB");
+    drop(store);
+
+    let start = Instant::now();
+    let store = RedbStore::open(&file)?;
+    table.plain("open, with a check of the whole file", start.elapsed().as_secs_f64(), "s");
+    let vault = Vault::new(store, keyring);
+
+    let mut picks = Picks(size);
+    let get = median(20_001, || {
+        let scope = scope(picks.next());
+        let start = Instant::now();
+        let opened = vault.get(&scope)?.ok_or("no record")?;
+        black_box(opened.into_secrets()?.env()?);
+        Ok(start.elapsed())
+    })?;
+    table.limited("get + open + parse + env, median", get * 1e6, GET_LIMIT, "us");
+
+    put(folder, size, &vault, &secrets, table)?;
+
+    let start = Instant::now();
+    let listed = vault.scopes(Scopes::All)?.count() as u64;
+    table.plain("list all scopes", start.elapsed().as_secs_f64(), "s");
+    let start = Instant::now();
+    let usage = vault.usage()?;
+    table.plain("usage", start.elapsed().as_secs_f64(), "s");
+    assert_eq!((listed, usage.iter().len()), (size, 1));
+
+    let mut keyring = Keyring::from_bytes([7; 32]);
+    let new = keyring.add()?;
+    keyring.promote(&new)?;
+    vault.set_keyring(keyring);
+    let start = Instant::now();
+    let moved = vault.rewrap_all(|_| ControlFlow::Continue(()))?;
+    let limit = REWRAP_LIMIT * (size as f64 / 1e6).max(0.1);
+    table.limited("rewrap_all", start.elapsed().as_secs_f64(), limit, "s");
+    assert_eq!((moved.done(), moved.failed()), (size, 0));
+    let start = Instant::now();
+    assert_eq!(vault.verify()?.documents(), size);
+    table.plain("verify", start.elapsed().as_secs_f64(), "s");
+
+    table.limited("most resident memory, watermarks included", peak_memory()?, MEMORY_LIMIT, "MiB");
+    Ok(get * 1e6)
+}
+
+/// Puts and bare commits, in turns.
+fn put(
+    folder: &Path,
+    size: u64,
+    vault: &Vault<RedbStore>,
+    secrets: &Secrets,
+    table: &mut Table,
+) -> Result<()> {
+    let value = vec![0xA5; vault.store().get(scope(0).as_bytes())?.ok_or("no record")?.len()];
+    let bare = Builder::new().set_cache_size(DEFAULT_CACHE_LEN).create(folder.join("bare.redb"))?;
+    for from in (0..size).step_by(10_000) {
+        commit(&bare, from..size.min(from + 10_000), &value)?;
+    }
+    let mut picks = Picks(size + 1);
+    let (mut puts, mut bares) = (Vec::new(), Vec::new());
+    for _ in 0..501 {
+        let number = picks.next() % size;
+        let scope = scope(number);
+        let at = vault.get(&scope)?.ok_or("no record")?.revision();
+        let start = Instant::now();
+        vault.put(&scope, secrets, Expected::Revision(at))?;
+        puts.push(start.elapsed());
+        let start = Instant::now();
+        commit(&bare, number..number + 1, &value)?;
+        bares.push(start.elapsed());
+    }
+    let (put, bare) = (middle(puts), middle(bares));
+    table.plain("bare commit, median", bare * 1e6, "us");
+    table.plain("put, median", put * 1e6, "us");
+    table.limited("put / bare commit", put / bare, PUT_LIMIT, "x");
+    Ok(())
+}
+
+fn commit(database: &Database, numbers: std::ops::Range<u64>, value: &[u8]) -> Result<()> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_durability(Durability::Immediate)?;
+    transaction.set_quick_repair(true);
+    let mut table = transaction.open_table(BARE)?;
+    for number in numbers {
+        table.insert(scope(number).as_bytes(), value)?;
+    }
+    drop(table);
+    transaction.commit()?;
+    Ok(())
+}
+
+fn fill(store: &RedbStore, size: u64, keyring: &Keyring, secrets: &Secrets) -> Result<()> {
+    for from in (0..size).step_by(10_000) {
+        let mut writes = Vec::new();
+        for number in from..size.min(from + 10_000) {
+            let scope = scope(number);
+            let record = keyring.seal(&scope, Revision::FIRST, secrets)?;
+            writes.push(Write::create(&scope, record));
+        }
+        let outcomes = store.apply(&writes)?;
+        assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Applied));
+    }
+    Ok(())
+}
+
+/// Ten installs of each version, ten versions of each module.
+fn scope(number: u64) -> Scope {
+    let module = Scope::module(&format!("module-{:06}", number / 100));
+    let version = module.and_then(|module| module.version(&format!("1.{}.0", number / 10 % 10)));
+    version.and_then(|version| version.install(&format!("install-{}", number % 10))).expect("names")
+}
+
+fn secrets() -> Result<Secrets> {
+    let mut text = String::from("MODEL = \"large\"\nPORT = 8080\n[db]\nuser = \"ada\"\n");
+    let rest = TEXT_LEN - text.len() - "TOKEN = \"\"\n".len();
+    text.insert_str(0, &format!("TOKEN = \"{}\"\n", "x".repeat(rest)));
+    assert_eq!(text.len(), TEXT_LEN);
+    Ok(Document::parse(text)?.validate()?)
+}
+
+/// Numbers below the first, in an order without a pattern, each as likely as the next.
+struct Picks(u64);
+
+impl Picks {
+    fn next(&mut self) -> u64 {
+        thread_local!(static STATE: std::cell::Cell<u64> = const { std::cell::Cell::new(1) });
+        let state = STATE.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040);
+        STATE.set(state);
+        (state >> 33) % self.0
+    }
+}
+
+fn median(rounds: usize, mut run: impl FnMut() -> Result<Duration>) -> Result<f64> {
+    Ok(middle((0..rounds).map(|_| run()).collect::<Result<_>>()?))
+}
+
+/// The middle one, in seconds.
+fn middle(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    times[times.len() / 2].as_secs_f64()
+}
+
+/// The most memory that was resident since the start, in MiB; 0 where the system does not tell.
+fn peak_memory() -> Result<f64> {
+    let Ok(status) = fs::read_to_string("/proc/self/status") else { return Ok(0.0) };
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib: f64 = line.and_then(|line| line.split_whitespace().next()).unwrap_or("0").parse()?;
+    Ok(kib / 1024.0)
+}
+
+#[derive(Default)]
+struct Table {
+    failed: bool,
+}
+
+impl Table {
+    fn plain(&self, name: &str, figure: f64, unit: &str) {
+        println!("  {name:<46}{figure:>10.2} {unit}");
+    }
+
+    fn limited(&mut self, name: &str, figure: f64, limit: f64, unit: &str) {
+        let exceeded = figure > limit;
+        self.failed |= exceeded;
+        let word = if exceeded { "EXCEEDED" } else { "" };
+        println!("  {name:<46}{figure:>10.2} {unit:<4} limit {limit:>7.2} {word}");
+    }
+}

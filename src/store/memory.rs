@@ -1,0 +1,74 @@
+//! A store that forgets.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Bound;
+use std::sync::{PoisonError, RwLock};
+
+use crate::store::{Fetch, Outcome, Page, Row, Store, StoreError, Write, check_batch, start};
+
+/// A [`Store`] in memory, for tests and for what need not outlive the process.
+///
+/// It holds ciphertext, which is not wiped.
+#[derive(Default)]
+pub struct MemoryStore {
+    records: RwLock<BTreeMap<Vec<u8>, Vec<u8>>>,
+}
+
+impl MemoryStore {
+    /// A store without a record.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Store for MemoryStore {
+    fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let records = self.records.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(records.get(scope).cloned())
+    }
+
+    fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+        check_batch(writes)?;
+        let mut records = self.records.write().unwrap_or_else(PoisonError::into_inner);
+        let outcomes = writes.iter().map(|write| {
+            if !write.holds(records.get(write.scope()).map(Vec::as_slice)) {
+                return Outcome::Conflict;
+            }
+            records.insert(write.scope().to_vec(), write.record().to_vec());
+            Outcome::Applied
+        });
+        Ok(outcomes.collect())
+    }
+
+    fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        fetch: Fetch,
+    ) -> Result<Vec<Row>, StoreError> {
+        let records = self.records.read().unwrap_or_else(PoisonError::into_inner);
+        let mut page = Page::new(prefix, limit, fetch);
+        let range = (start(prefix, after), Bound::<&[u8]>::Unbounded);
+        for (scope, record) in records.range::<[u8], _>(range) {
+            if !page.push(scope, record) {
+                break;
+            }
+        }
+        Ok(page.rows)
+    }
+
+    fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
+        let mut records = self.records.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(records.remove(scope).is_some())
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let records = self.records.read().unwrap_or_else(PoisonError::into_inner);
+        f.debug_struct("MemoryStore").field("records", &records.len()).finish()
+    }
+}

@@ -1,0 +1,394 @@
+//! A store in a PostgreSQL database, for a service that outgrows a machine.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error, Statement};
+
+use crate::seal::KeyId;
+use crate::store::{
+    AsyncStore, Cause, Fetch, HEAD_LEN, MAX_PAGE_LEN, Outcome, Row, StoreError, Write, check_batch,
+};
+
+/// How long the server works on one statement unless [`PostgresStore::statement_timeout`] says
+/// otherwise: 10 seconds, locks that it waits for included.
+pub const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One process at a time: `CREATE … IF NOT EXISTS` alone is not safe beside another.
+const MIGRATION: &str = r"
+BEGIN;
+SELECT pg_advisory_xact_lock(x'5345435245545301'::bigint);
+CREATE TABLE IF NOT EXISTS secrets_toml_records (
+    scope bytea PRIMARY KEY,
+    record bytea NOT NULL,
+    commitment bytea GENERATED ALWAYS AS (substring(record FROM 69 FOR 32)) STORED,
+    key_id bytea GENERATED ALWAYS AS (
+        CASE WHEN octet_length(record) >= 120 AND substring(record FROM 1 FOR 4) = '\x89534c44'
+             THEN substring(record FROM 17 FOR 16) END
+    ) STORED
+);
+ALTER TABLE secrets_toml_records ALTER COLUMN record SET STORAGE EXTERNAL;
+CREATE INDEX IF NOT EXISTS secrets_toml_records_key_id ON secrets_toml_records (key_id);
+COMMIT;
+";
+
+/// What each connection is told before it is used. Under another isolation level a write that waits
+/// for another would fail instead of looking again.
+const SESSION: &str = r"
+SET default_transaction_isolation = 'read committed';
+SELECT set_config('synchronous_commit', 'on', false)
+ WHERE current_setting('synchronous_commit') = 'off';
+";
+
+const GET: &str = "SELECT record FROM secrets_toml_records WHERE scope = $1";
+
+/// Each write is decided on its own condition, and those that hold commit together. A row that
+/// another transaction holds is waited for, and looked at again.
+const APPLY: &str = r"
+WITH writes AS (
+    SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) AS w (scope, expected, record)
+), replaced AS (
+    UPDATE secrets_toml_records AS r SET record = w.record FROM writes AS w
+     WHERE r.scope = w.scope AND r.commitment = w.expected
+    RETURNING r.scope
+), created AS (
+    INSERT INTO secrets_toml_records (scope, record)
+    SELECT scope, record FROM writes WHERE expected IS NULL
+    ON CONFLICT (scope) DO NOTHING
+    RETURNING scope
+)
+SELECT scope FROM replaced UNION ALL SELECT scope FROM created";
+
+/// A page ends at its limit, or before the row that would make it too long; the lengths are summed
+/// by the server, which need not fetch what is left out.
+macro_rules! scan {
+    ($record:literal, $len:literal) => {
+        concat!(
+            "SELECT scope, ",
+            $record,
+            " FROM (
+                 SELECT scope, record, row_number() OVER rows AS place,
+                        sum(octet_length(scope) + ",
+            $len,
+            ") OVER rows AS total
+                   FROM (SELECT scope, record FROM secrets_toml_records
+                          WHERE scope >= $1 AND scope < $2 ORDER BY scope LIMIT $3) AS page
+                 WINDOW rows AS (ORDER BY scope ROWS UNBOUNDED PRECEDING)
+             ) AS summed
+             WHERE place = 1 OR total <= $4
+             ORDER BY scope"
+        )
+    };
+}
+
+const SCAN_HEADS: &str =
+    scan!("substring(record FROM 1 FOR 100)", "least(octet_length(record), 100)");
+const SCAN_RECORDS: &str = scan!("record", "octet_length(record)");
+
+const PURGE: &str = "DELETE FROM secrets_toml_records WHERE scope = $1";
+
+const COUNT: &str = "SELECT key_id, count(*) FROM secrets_toml_records GROUP BY key_id";
+
+/// Behind the encoding of every scope.
+const LAST: [u8; 1024] = [0xFF; 1024];
+
+/// How often a batch is sent again that the server rolled back in favour of another.
+const ATTEMPTS: usize = 5;
+
+/// An [`AsyncStore`] in a PostgreSQL database, version 12 or newer.
+///
+/// It is given a way to connect, and connects when it has something to do, again after the
+/// connection was lost. How: with which TLS, through which pool or proxy, and what drives the
+/// connection is the caller's, so that this library names no runtime:
+///
+/// ```no_run
+/// use secrets_toml::store::PostgresStore;
+/// use tokio_postgres::NoTls;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = PostgresStore::new(|| async {
+///     let config = "host=/run/postgresql dbname=secrets tcp_user_timeout=10s";
+///     let (client, connection) = tokio_postgres::connect(config, NoTls).await?;
+///     tokio::spawn(connection);
+///     Ok(client)
+/// });
+/// store.migrate().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// One store has one connection, which any number of tasks share; the server works on one statement
+/// of it at a time. For more at a time, make more stores over the same database.
+///
+/// The records stand in the table `secrets_toml_records`, in the first schema of the connection's
+/// `search_path`. Who may write there may delete records and put old ones back, but neither read nor
+/// alter them.
+///
+/// # Errors
+///
+/// Before anything is asked of it, a database in recovery is refused: a replica that lags is no
+/// store. A statement that took too long, and one whose answer was lost, is
+/// [`StoreError::Unknown`] where it writes. What the server says of an error is passed on without
+/// its details; what the way to connect says, as it is: let it hold no password.
+pub struct PostgresStore {
+    connect: Box<dyn Fn() -> Connecting + Send + Sync>,
+    timeout: Duration,
+    session: Mutex<Option<Arc<Session>>>,
+}
+
+type Connecting = Pin<Box<dyn Future<Output = Result<Client, Cause>> + Send>>;
+
+/// A connection, with its statements prepared.
+struct Session {
+    client: Client,
+    get: Statement,
+    apply: Statement,
+    scan_heads: Statement,
+    scan_records: Statement,
+    purge: Statement,
+    count: Statement,
+}
+
+impl PostgresStore {
+    /// A store over the database that `connect` connects to, which is not called yet.
+    pub fn new<F>(connect: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<Client, Cause>> + Send + 'static,
+    {
+        Self {
+            connect: Box::new(move || Box::pin(connect())),
+            timeout: DEFAULT_STATEMENT_TIMEOUT,
+            session: Mutex::default(),
+        }
+    }
+
+    /// Lets the server work on one statement for this long, in whole milliseconds, 1 at least.
+    #[must_use]
+    pub fn statement_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Makes the table and its index where they are absent. It may be run at every start, and by
+    /// several processes at once; it takes the right to create tables, which nothing else here does.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] where the server is not reached or does not allow it.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        let client = self.client().await?;
+        // A transaction that fails is rolled back when the connection is closed, with `client`.
+        client.batch_execute(MIGRATION).await.map_err(|error| failure(error, Doing::Reading))
+    }
+
+    /// A new connection to a server that may be written to.
+    async fn client(&self) -> Result<Client, StoreError> {
+        let client = (self.connect)().await.map_err(StoreError::Unavailable)?;
+        let millis = i32::try_from(self.timeout.as_millis()).unwrap_or(i32::MAX).max(1);
+        let settings = format!("SET statement_timeout = {millis};{SESSION}");
+        let reading = |error| failure(error, Doing::Reading);
+        client.batch_execute(&settings).await.map_err(reading)?;
+        let row = client.query_one("SELECT pg_is_in_recovery()", &[]).await.map_err(reading)?;
+        if row.try_get(0).map_err(reading)? {
+            let cause = "the database is in recovery: it may lag behind, and cannot be written to";
+            return Err(StoreError::Unavailable(cause.into()));
+        }
+        Ok(client)
+    }
+
+    /// The connection, made anew where there is none that works.
+    async fn session(&self) -> Result<Arc<Session>, StoreError> {
+        let current = self.session.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(session) = current.filter(|session| !session.client.is_closed()) {
+            return Ok(session);
+        }
+        let session = Arc::new(Session::prepare(self.client().await?).await?);
+        // Where two tasks have connected, the later connection stays; the other ends with its task.
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
+        Ok(session)
+    }
+
+    /// Runs a query that changes nothing, and once more where the connection was found to be lost.
+    async fn read(
+        &self,
+        statement: fn(&Session) -> &Statement,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+        let session = self.session().await?;
+        let error = match session.client.query(statement(&session), parameters).await {
+            Ok(rows) => return Ok(rows),
+            Err(error) => error,
+        };
+        if !session.client.is_closed() {
+            return Err(failure(error, Doing::Reading));
+        }
+        let session = self.session().await?;
+        let rows = session.client.query(statement(&session), parameters).await;
+        rows.map_err(|error| failure(error, Doing::Reading))
+    }
+}
+
+impl Session {
+    async fn prepare(client: Client) -> Result<Self, StoreError> {
+        let prepare = async |query| {
+            let prepared = client.prepare(query).await;
+            prepared.map_err(|error| failure(error, Doing::Reading))
+        };
+        Ok(Self {
+            get: prepare(GET).await?,
+            apply: prepare(APPLY).await?,
+            scan_heads: prepare(SCAN_HEADS).await?,
+            scan_records: prepare(SCAN_RECORDS).await?,
+            purge: prepare(PURGE).await?,
+            count: prepare(COUNT).await?,
+            client,
+        })
+    }
+}
+
+impl AsyncStore for PostgresStore {
+    async fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let rows = self.read(|session| &session.get, &[&scope]).await?;
+        rows.first().map(|row| column(row, 0)).transpose()
+    }
+
+    async fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+        check_batch(writes)?;
+        let scopes: Vec<_> = writes.iter().map(Write::scope).collect();
+        let expected: Vec<_> =
+            writes.iter().map(|write| write.expected().map(|c| &c[..])).collect();
+        let records: Vec<_> = writes.iter().map(Write::record).collect();
+        let mut attempts = 1;
+        let rows = loop {
+            let session = self.session().await?;
+            let parameters: [&(dyn ToSql + Sync); 3] = [&scopes, &expected, &records];
+            match session.client.query(&session.apply, &parameters).await {
+                Ok(rows) => break rows,
+                // Of two batches that wait for each other, one is rolled back.
+                Err(error) if is_rolled_back(&error) && attempts < ATTEMPTS => attempts += 1,
+                Err(error) => return Err(failure(error, Doing::Writing)),
+            }
+        };
+        let applied = rows.iter().map(|row| column::<&[u8]>(row, 0));
+        let applied = applied.collect::<Result<HashSet<_>, _>>()?;
+        let outcome = |write: &Write| match applied.contains(write.scope()) {
+            true => Outcome::Applied,
+            false => Outcome::Conflict,
+        };
+        Ok(writes.iter().map(outcome).collect())
+    }
+
+    async fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        fetch: Fetch,
+    ) -> Result<Vec<Row>, StoreError> {
+        // Right behind a key comes the key with a zero at its end.
+        let start = match after {
+            Some(after) if after >= prefix => [after, &[0]].concat(),
+            _ => prefix.to_vec(),
+        };
+        let end = end(prefix);
+        let most = MAX_PAGE_LEN / HEAD_LEN;
+        let (limit, len) = (limit.min(most) as i64, MAX_PAGE_LEN as i64);
+        let statement: fn(&Session) -> &Statement = match fetch {
+            Fetch::Heads => |session| &session.scan_heads,
+            Fetch::Records => |session| &session.scan_records,
+        };
+        let rows = self.read(statement, &[&start, &end, &limit, &len]).await?;
+        rows.iter().map(|row| Ok(Row::new(column(row, 0)?, column(row, 1)?))).collect()
+    }
+
+    async fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
+        let session = self.session().await?;
+        let purged = session.client.execute(&session.purge, &[&scope]).await;
+        Ok(purged.map_err(|error| failure(error, Doing::Writing))? > 0)
+    }
+
+    /// One query, answered from an index.
+    async fn count_by_key(&self) -> Result<BTreeMap<Option<KeyId>, u64>, StoreError> {
+        let rows = self.read(|session| &session.count, &[]).await?;
+        let count = |row| {
+            let id: Option<Vec<u8>> = column(row, 0)?;
+            let id = id.and_then(|id| id.try_into().ok()).map(KeyId::from_bytes);
+            Ok((id, column::<i64>(row, 1)?.unsigned_abs()))
+        };
+        rows.iter().map(count).collect()
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").finish_non_exhaustive()
+    }
+}
+
+/// Where the keys that begin with a prefix end.
+fn end(prefix: &[u8]) -> Vec<u8> {
+    match prefix.iter().rposition(|&byte| byte < 0xFF) {
+        Some(last) => {
+            let mut end = prefix[..=last].to_vec();
+            end[last] += 1;
+            end
+        }
+        None => LAST.to_vec(),
+    }
+}
+
+fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
+    row: &'a tokio_postgres::Row,
+    place: usize,
+) -> Result<T, StoreError> {
+    row.try_get(place).map_err(|error| StoreError::Foreign(error.into()))
+}
+
+fn is_rolled_back(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        Some(&SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE)
+    )
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doing {
+    Reading,
+    Writing,
+}
+
+/// What an error means for what was asked.
+fn failure(error: Error, doing: Doing) -> StoreError {
+    let unsure = |cause| match doing {
+        Doing::Reading => StoreError::Unavailable(cause),
+        Doing::Writing => StoreError::Unknown(cause),
+    };
+    let Some(told) = error.as_db_error() else { return unsure(error.into()) };
+    let code = told.code();
+    let cause = || format!("{} (SQLSTATE {})", told.message(), code.code()).into();
+    match code {
+        &SqlState::UNDEFINED_TABLE => StoreError::Missing,
+        &SqlState::UNDEFINED_COLUMN
+        | &SqlState::UNDEFINED_FUNCTION
+        | &SqlState::DATATYPE_MISMATCH
+        | &SqlState::WRONG_OBJECT_TYPE
+        | &SqlState::INVALID_COLUMN_REFERENCE
+        | &SqlState::GENERATED_ALWAYS
+        | &SqlState::NOT_NULL_VIOLATION
+        | &SqlState::CHECK_VIOLATION => StoreError::Foreign(cause()),
+        &SqlState::DATA_CORRUPTED | &SqlState::INDEX_CORRUPTED => StoreError::Corrupt(cause()),
+        // Cut short, by its time limit or with the server: it may have been written by then.
+        &SqlState::QUERY_CANCELED => unsure(cause()),
+        _ if ["08", "57", "58", "XX"].iter().any(|class| code.code().starts_with(class)) => {
+            unsure(cause())
+        }
+        // The server has refused the statement as a whole.
+        _ => StoreError::Unavailable(cause()),
+    }
+}

@@ -1,0 +1,376 @@
+//! What a server does that memory and a file do not: many connections, restarts, rights, time limits.
+
+use std::future::Future;
+use std::process::Command;
+use std::time::Duration;
+
+use secrets_toml::seal::{Keyring, Revision, Scope};
+use secrets_toml::store::{
+    AsyncStore, Fetch, Outcome, PostgresStore, StoreError, Write, commitment,
+};
+use secrets_toml::vault::{AsyncVault, Expected, Scopes, VaultError};
+use tokio::task::JoinSet;
+
+use crate::seal::{keyring, revision, secrets};
+use crate::server::{Schema, connect};
+
+fn block_on<T>(run: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).enable_all().build().unwrap().block_on(run)
+}
+
+fn scope(name: &str) -> Scope {
+    Scope::module(name).unwrap()
+}
+
+async fn migrated() -> Schema {
+    let schema = Schema::new().await;
+    schema.store().migrate().await.unwrap();
+    schema
+}
+
+/// The whole text of an error, with what lies behind it.
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", chain(source)),
+        None => error.to_string(),
+    }
+}
+
+#[test]
+fn a_migration_may_run_twice_and_at_once() {
+    block_on(async {
+        let schema = Schema::new().await;
+        let mut tasks = JoinSet::new();
+        for _ in 0..8 {
+            let store = schema.store();
+            tasks.spawn(async move { store.migrate().await });
+        }
+        while let Some(migrated) = tasks.join_next().await {
+            migrated.unwrap().unwrap();
+        }
+        let store = schema.store();
+        store.migrate().await.unwrap();
+        assert_eq!(store.get(scope("chat").as_bytes()).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn tasks_over_several_connections_lose_no_increment() {
+    block_on(async {
+        let schema = migrated().await;
+        let vault = |store| AsyncVault::new(store, keyring());
+        let vaults = [(); 3].map(|()| std::sync::Arc::new(vault(schema.store())));
+        let first = vaults[0].put(&scope("chat"), &secrets(), Expected::Absent).await.unwrap();
+        assert_eq!(first, Revision::FIRST);
+        let mut tasks = JoinSet::new();
+        for task in 0..8 {
+            let vault = vaults[task % 3].clone();
+            tasks.spawn(async move {
+                for _ in 0..25 {
+                    loop {
+                        let standing = vault.get(&scope("chat")).await.unwrap().unwrap();
+                        let expected = Expected::Revision(standing.revision());
+                        match vault.put(&scope("chat"), &secrets(), expected).await {
+                            Ok(_) => break,
+                            Err(VaultError::Conflict { .. } | VaultError::RolledBack { .. }) => {}
+                            Err(error) => panic!("{}", chain(&error)),
+                        }
+                    }
+                }
+            });
+        }
+        while let Some(task) = tasks.join_next().await {
+            task.unwrap();
+        }
+        let standing = vaults[0].get(&scope("chat")).await.unwrap().unwrap();
+        assert_eq!(standing.revision(), revision(1 + 8 * 25));
+    });
+}
+
+#[test]
+fn the_vault_lists_counts_moves_and_verifies() {
+    block_on(async {
+        let vault = AsyncVault::new(migrated().await.store(), Keyring::from_bytes([7; 32]));
+        let module = scope("chat");
+        for number in 0..20 {
+            let version = module.version(&number.to_string()).unwrap();
+            vault.put(&version, &secrets(), Expected::Absent).await.unwrap();
+        }
+        let gone = module.version("7").unwrap();
+        vault.delete(&gone, Revision::FIRST).await.unwrap();
+        let mut listing = vault.scopes(Scopes::Versions("chat")).unwrap();
+        let mut listed = Vec::new();
+        while let Some(scope) = listing.next().await {
+            listed.push(scope.unwrap());
+        }
+        assert_eq!(listed.len(), 20);
+        assert!(listed.iter().all(|one| one.is_tombstone() == (*one.scope() == gone)));
+
+        let mut keyring = Keyring::from_bytes([7; 32]);
+        let (old, new) = (keyring.primary(), keyring.add().unwrap());
+        keyring.promote(&new).unwrap();
+        vault.set_keyring(keyring);
+        let usage = vault.usage().await.unwrap();
+        assert_eq!((usage.records(&old), usage.records(&new), usage.unreadable()), (20, 0, 0));
+        let moved = vault.rewrap_all(|_| std::ops::ControlFlow::Continue(())).await.unwrap();
+        assert_eq!((moved.done(), moved.failed()), (20, 0));
+        let usage = vault.usage().await.unwrap();
+        assert_eq!((usage.records(&old), usage.records(&new)), (0, 20));
+        let verified = vault.verify().await.unwrap();
+        assert_eq!((verified.documents(), verified.tombstones(), verified.failed()), (19, 1, 0));
+
+        vault.store().apply(&[]).await.unwrap();
+        assert!(vault.purge(&gone).await.unwrap() && !vault.purge(&gone).await.unwrap());
+        assert!(vault.get(&gone).await.unwrap().is_none());
+    });
+}
+
+/// A batch that waits for another which waits for it: one is rolled back, and sent again.
+#[test]
+fn batches_that_wait_for_each_other_both_end() {
+    block_on(async {
+        let schema = migrated().await;
+        let scopes: Vec<_> = (0..200).map(|number| scope(&number.to_string())).collect();
+        let tombstone =
+            |scope: &Scope, number| keyring().seal_tombstone(scope, revision(number)).unwrap();
+        let first: Vec<_> = scopes.iter().map(|scope| tombstone(scope, 1)).collect();
+        let create = |(scope, record): (&Scope, &secrets_toml::seal::Record)| {
+            Write::create(scope, record.clone())
+        };
+        let writes: Vec<_> = scopes.iter().zip(&first).map(create).collect();
+        schema.store().apply(&writes).await.unwrap();
+        let mut tasks = JoinSet::new();
+        for task in 0..6 {
+            let store = schema.store();
+            let replace = |i: usize| {
+                let standing = *commitment(first[i].as_bytes()).unwrap();
+                Write::replace(&scopes[i], standing, tombstone(&scopes[i], 2))
+            };
+            let mut writes: Vec<_> = (0..scopes.len()).map(replace).collect();
+            if task % 2 == 1 {
+                writes.reverse();
+            }
+            tasks.spawn(async move { store.apply(&writes).await });
+        }
+        let mut applied = 0;
+        while let Some(outcomes) = tasks.join_next().await {
+            let outcomes = outcomes.unwrap().unwrap();
+            applied += outcomes.iter().filter(|outcome| **outcome == Outcome::Applied).count();
+        }
+        assert_eq!(applied, scopes.len(), "each was replaced once");
+    });
+}
+
+#[test]
+fn what_waits_too_long_is_unknown_and_then_resolved() {
+    block_on(async {
+        let schema = migrated().await;
+        let slow = schema.store();
+        let chat = scope("chat");
+        let vault = AsyncVault::new(slow, keyring());
+        vault.put(&chat, &secrets(), Expected::Absent).await.unwrap();
+
+        // Another transaction holds the row for longer than the time limit.
+        let holder = schema.client().await;
+        let hold = "BEGIN; SELECT 1 FROM secrets_toml_records FOR UPDATE";
+        holder.batch_execute(hold).await.unwrap();
+        let hasty = schema.store().statement_timeout(Duration::from_millis(100));
+        let record = keyring().seal_tombstone(&chat, revision(2)).unwrap();
+        let standing = hasty.get(chat.as_bytes()).await.unwrap().unwrap();
+        let write = Write::replace(&chat, *commitment(&standing).unwrap(), record);
+        let error = hasty.apply(std::slice::from_ref(&write)).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unknown(_)), "{error:?}");
+        assert!(chain(&error).contains("57014"), "{}", chain(&error));
+        let again = AsyncVault::new(hasty, keyring());
+        let doubt = again.put(&chat, &secrets(), Expected::Revision(Revision::FIRST)).await;
+        assert!(matches!(doubt, Err(VaultError::Unknown(_))), "{doubt:?}");
+        holder.batch_execute("ROLLBACK").await.unwrap();
+        let put = again.put(&chat, &secrets(), Expected::Revision(Revision::FIRST)).await;
+        assert_eq!(put.unwrap(), revision(2));
+    });
+}
+
+/// The connection is cut while a write waits for a lock; the server goes on with the write all the
+/// same. What the vault reports is what happened.
+#[test]
+fn a_write_whose_connection_is_cut_is_resolved() {
+    block_on(async {
+        let schema = migrated().await;
+        let chat = scope("chat");
+        let vault = std::sync::Arc::new(AsyncVault::new(schema.store(), keyring()));
+        vault.put(&chat, &secrets(), Expected::Absent).await.unwrap();
+        let holder = schema.client().await;
+        let hold = "BEGIN; SELECT 1 FROM secrets_toml_records FOR UPDATE";
+        holder.batch_execute(hold).await.unwrap();
+
+        let writer = vault.clone();
+        let put = tokio::spawn(async move {
+            writer.put(&scope("chat"), &secrets(), Expected::Revision(Revision::FIRST)).await
+        });
+        let waiting = "SELECT count(*) FROM pg_stat_activity JOIN pg_locks USING (pid) \
+                       WHERE wait_event_type = 'Lock' AND pid <> pg_backend_pid() \
+                       AND relation = 'secrets_toml_records'::regclass";
+        loop {
+            let row = holder.query_one(waiting, &[]).await.unwrap();
+            if row.get::<_, i64>(0) > 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        schema.cut();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert!(!put.is_finished(), "the lock is still held");
+        holder.batch_execute("COMMIT").await.unwrap();
+        assert_eq!(put.await.unwrap().unwrap(), revision(2));
+        let standing = vault.get(&chat).await.unwrap().unwrap();
+        assert_eq!(standing.revision(), revision(2), "it was written once");
+    });
+}
+
+#[test]
+fn bad_surroundings_are_told_apart_and_lose_nothing() {
+    block_on(async {
+        let schema = Schema::new().await;
+        let chat = scope("chat");
+        let error = schema.store().get(chat.as_bytes()).await.unwrap_err();
+        assert!(matches!(error, StoreError::Missing), "{error:?}");
+
+        // Nobody listens there.
+        let config = "host=/nowhere port=1 user=u password=hunter2 dbname=d";
+        let absent = PostgresStore::new(move || async move { Ok(connect(config).await?) });
+        let error = absent.get(chat.as_bytes()).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        for text in [chain(&error), format!("{error:?}"), format!("{absent:?}")] {
+            assert!(!text.contains("hunter2") && !text.contains("/nowhere"), "{text}");
+        }
+
+        // A table of another shape.
+        let client = schema.client().await;
+        let other = "CREATE TABLE secrets_toml_records (scope text PRIMARY KEY, record text)";
+        client.batch_execute(other).await.unwrap();
+        let error = schema.store().get(chat.as_bytes()).await.unwrap_err();
+        assert!(matches!(error, StoreError::Foreign(_)), "{error:?}");
+        assert!(schema.store().migrate().await.is_err());
+
+        // A user that may read and not write.
+        let schema = migrated().await;
+        let store = schema.store();
+        let record = keyring().seal_tombstone(&chat, Revision::FIRST).unwrap();
+        store.apply(&[Write::create(&chat, record)]).await.unwrap();
+        let reader = schema.restricted().await;
+        assert!(reader.get(chat.as_bytes()).await.unwrap().is_some());
+        let next = keyring().seal_tombstone(&scope("other"), Revision::FIRST).unwrap();
+        let error = reader.apply(&[Write::create(&scope("other"), next)]).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        assert!(chain(&error).contains("permission denied"), "{}", chain(&error));
+        let error = reader.migrate().await.unwrap_err();
+        assert!(chain(&error).contains("permission denied"), "{}", chain(&error));
+        assert_eq!(store.scan(&[], None, 9, Fetch::Heads).await.unwrap().len(), 1);
+    });
+}
+
+/// A server of its own, which may be stopped.
+struct Server {
+    config: String,
+    folder: String,
+}
+
+impl Server {
+    fn start() -> Self {
+        let started = script().arg("start").output().unwrap();
+        let text = String::from_utf8(started.stdout).unwrap();
+        let part = |i: usize| text.split('\'').nth(i).expect("the script tells").to_owned();
+        Self { config: part(1), folder: part(3) }
+    }
+
+    fn control(&self, action: &str) {
+        let status =
+            script().arg(action).env("SECRETS_TOML_POSTGRES_FOLDER", &self.folder).status();
+        assert!(status.unwrap().success(), "{action}");
+    }
+
+    fn store(&self) -> PostgresStore {
+        let config = self.config.clone();
+        PostgresStore::new(move || {
+            let config = config.clone();
+            async move { Ok(connect(&config).await?) }
+        })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.control("stop");
+    }
+}
+
+fn script() -> Command {
+    Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/postgres"))
+}
+
+/// The server is killed in the middle of writes, and started again: what was acknowledged is there,
+/// and what was reported of each write is what happened.
+#[test]
+fn a_server_that_is_killed_loses_no_acknowledged_write() {
+    const ROUNDS: u64 = 30;
+    let server = Server::start();
+    block_on(async {
+        let vault = std::sync::Arc::new(AsyncVault::new(server.store(), keyring()));
+        vault.store().migrate().await.unwrap();
+        let chat = scope("chat");
+        let mut stands = vault.put(&chat, &secrets(), Expected::Absent).await.unwrap();
+        let (mut told, mut unsure) = (0, 0);
+        for round in 0..ROUNDS {
+            let writer = vault.clone();
+            let writing = tokio::spawn(async move {
+                let mut stands = stands;
+                loop {
+                    match writer.put(&scope("chat"), &secrets(), Expected::Revision(stands)).await {
+                        Ok(revision) => stands = revision,
+                        Err(error) => return (stands, error),
+                    }
+                }
+            });
+            tokio::time::sleep(Duration::from_millis(10 + 3 * round)).await;
+            // Every third time one backend is killed, and the server survives.
+            if round % 3 == 2 {
+                let client = connect(&server.config).await.unwrap();
+                let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                            WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+                client.query(kill, &[]).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            server.control("crash");
+            let (acknowledged, error) = writing.await.unwrap();
+            server.control("restart");
+            let found = vault.get(&chat).await.unwrap().unwrap().revision();
+            match error {
+                VaultError::Unknown(_) => {
+                    unsure += 1;
+                    assert!(found == acknowledged || Some(found) == acknowledged.next(), "{found}");
+                }
+                VaultError::Store(StoreError::Unavailable(_)) => {
+                    told += 1;
+                    assert_eq!(found, acknowledged, "nothing was changed");
+                }
+                error => panic!("{}", chain(&error)),
+            }
+            stands = found;
+        }
+        assert_eq!(told + unsure, ROUNDS);
+        assert!(stands > revision(ROUNDS), "writes went on between the crashes");
+    });
+}
+
+/// A replica may lag behind: it is no store, not even to read from.
+#[test]
+fn a_database_in_recovery_is_refused() {
+    let server = Server::start();
+    block_on(async { server.store().migrate().await.unwrap() });
+    server.control("standby");
+    block_on(async {
+        let error = server.store().get(scope("chat").as_bytes()).await.unwrap_err();
+        assert!(chain(&error).contains("in recovery"), "{}", chain(&error));
+    });
+}

@@ -1,0 +1,344 @@
+//! What every store has to do, asked of each.
+
+#[cfg(feature = "redb")]
+mod file;
+
+use std::sync::Barrier;
+use std::thread;
+
+use secrets_toml::Document;
+use secrets_toml::seal::{self, Record, Revision, Scope};
+use secrets_toml::store::{
+    Fetch, HEAD_LEN, MAX_PAGE_LEN, MemoryStore, Outcome, Row, Store, StoreError, Write, commitment,
+};
+use secrets_toml::vault::{Expected, Vault};
+
+use crate::seal::{keyring, revision};
+
+macro_rules! every_store {
+    ($($test:ident),* $(,)?) => {
+        mod memory {
+            $(#[test] fn $test() { super::$test(&super::MemoryStore::new()); })*
+        }
+
+        #[cfg(feature = "redb")]
+        mod redb {
+            $(#[test] fn $test() {
+                let folder = crate::folder::Folder::new();
+                let file = folder.join("vault.redb");
+                super::$test(&secrets_toml::store::RedbStore::create(file).unwrap());
+            })*
+        }
+
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(#[test] fn $test() { super::$test(&crate::server::Waiting::new()); })*
+        }
+    };
+}
+
+every_store! {
+    a_write_is_decided_on_its_condition,
+    no_increment_is_lost,
+    there_is_one_creator,
+    a_scan_keeps_to_its_prefix,
+    pages_join_to_the_whole,
+    a_page_ends_at_its_length,
+    heads_are_the_first_bytes,
+    of_a_batch_what_holds_is_written,
+    a_batch_commits_together,
+    a_batch_names_a_scope_once,
+    records_of_any_size_come_back,
+    revisions_go_on_after_deletion,
+    purging_needs_no_condition,
+}
+
+fn scope(name: &str) -> Scope {
+    Scope::module(name).unwrap()
+}
+
+fn tombstone(scope: &Scope, number: u64) -> Record {
+    keyring().seal_tombstone(scope, revision(number)).unwrap()
+}
+
+fn commitment_of(record: &Record) -> [u8; 32] {
+    *commitment(record.as_bytes()).unwrap()
+}
+
+#[track_caller]
+fn applies(store: &dyn Store, write: Write) {
+    assert_eq!(store.apply(&[write]).unwrap(), [Outcome::Applied]);
+}
+
+#[track_caller]
+fn conflicts(store: &dyn Store, write: Write) {
+    let before = store.get(write.scope()).unwrap();
+    assert_eq!(store.apply(std::slice::from_ref(&write)).unwrap(), [Outcome::Conflict]);
+    assert_eq!(store.get(write.scope()).unwrap(), before, "a conflict changes nothing");
+}
+
+fn scopes_of(rows: &[Row]) -> Vec<Vec<u8>> {
+    rows.iter().map(|row| row.scope().to_vec()).collect()
+}
+
+fn a_write_is_decided_on_its_condition(store: &dyn Store) {
+    let chat = scope("chat");
+    let [first, second, other] = [1, 2, 2].map(|number| tombstone(&chat, number));
+    assert_eq!(store.get(chat.as_bytes()).unwrap(), None);
+    conflicts(store, Write::replace(&chat, commitment_of(&first), second.clone()));
+
+    applies(store, Write::create(&chat, first.clone()));
+    assert_eq!(store.get(chat.as_bytes()).unwrap().as_deref(), Some(first.as_bytes()));
+    conflicts(store, Write::create(&chat, first.clone()));
+    conflicts(store, Write::replace(&chat, commitment_of(&second), other.clone()));
+
+    applies(store, Write::replace(&chat, commitment_of(&first), second.clone()));
+    conflicts(store, Write::replace(&chat, commitment_of(&first), other));
+    assert_eq!(store.get(chat.as_bytes()).unwrap().as_deref(), Some(second.as_bytes()));
+    assert_eq!(store.get(scope("cha").as_bytes()).unwrap(), None);
+    assert_eq!(store.apply(&[]).unwrap(), []);
+}
+
+fn no_increment_is_lost(store: &dyn Store) {
+    const THREADS: u64 = 8;
+    const INCREMENTS: u64 = 50;
+    let chat = scope("chat");
+    applies(store, Write::create(&chat, tombstone(&chat, 1)));
+    thread::scope(|threads| {
+        for _ in 0..THREADS {
+            threads.spawn(|| {
+                for _ in 0..INCREMENTS {
+                    loop {
+                        let standing = store.get(chat.as_bytes()).unwrap().unwrap();
+                        let header = seal::inspect(&standing).unwrap();
+                        let next = tombstone(&chat, header.revision().get() + 1);
+                        let write = Write::replace(&chat, *header.commitment(), next);
+                        if store.apply(&[write]).unwrap() == [Outcome::Applied] {
+                            break;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let standing = store.get(chat.as_bytes()).unwrap().unwrap();
+    let counted = seal::inspect(&standing).unwrap().revision().get();
+    assert_eq!(counted, 1 + THREADS * INCREMENTS);
+}
+
+fn there_is_one_creator(store: &dyn Store) {
+    const THREADS: usize = 16;
+    for round in 0..5 {
+        let scope = scope(&format!("chat-{round}"));
+        let barrier = Barrier::new(THREADS);
+        let winners = thread::scope(|threads| {
+            let create = || {
+                let record = tombstone(&scope, 1);
+                barrier.wait();
+                let outcome = store.apply(&[Write::create(&scope, record.clone())]).unwrap();
+                (outcome == [Outcome::Applied]).then_some(record)
+            };
+            let threads: Vec<_> = (0..THREADS).map(|_| threads.spawn(create)).collect();
+            threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        let [winner] = &winners[..] else { panic!("{} creators", winners.len()) };
+        assert_eq!(store.get(scope.as_bytes()).unwrap().as_deref(), Some(winner.as_bytes()));
+    }
+}
+
+/// Scopes whose encodings are neighbours: longer and shorter names, bytes at either end.
+fn neighbours() -> Vec<Scope> {
+    let mut scopes = Vec::new();
+    let long = ["a".repeat(255), "a".repeat(254) + "b", "\u{10FFFF}".repeat(63)];
+    for module in ["a", "b", "ab", "aa", "b\u{e9}", "\u{10FFFF}", "A"].into_iter().chain(
+        long.iter().map(String::as_str), // their lengths begin with other bytes
+    ) {
+        let module = scope(module);
+        for version in ["1", "10", "2", "\u{10FFFF}"] {
+            let version = module.version(version).unwrap();
+            for install in ["a", "b", "ab"] {
+                scopes.push(version.install(install).unwrap());
+            }
+            scopes.push(version);
+        }
+        scopes.push(module);
+    }
+    scopes.sort();
+    scopes
+}
+
+fn fill(store: &dyn Store, scopes: &[Scope]) {
+    let writes: Vec<_> =
+        scopes.iter().rev().map(|scope| Write::create(scope, tombstone(scope, 1))).collect();
+    let outcomes = store.apply(&writes).unwrap();
+    assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Applied));
+}
+
+fn a_scan_keeps_to_its_prefix(store: &dyn Store) {
+    let scopes = neighbours();
+    fill(store, &scopes);
+    let mut prefixes = vec![vec![], vec![0], vec![1], vec![2], vec![3], vec![4], vec![0xFF]];
+    for scope in &scopes {
+        let bytes = scope.as_bytes();
+        let ends = (1..bytes.len()).filter(|end| *end < 9 || end + 9 > bytes.len());
+        prefixes.extend(ends.map(|end| bytes[..end].to_vec()));
+        prefixes.push([bytes, &[0]].concat());
+        // The versions of a module, the installs of a version.
+        prefixes.push([&[bytes[0] + 1], &bytes[1..]].concat());
+    }
+    prefixes.sort();
+    prefixes.dedup();
+    for prefix in prefixes {
+        let rows = store.scan(&prefix, None, usize::MAX, Fetch::Heads).unwrap();
+        let encodings = scopes.iter().map(|scope| scope.as_bytes().to_vec());
+        let expected: Vec<_> = encodings.filter(|scope| scope.starts_with(&prefix)).collect();
+        assert_eq!(scopes_of(&rows), expected, "under {prefix:?}");
+    }
+}
+
+fn pages_join_to_the_whole(store: &dyn Store) {
+    let scopes = neighbours();
+    fill(store, &scopes);
+    for prefix in [&[][..], &[2], &[3, 0, 1, b'a'], &[9]] {
+        let whole = store.scan(prefix, None, usize::MAX, Fetch::Records).unwrap();
+        for limit in [1, 2, 3, 7, whole.len().max(1), whole.len() + 1] {
+            let mut joined: Vec<Row> = Vec::new();
+            loop {
+                let after = joined.last().map(|row| row.scope().to_vec());
+                let page = store.scan(prefix, after.as_deref(), limit, Fetch::Records).unwrap();
+                assert!(page.len() <= limit);
+                if page.is_empty() {
+                    break;
+                }
+                joined.extend(page);
+            }
+            assert_eq!(joined, whole, "in pages of {limit}");
+        }
+    }
+    let before = store.scan(&[2], Some(&[1]), 1, Fetch::Heads).unwrap();
+    assert_eq!(before, store.scan(&[2], None, 1, Fetch::Heads).unwrap(), "after what comes before");
+    assert_eq!(store.scan(&[2], Some(&[3]), 1, Fetch::Heads).unwrap(), []);
+    assert_eq!(store.scan(&[], None, 0, Fetch::Heads).unwrap(), []);
+}
+
+fn largest() -> secrets_toml::Secrets {
+    let text = format!("X = '{}'", "x".repeat(secrets_toml::MAX_LEN - 6));
+    assert_eq!(text.len(), secrets_toml::MAX_LEN);
+    Document::parse(text).unwrap().validate().unwrap()
+}
+
+fn a_page_ends_at_its_length(store: &dyn Store) {
+    let secrets = largest();
+    let keyring = keyring();
+    for name in ["a", "b", "c", "d", "e"] {
+        let scope = scope(name);
+        let record = keyring.seal(&scope, Revision::FIRST, &secrets).unwrap();
+        applies(store, Write::create(&scope, record));
+    }
+    let first = store.scan(&[], None, usize::MAX, Fetch::Records).unwrap();
+    let len: usize = first.iter().map(|row| row.scope().len() + row.record().len()).sum();
+    assert_eq!(first.len(), 3);
+    assert!(len <= MAX_PAGE_LEN);
+    let rest = store.scan(&[], Some(first[2].scope()), usize::MAX, Fetch::Records).unwrap();
+    assert_eq!(rest.len(), 2);
+    assert_eq!(store.scan(&[], None, usize::MAX, Fetch::Heads).unwrap().len(), 5);
+}
+
+fn heads_are_the_first_bytes(store: &dyn Store) {
+    let chat = scope("chat");
+    let record = tombstone(&chat, 1);
+    applies(store, Write::create(&chat, record.clone()));
+    let [head] = &store.scan(&[], None, 9, Fetch::Heads).unwrap()[..] else { panic!("one row") };
+    assert_eq!(head.record(), &record.as_bytes()[..HEAD_LEN]);
+    let [row] = &store.scan(&[], None, 9, Fetch::Records).unwrap()[..] else { panic!("one row") };
+    assert_eq!((row.scope(), row.record()), (chat.as_bytes(), record.as_bytes()));
+}
+
+fn of_a_batch_what_holds_is_written(store: &dyn Store) {
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(scope);
+    let [old_b, old_c] = [&b, &c].map(|scope| tombstone(scope, 1));
+    applies(store, Write::create(&b, old_b.clone()));
+    applies(store, Write::create(&c, old_c.clone()));
+    let writes = [
+        Write::create(&c, tombstone(&c, 1)),
+        Write::create(&a, tombstone(&a, 1)),
+        Write::replace(&d, [0; 32], tombstone(&d, 2)),
+        Write::replace(&b, commitment_of(&old_b), tombstone(&b, 2)),
+    ];
+    use Outcome::{Applied, Conflict};
+    assert_eq!(store.apply(&writes).unwrap(), [Conflict, Applied, Conflict, Applied]);
+    assert_eq!(store.get(a.as_bytes()).unwrap().as_deref(), Some(writes[1].record()));
+    assert_eq!(store.get(b.as_bytes()).unwrap().as_deref(), Some(writes[3].record()));
+    assert_eq!(store.get(c.as_bytes()).unwrap().as_deref(), Some(old_c.as_bytes()));
+    assert_eq!(store.get(d.as_bytes()).unwrap(), None);
+    assert_eq!(store.apply(&writes).unwrap(), [Conflict; 4], "sent again");
+}
+
+fn a_batch_commits_together(store: &dyn Store) {
+    let scopes = ["a", "b"].map(scope);
+    fill(store, &scopes);
+    let revisions = || -> Vec<u64> {
+        let rows = store.scan(&[], None, 2, Fetch::Heads).unwrap();
+        // The revision stands in the head.
+        let number = |row: &Row| u64::from_be_bytes(row.record()[8..16].try_into().unwrap());
+        rows.iter().map(number).collect()
+    };
+    thread::scope(|threads| {
+        let writer = threads.spawn(|| {
+            for number in 2..100 {
+                let writes = scopes.each_ref().map(|scope| {
+                    let standing = store.get(scope.as_bytes()).unwrap().unwrap();
+                    let commitment = *commitment(&standing).unwrap();
+                    Write::replace(scope, commitment, tombstone(scope, number))
+                });
+                assert_eq!(store.apply(&writes).unwrap(), [Outcome::Applied; 2]);
+            }
+        });
+        while !writer.is_finished() {
+            let seen = revisions();
+            assert_eq!(seen[0], seen[1], "a page is one moment");
+        }
+    });
+    assert_eq!(revisions(), [99, 99]);
+}
+
+fn a_batch_names_a_scope_once(store: &dyn Store) {
+    let [a, b] = ["a", "b"].map(scope);
+    let writes = [&a, &b, &a].map(|scope| Write::create(scope, tombstone(scope, 1)));
+    let error = store.apply(&writes).unwrap_err();
+    assert!(matches!(error, StoreError::Repeated), "{error:?}");
+    assert_eq!(error.to_string(), "a batch of writes names one scope twice");
+    assert_eq!(store.scan(&[], None, 9, Fetch::Heads).unwrap(), []);
+}
+
+fn records_of_any_size_come_back(store: &dyn Store) {
+    let vault = Vault::new(store, keyring());
+    let empty = Document::parse("").unwrap().validate().unwrap();
+    for (name, secrets) in [("empty", &empty), ("largest", &largest())] {
+        let scope = scope(&name.repeat(36)).version(name).unwrap();
+        vault.put(&scope, secrets, Expected::Absent).unwrap();
+        let opened = vault.get(&scope).unwrap().unwrap();
+        assert!(opened.expose_text() == Some(secrets.expose_text()), "{name}");
+    }
+}
+
+fn revisions_go_on_after_deletion(store: &dyn Store) {
+    let vault = Vault::new(store, keyring());
+    let chat = scope("chat");
+    for round in 0..3 {
+        let put = vault.put(&chat, &crate::seal::secrets(), Expected::Absent).unwrap();
+        assert_eq!(put, revision(2 * round + 1));
+        assert_eq!(vault.delete(&chat, put).unwrap(), revision(2 * round + 2));
+        assert!(vault.get(&chat).unwrap().unwrap().is_tombstone());
+    }
+}
+
+fn purging_needs_no_condition(store: &dyn Store) {
+    let [chat, other] = ["chat", "other"].map(scope);
+    fill(store, &[chat.clone(), other.clone()]);
+    assert!(store.purge(chat.as_bytes()).unwrap());
+    assert!(!store.purge(chat.as_bytes()).unwrap());
+    assert_eq!(store.get(chat.as_bytes()).unwrap(), None);
+    assert!(store.get(other.as_bytes()).unwrap().is_some());
+    applies(store, Write::create(&chat, tombstone(&chat, 1)));
+}

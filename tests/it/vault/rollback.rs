@@ -1,0 +1,180 @@
+//! Old records that are put back, and records that are gone.
+
+use std::ops::ControlFlow;
+
+use secrets_toml::seal::{Keyring, Record, Scope};
+use secrets_toml::store::{MemoryStore, Store, Write};
+use secrets_toml::vault::{Expected, Vault, VaultError};
+
+use crate::faulty::Step;
+use crate::seal::{install, keyring, revision, secrets, version};
+use crate::vault::{Tested, beside, holds, vault};
+
+/// Puts a record in place of what stands, as whoever can write to the store may.
+fn put_back(vault: &Tested, scope: &Scope, record: Option<Record>) {
+    let store = &vault.store().store;
+    store.purge(scope.as_bytes()).unwrap();
+    if let Some(record) = record {
+        store.apply(&[Write::create(scope, record)]).unwrap();
+    }
+}
+
+fn old(scope: &Scope, number: u64) -> Option<Record> {
+    Some(keyring().seal(scope, revision(number), &secrets()).unwrap())
+}
+
+#[track_caller]
+fn rolled_back<T: std::fmt::Debug>(result: Result<T, VaultError>, seen: u64, now: Option<u64>) {
+    match result.unwrap_err() {
+        VaultError::RolledBack { highest, found } => {
+            assert_eq!((highest, found), (revision(seen), now.map(revision)));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A vault that has seen revision 3 of a scope.
+fn at_three() -> (Tested, Scope) {
+    let vault = vault();
+    let acme = install("acme");
+    let mut expected = Expected::Absent;
+    for _ in 0..3 {
+        expected = Expected::Revision(vault.put(&acme, &secrets(), expected).unwrap());
+    }
+    (vault, acme)
+}
+
+#[test]
+fn an_old_record_is_refused_everywhere() {
+    let (vault, acme) = at_three();
+    for (record, found) in [(old(&acme, 2), Some(2)), (None, None)] {
+        put_back(&vault, &acme, record);
+        let other = install("other");
+        rolled_back(vault.get(&acme), 3, found);
+        rolled_back(vault.put(&acme, &secrets(), Expected::Absent), 3, found);
+        let at = Expected::Revision(revision(2));
+        rolled_back(vault.put(&acme, &secrets(), at), 3, found);
+        rolled_back(vault.delete(&acme, revision(2)), 3, found);
+        rolled_back(vault.copy(&acme, &other, Expected::Absent), 3, found);
+    }
+    let error = vault.get(&acme).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the store was rolled back: revision 3 was seen; no record stands"
+    );
+}
+
+#[test]
+fn a_record_of_the_same_or_a_higher_revision_is_none() {
+    let (vault, acme) = at_three();
+    put_back(&vault, &acme, old(&acme, 3));
+    holds(&vault, &acme, 3, crate::seal::TEXT);
+    put_back(&vault, &acme, old(&acme, 9));
+    holds(&vault, &acme, 9, crate::seal::TEXT);
+    put_back(&vault, &acme, old(&acme, 8));
+    rolled_back(vault.get(&acme), 9, Some(8));
+}
+
+#[test]
+fn reading_is_seeing_and_scanning_is_not() {
+    let (vault, acme) = at_three();
+    let reader = Vault::new(&vault.store().store, keyring());
+    reader.verify().unwrap();
+    reader.usage().unwrap();
+    reader.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
+    put_back(&vault, &acme, old(&acme, 2));
+    assert!(reader.get(&acme).is_ok());
+    put_back(&vault, &acme, old(&acme, 1));
+    rolled_back(reader.get(&acme), 2, Some(1));
+}
+
+#[test]
+fn a_tombstone_is_seen_too() {
+    let (vault, acme) = at_three();
+    vault.delete(&acme, revision(3)).unwrap();
+    put_back(&vault, &acme, old(&acme, 3));
+    rolled_back(vault.get(&acme), 4, Some(3));
+}
+
+#[test]
+fn what_does_not_authenticate_is_not_seen() {
+    let (vault, acme) = at_three();
+    let mut record = old(&acme, 3).unwrap().into_bytes();
+    record[8] = 0x7F;
+    vault.store().show(acme.as_bytes(), record);
+    assert!(matches!(vault.get(&acme), Err(VaultError::Open(_))));
+    vault.store().show_all();
+    holds(&vault, &acme, 3, crate::seal::TEXT);
+}
+
+#[test]
+fn a_restore_on_purpose_is_accepted() {
+    let (vault, acme) = at_three();
+    put_back(&vault, &acme, old(&acme, 1));
+    rolled_back(vault.get(&acme), 3, Some(1));
+    vault.accept_restore();
+    holds(&vault, &acme, 1, crate::seal::TEXT);
+    put_back(&vault, &acme, None);
+    rolled_back(vault.get(&acme), 1, None);
+}
+
+#[test]
+fn a_purge_is_accepted_where_it_is_done() {
+    let (vault, acme) = at_three();
+    let other = beside(&vault);
+    other.get(&acme).unwrap();
+    vault.purge(&acme).unwrap();
+    assert!(vault.get(&acme).unwrap().is_none());
+    assert_eq!(vault.put(&acme, &secrets(), Expected::Absent).unwrap(), revision(1));
+    rolled_back(other.get(&acme), 3, Some(1));
+    other.accept_restore();
+    assert!(other.get(&acme).is_ok());
+}
+
+/// The mark is read before the store is: what is written in between is no rollback, and a purge in
+/// between is none either.
+#[test]
+fn the_mark_is_older_than_the_record() {
+    let (vault, acme) = at_three();
+    let vault = std::sync::Arc::new(vault);
+    let inside = vault.clone();
+    vault.store().reads([Step::after(move |_: &MemoryStore| {
+        inside.purge(&install("acme")).unwrap();
+    })]);
+    assert!(vault.get(&acme).unwrap().is_none());
+}
+
+/// To seal an old record again would give it the revision that was seen.
+#[test]
+fn rewrapping_does_not_hide_a_rollback() {
+    let (vault, acme) = at_three();
+    vault.put(&version(), &secrets(), Expected::Absent).unwrap();
+    put_back(&vault, &acme, old(&acme, 2));
+    let mut keyring = Keyring::from_bytes([0x11; 32]);
+    let new = keyring.add().unwrap();
+    keyring.promote(&new).unwrap();
+    vault.set_keyring(keyring);
+    let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
+    assert_eq!((moved.done(), moved.failed()), (1, 1));
+    assert_eq!(
+        moved.failures()[0].to_string(),
+        "Scope(\"chat\", \"1.2.0\", \"acme\"): the store was rolled back: revision 3 was seen; \
+         revision 2 stands"
+    );
+    rolled_back(vault.get(&acme), 3, Some(2));
+    let verified = vault.verify().unwrap();
+    assert_eq!((verified.documents(), verified.failed()), (1, 1));
+}
+
+#[test]
+fn rewrapping_raises_a_mark_that_is_there() {
+    let (vault, acme) = at_three();
+    let before = vault.store().store.get(acme.as_bytes()).unwrap().unwrap();
+    let mut keyring = Keyring::from_bytes([0x11; 32]);
+    let new = keyring.add().unwrap();
+    keyring.promote(&new).unwrap();
+    vault.set_keyring(keyring);
+    vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
+    vault.store().show(acme.as_bytes(), before);
+    rolled_back(vault.get(&acme), 4, Some(3));
+}

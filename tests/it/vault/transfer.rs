@@ -1,0 +1,252 @@
+//! Exports, and manifests: what they carry, notice and refuse.
+
+use std::io::Cursor;
+
+use secrets_toml::seal::{Keyring, OpenError, Revision, Scope};
+use secrets_toml::store::{ExportError, MemoryStore, Store, Write, commitment, export};
+use secrets_toml::vault::{DeviationKind, Expected, ImportError, ManifestError, Vault, VaultError};
+
+use crate::seal::{install, keyring, revision, secrets, version};
+use crate::vault::document;
+
+fn fresh() -> Vault<MemoryStore> {
+    Vault::new(MemoryStore::new(), keyring())
+}
+
+/// A vault with documents of several revisions, and a tombstone.
+fn filled() -> Vault<MemoryStore> {
+    let vault = fresh();
+    for name in ["a", "b", "c", "longer"] {
+        vault.put(&scope(name), &secrets(), Expected::Absent).unwrap();
+    }
+    vault.put(&scope("b"), &document("B = '2'"), Expected::Revision(Revision::FIRST)).unwrap();
+    vault.delete(&scope("c"), Revision::FIRST).unwrap();
+    vault.put(&install("acme"), &secrets(), Expected::Absent).unwrap();
+    vault.put(&version(), &secrets(), Expected::Absent).unwrap();
+    vault
+}
+
+fn scope(name: &str) -> Scope {
+    Scope::module(name).unwrap()
+}
+
+fn exported(vault: &Vault<MemoryStore>) -> Vec<u8> {
+    let mut file = Vec::new();
+    export(vault.store(), &mut file).unwrap();
+    file
+}
+
+fn manifest(vault: &Vault<MemoryStore>) -> Vec<u8> {
+    let mut file = Vec::new();
+    assert_eq!(vault.manifest(revision(7), &mut file).unwrap(), 6);
+    file
+}
+
+fn all(store: &impl Store) -> Vec<secrets_toml::store::Row> {
+    store.scan(&[], None, 100, secrets_toml::store::Fetch::Records).unwrap()
+}
+
+#[test]
+fn an_export_carries_every_record_as_it_is() {
+    let old = filled();
+    let file = exported(&old);
+    let new = fresh();
+    let imported = new.import(Cursor::new(&file)).unwrap();
+    assert_eq!((imported.written(), imported.kept(), imported.failed()), (6, 0, 0));
+    assert_eq!(all(new.store()), all(old.store()));
+    assert_eq!(exported(&new), file);
+
+    let again = new.import(Cursor::new(&file)).unwrap();
+    assert_eq!((again.written(), again.kept(), again.failed()), (0, 6, 0));
+    let into = new.put(&scope("b"), &secrets(), Expected::Revision(revision(2))).unwrap();
+    assert_eq!(into, revision(3), "revisions go on");
+
+    // It begins where the reader stands.
+    let mut cursor = Cursor::new([b"before", &file[..]].concat());
+    cursor.set_position(6);
+    assert_eq!(fresh().import(cursor).unwrap().written(), 6);
+    assert_eq!(fresh().import(Cursor::new(exported(&fresh()))).unwrap().written(), 0);
+}
+
+#[test]
+fn what_stands_higher_is_kept_and_what_stands_lower_is_replaced() {
+    let old = filled();
+    let file = exported(&old);
+    let new = fresh();
+    // Lower there than here, equal, and higher.
+    new.put(&scope("b"), &document("B = 'other'"), Expected::Absent).unwrap();
+    new.put(&scope("a"), &document("A = 'other'"), Expected::Absent).unwrap();
+    for number in 1..=3 {
+        let expected = revision(number).get().checked_sub(1).and_then(Revision::new);
+        let expected = expected.map_or(Expected::Absent, Expected::Revision);
+        new.put(&scope("longer"), &document("L = 'other'"), expected).unwrap();
+    }
+    let imported = new.import(Cursor::new(&file)).unwrap();
+    assert_eq!((imported.written(), imported.kept(), imported.failed()), (4, 2, 0));
+    let text = |name| new.get(&scope(name)).unwrap().unwrap().expose_text().unwrap().to_owned();
+    assert_eq!((text("a").as_str(), text("b").as_str()), ("A = 'other'", "B = '2'"));
+    assert_eq!(text("longer"), "L = 'other'");
+}
+
+#[test]
+fn what_does_not_open_is_reported_and_the_rest_is_imported() {
+    let old = filled();
+    let strange = Keyring::from_bytes([9; 32]);
+    let record = strange.seal(&scope("strange"), Revision::FIRST, &secrets()).unwrap();
+    let id = strange.primary();
+    old.store().apply(&[Write::create(&scope("strange"), record)]).unwrap();
+    // A record that is filed under another scope.
+    let moved = keyring().seal(&scope("x"), Revision::FIRST, &secrets()).unwrap();
+    old.store().apply(&[Write::create(&scope("y"), moved)]).unwrap();
+    let new = fresh();
+    let imported = new.import(Cursor::new(exported(&old))).unwrap();
+    assert_eq!((imported.written(), imported.failed()), (6, 2));
+    let told: Vec<_> = imported.failures().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "Scope(\"y\"): the record belongs to another scope, or its header was altered"
+                .to_owned(),
+            format!(
+                "Scope(\"strange\"): the record is under key {id}, which is not in the keyring"
+            ),
+        ]
+    );
+    assert!(new.get(&scope("strange")).unwrap().is_none());
+}
+
+#[test]
+fn of_a_damaged_export_nothing_is_written() {
+    let file = exported(&filled());
+    let import = |file: &[u8]| {
+        let vault = fresh();
+        let imported = vault.import(Cursor::new(file));
+        (imported, all(vault.store()).len())
+    };
+    for end in 0..file.len() {
+        let (imported, count) = import(&file[..end]);
+        let error = imported.unwrap_err();
+        assert!(matches!(error, ImportError::Export(ExportError::Truncated)), "{end}: {error:?}");
+        assert_eq!(count, 0, "{end}");
+    }
+    let (imported, count) = import(&[&file[..], b"x"].concat());
+    assert!(matches!(imported, Err(ImportError::Export(ExportError::TrailingBytes))));
+    assert_eq!(count, 0);
+    // The first bytes, the count, and lengths that are no lengths.
+    let huge_scope = [&file[..5], &[0x10, 0], &[0; 5000][..]].concat();
+    let huge_record = [&file[..5], &[0, 1, 1], &[0xFF; 4], &[0; 100][..]].concat();
+    let mut counted = file.clone();
+    *counted.last_mut().unwrap() += 1;
+    for bad in [&b"\x89SLX\x02"[..], b"another file", &huge_scope, &huge_record, &counted] {
+        let (imported, count) = import(bad);
+        assert!(matches!(imported, Err(ImportError::Export(ExportError::NotOurs))), "{imported:?}");
+        assert_eq!(count, 0);
+    }
+}
+
+/// A bit anywhere in an export: an error, or a record that is reported, and never another text.
+#[test]
+fn an_altered_export_gives_no_other_record() {
+    let old = filled();
+    let file = exported(&old);
+    let rows = all(old.store());
+    for byte in (0..file.len()).step_by(23) {
+        let mut altered = file.clone();
+        altered[byte] ^= 1 << (byte % 8);
+        let vault = fresh();
+        let imported = vault.import(Cursor::new(&altered));
+        assert!(!imported.is_ok_and(|imported| imported.failed() == 0), "byte {byte}");
+        assert!(all(vault.store()).iter().all(|row| rows.contains(row)), "byte {byte}");
+    }
+}
+
+#[test]
+fn a_manifest_names_what_was_deleted_rolled_back_or_altered() {
+    let vault = filled();
+    let old = all(vault.store());
+    vault.put(&scope("a"), &document("A = '2'"), Expected::Revision(Revision::FIRST)).unwrap();
+    let manifest = manifest(&vault);
+    let found = vault.verify_against(&manifest[..]).unwrap();
+    assert_eq!((found.revision(), found.unchanged()), (revision(7), 6));
+    assert_eq!((found.newer(), found.deviating()), (0, 0));
+
+    // Written since, at the start, in the middle and at the end.
+    for name in ["A", "bb", "zzzzzzzz"] {
+        vault.put(&scope(name), &secrets(), Expected::Absent).unwrap();
+    }
+    vault.put(&scope("longer"), &secrets(), Expected::Revision(Revision::FIRST)).unwrap();
+    let found = vault.verify_against(&manifest[..]).unwrap();
+    assert_eq!((found.unchanged(), found.newer(), found.deviating()), (5, 4, 0));
+
+    // Behind the vault's back: one put back, one deleted, one replaced, one that does not open.
+    let store = vault.store();
+    let replace = |name: &str, record| {
+        let standing = store.get(scope(name).as_bytes()).unwrap().unwrap();
+        let write = Write::replace(&scope(name), *commitment(&standing).unwrap(), record);
+        assert!(matches!(
+            store.apply(&[write]).unwrap()[..],
+            [secrets_toml::store::Outcome::Applied]
+        ));
+    };
+    let keyring = keyring();
+    let first = keyring.seal(&scope("a"), Revision::FIRST, &secrets()).unwrap();
+    assert_eq!(old[0].scope(), scope("a").as_bytes());
+    replace("a", first);
+    replace("b", keyring.seal(&scope("b"), revision(2), &secrets()).unwrap());
+    replace("c", keyring.seal(&scope("another"), revision(9), &secrets()).unwrap());
+    store.purge(version().as_bytes()).unwrap();
+    let found = vault.verify_against(&manifest[..]).unwrap();
+    let named: Vec<_> =
+        found.deviations().iter().map(|one| (one.scope().clone(), one.kind())).collect();
+    let rolled_back = DeviationKind::RolledBack { listed: revision(2), found: Revision::FIRST };
+    assert_eq!(
+        named,
+        [
+            (scope("a"), rolled_back),
+            (scope("b"), DeviationKind::Altered),
+            (scope("c"), DeviationKind::Altered),
+            (version(), DeviationKind::Deleted),
+        ]
+    );
+    assert_eq!((found.unchanged(), found.newer(), found.deviating()), (1, 4, 4));
+
+    let empty = fresh();
+    let found = empty.verify_against(&manifest[..]).unwrap();
+    assert_eq!((found.unchanged(), found.newer(), found.deviating()), (0, 0, 6));
+}
+
+#[test]
+fn a_manifest_that_was_altered_tells_nothing() {
+    let vault = filled();
+    let manifest = manifest(&vault);
+    for end in 0..manifest.len() {
+        let error = vault.verify_against(&manifest[..end]).unwrap_err();
+        assert!(
+            matches!(error, ManifestError::Truncated | ManifestError::Altered),
+            "{end}: {error:?}"
+        );
+    }
+    for bit in (0..8 * manifest.len()).step_by(13) {
+        let mut altered = manifest.clone();
+        altered[bit / 8] ^= 1 << (bit % 8);
+        assert!(vault.verify_against(&altered[..]).is_err(), "bit {bit}");
+    }
+    assert!(vault.verify_against(&[&manifest[..], b"x"].concat()[..]).is_err());
+    // One entry left out, one twice.
+    let first = 2 + scope("a").as_bytes().len() + 40;
+    assert!(vault.verify_against(&manifest[first..]).is_err());
+    assert!(vault.verify_against(&[&manifest[..first], &manifest].concat()[..]).is_err());
+    let stranger = Vault::new(MemoryStore::new(), Keyring::from_bytes([9; 32]));
+    let error = stranger.verify_against(&manifest[..]).unwrap_err();
+    assert!(matches!(error, ManifestError::Open(OpenError::UnknownKey(_))), "{error:?}");
+}
+
+#[test]
+fn what_does_not_open_is_listed_in_no_manifest() {
+    let vault = filled();
+    let moved = keyring().seal(&scope("x"), Revision::FIRST, &secrets()).unwrap();
+    vault.store().apply(&[Write::create(&scope("y"), moved)]).unwrap();
+    let error = vault.manifest(Revision::FIRST, Vec::new()).unwrap_err();
+    let ManifestError::Vault(VaultError::Open(error)) = error else { panic!("{error:?}") };
+    assert_eq!(error, OpenError::Mismatch);
+}

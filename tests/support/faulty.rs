@@ -1,0 +1,155 @@
+//! A store that fails as it is told to, in front of one that does not.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+
+use secrets_toml::store::{Fetch, Outcome, Row, Store, StoreError, Write};
+
+/// What becomes of one call that writes.
+pub(crate) enum Step<S> {
+    /// It goes through.
+    Pass,
+    /// It fails, and nothing is changed.
+    Unavailable,
+    /// It gives no answer, and nothing is changed.
+    Lost,
+    /// It gives no answer after it was carried out.
+    Done,
+    /// It gives no answer, and is carried out at [`Faulty::land`].
+    Late,
+    /// Something else happens first, and then it goes through.
+    After(Box<dyn FnOnce(&S) + Send>),
+}
+
+impl<S> Step<S> {
+    pub(crate) fn after(run: impl FnOnce(&S) + Send + 'static) -> Self {
+        Self::After(Box::new(run))
+    }
+}
+
+/// The wrapper. What is not told otherwise goes through.
+pub(crate) struct Faulty<S> {
+    pub(crate) store: S,
+    writes: Mutex<VecDeque<Step<S>>>,
+    reads: Mutex<VecDeque<Step<S>>>,
+    late: Mutex<Vec<Vec<Write>>>,
+    overlay: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
+}
+
+impl<S: Store> Faulty<S> {
+    pub(crate) fn new(store: S) -> Self {
+        Self {
+            store,
+            writes: Mutex::default(),
+            reads: Mutex::default(),
+            late: Mutex::default(),
+            overlay: Mutex::default(),
+        }
+    }
+
+    /// What becomes of the next calls that write.
+    pub(crate) fn writes(&self, steps: impl IntoIterator<Item = Step<S>>) {
+        self.writes.lock().unwrap().extend(steps);
+    }
+
+    /// What becomes of the next calls that read.
+    pub(crate) fn reads(&self, steps: impl IntoIterator<Item = Step<S>>) {
+        self.reads.lock().unwrap().extend(steps);
+    }
+
+    /// Carries out what was late.
+    pub(crate) fn land(&self) -> Vec<Outcome> {
+        let late = std::mem::take(&mut *self.late.lock().unwrap());
+        late.into_iter().flat_map(|writes| self.store.apply(&writes).unwrap()).collect()
+    }
+
+    /// Shows other bytes under a scope than the store has.
+    pub(crate) fn show(&self, scope: &[u8], record: Vec<u8>) {
+        self.overlay.lock().unwrap().insert(scope.to_vec(), record);
+    }
+
+    /// Shows what the store has.
+    pub(crate) fn show_all(&self) {
+        self.overlay.lock().unwrap().clear();
+    }
+
+    fn read<T>(&self, run: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let step = self.reads.lock().unwrap().pop_front();
+        match step.unwrap_or(Step::Pass) {
+            Step::Pass => run(),
+            Step::After(first) => {
+                first(&self.store);
+                run()
+            }
+            _ => Err(unavailable()),
+        }
+    }
+
+    fn write<T>(
+        &self,
+        writes: Option<&[Write]>,
+        run: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let step = self.writes.lock().unwrap().pop_front();
+        match step.unwrap_or(Step::Pass) {
+            Step::Pass => run(),
+            Step::Unavailable => Err(unavailable()),
+            Step::Lost => Err(unknown()),
+            Step::Done => {
+                run()?;
+                Err(unknown())
+            }
+            Step::Late => {
+                self.late.lock().unwrap().extend(writes.map(<[Write]>::to_vec));
+                Err(unknown())
+            }
+            Step::After(first) => {
+                first(&self.store);
+                run()
+            }
+        }
+    }
+}
+
+impl<S: Store> Store for Faulty<S> {
+    fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|| match self.overlay.lock().unwrap().get(scope) {
+            Some(record) => Ok(Some(record.clone())),
+            None => self.store.get(scope),
+        })
+    }
+
+    fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+        self.write(Some(writes), || self.store.apply(writes))
+    }
+
+    fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        fetch: Fetch,
+    ) -> Result<Vec<Row>, StoreError> {
+        let page = self.read(|| self.store.scan(prefix, after, limit, fetch))?;
+        let overlay = self.overlay.lock().unwrap();
+        let shown = page.into_iter().map(|row| match overlay.get(row.scope()) {
+            Some(record) => Row::new(row.scope().to_vec(), fetch.of(record).to_vec()),
+            None => row,
+        });
+        Ok(shown.collect())
+    }
+
+    fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
+        self.write(None, || self.store.purge(scope))
+    }
+}
+
+fn unavailable() -> StoreError {
+    StoreError::Unavailable("told to".into())
+}
+
+fn unknown() -> StoreError {
+    StoreError::Unknown("told to".into())
+}

@@ -1,0 +1,126 @@
+//! A PostgreSQL server to test against, which the environment names.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use secrets_toml::store::{
+    AsyncStore, Fetch, Outcome, PostgresStore, Row, Store, StoreError, Write,
+};
+use tokio::runtime::Runtime;
+use tokio::task::AbortHandle;
+use tokio_postgres::{Client, NoTls};
+
+const VARIABLE: &str = "SECRETS_TOML_POSTGRES";
+
+/// A schema of its own on that server.
+pub(crate) struct Schema {
+    name: String,
+    config: String,
+    /// What drives the connections of the stores.
+    driven: Arc<Mutex<Vec<AbortHandle>>>,
+}
+
+impl Schema {
+    pub(crate) async fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let config = std::env::var(VARIABLE).unwrap_or_else(|_| {
+            panic!(
+                "these tests need a PostgreSQL server: start one by `eval \"$(.ci/postgres \
+                 start)\"`, which sets {VARIABLE}, and stop it by `.ci/postgres stop`"
+            )
+        });
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test_{}_{count}", std::process::id());
+        let client = connect(&config).await.unwrap();
+        client.batch_execute(&format!("CREATE SCHEMA {name}")).await.unwrap();
+        let config = format!("{config} options='-c search_path={name}'");
+        Self { name, config, driven: Arc::default() }
+    }
+
+    pub(crate) async fn client(&self) -> Client {
+        connect(&self.config).await.unwrap()
+    }
+
+    /// A store over the schema, by a connection of its own.
+    pub(crate) fn store(&self) -> PostgresStore {
+        let (config, driven) = (self.config.clone(), self.driven.clone());
+        PostgresStore::new(move || {
+            let (config, driven) = (config.clone(), driven.clone());
+            async move {
+                let (client, connection) = tokio_postgres::connect(&config, NoTls).await?;
+                let task = tokio::spawn(connection);
+                driven.lock().unwrap().push(task.abort_handle());
+                Ok(client)
+            }
+        })
+    }
+
+    /// Cuts the connections that the stores have.
+    pub(crate) fn cut(&self) {
+        self.driven.lock().unwrap().drain(..).for_each(|task| task.abort());
+    }
+
+    /// A store of a user that may only read.
+    pub(crate) async fn restricted(&self) -> PostgresStore {
+        let name = &self.name;
+        let grant = format!(
+            "CREATE ROLE {name}; GRANT USAGE ON SCHEMA {name} TO {name}; \
+             GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {name}"
+        );
+        self.client().await.batch_execute(&grant).await.unwrap();
+        let config = format!("{} options='-c search_path={name} -c role={name}'", self.config);
+        PostgresStore::new(move || {
+            let config = config.clone();
+            async move { Ok(connect(&config).await?) }
+        })
+    }
+}
+
+pub(crate) async fn connect(config: &str) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(config, NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// The store as one that answers at once: each call waits for it.
+pub(crate) struct Waiting {
+    runtime: Runtime,
+    store: PostgresStore,
+}
+
+impl Waiting {
+    pub(crate) fn new() -> Self {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
+        let store = runtime.block_on(async {
+            let store = Schema::new().await.store();
+            store.migrate().await.unwrap();
+            store
+        });
+        Self { runtime, store }
+    }
+}
+
+impl Store for Waiting {
+    fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.runtime.block_on(self.store.get(scope))
+    }
+
+    fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+        self.runtime.block_on(self.store.apply(writes))
+    }
+
+    fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        fetch: Fetch,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.runtime.block_on(self.store.scan(prefix, after, limit, fetch))
+    }
+
+    fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
+        self.runtime.block_on(self.store.purge(scope))
+    }
+}

@@ -1,0 +1,117 @@
+//! Keeping secrets in a vault: put, get, copy, rewrap, and what is refused.
+
+use std::ops::ControlFlow;
+use std::sync::Once;
+
+use secrets_toml::seal::{Keyring, LockedKeyring, Protection, Scope, Unlock};
+use secrets_toml::store::{MemoryStore, Store};
+use secrets_toml::vault::{Expected, Vault, VaultError};
+use secrets_toml::{Document, Secrets};
+
+use crate::probe;
+
+const TEXT: &str = "TOKEN = 'CANARYvaults'\nESCAPED = \"CANARYvaults\\u0041\"\n";
+const KEY: [u8; 32] = *b"CANARYkey of the vault: 32 bytes";
+const KEK: [u8; 32] = *b"CANARYkek of the vault: 32 bytes";
+
+/// What must not be in a freed block: values, and the key.
+fn watch() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        probe::watch([
+            b"CANARYvaults".to_vec(),
+            b"CANARYkey of".to_vec(),
+            b"CANARYkek of".to_vec(),
+        ]);
+    });
+}
+
+fn scope(name: &str) -> Scope {
+    Scope::module("chat").and_then(|module| module.version(name)).unwrap()
+}
+
+fn secrets() -> Secrets {
+    Document::parse(TEXT).unwrap().validate().unwrap()
+}
+
+/// Makes a vault, runs a step, drops everything, and finds nothing in any freed block.
+#[track_caller]
+fn assert_wiped<S: Store, T>(store: S, run: impl FnOnce(&Vault<S>) -> T) {
+    watch();
+    let (_, report) = probe::during(|| {
+        let vault = Vault::new(store, Keyring::from_bytes(KEY));
+        vault.put(&scope("1"), &secrets(), Expected::Absent).unwrap();
+        drop(run(&vault));
+        drop(vault);
+    });
+    assert_eq!(report.hits, 0, "{report:?}");
+}
+
+/// What each store is asked for.
+fn all_of_it<S: Store>(vault: &Vault<S>) {
+    let [one, two] = ["1", "2"].map(scope);
+    let opened = vault.get(&one).unwrap().unwrap();
+    let at = Expected::Revision(opened.revision());
+    let secrets = opened.into_secrets().unwrap();
+    assert_eq!(secrets.env().unwrap().get("ESCAPED"), Some("CANARYvaultsA"));
+    vault.put(&one, &secrets, at).unwrap();
+    vault.copy(&one, &two, Expected::Absent).unwrap();
+
+    let conflict = vault.put(&two, &secrets, Expected::Absent).unwrap_err();
+    assert!(matches!(conflict, VaultError::Conflict { .. }));
+    drop((conflict.to_string(), format!("{conflict:?} {vault:?}")));
+    assert!(vault.copy(&one, &two, Expected::Absent).is_err());
+
+    let mut keyring = Keyring::from_bytes(KEY);
+    let new = keyring.add().unwrap();
+    keyring.promote(&new).unwrap();
+    let locked = keyring.lock(Protection::raw(&KEK)).unwrap();
+    vault.set_keyring(keyring);
+    let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
+    assert_eq!((moved.done(), moved.failed()), (2, 0));
+
+    let mut keyring = LockedKeyring::parse(&locked).unwrap().unlock(Unlock::Kek(&KEK)).unwrap();
+    let old = Keyring::from_bytes(KEY).primary();
+    keyring.disable(&old).unwrap();
+    vault.set_keyring(keyring);
+    let proof = vault.verify().unwrap().unused(&old).unwrap();
+    let mut keyring = LockedKeyring::parse(&locked).unwrap().unlock(Unlock::Kek(&KEK)).unwrap();
+    keyring.disable(&old).unwrap();
+    keyring.destroy(&old, proof).unwrap();
+    vault.set_keyring(keyring);
+
+    let opened = vault.get(&two).unwrap().unwrap();
+    assert_eq!(opened.expose_text(), Some(TEXT));
+    vault.delete(&two, opened.revision()).unwrap();
+    vault.set_keyring(Keyring::generate().unwrap());
+    assert!(vault.get(&one).is_err(), "under another key");
+    vault.purge(&one).unwrap();
+}
+
+#[test]
+fn the_probe_is_alive() {
+    watch();
+    let hits = probe::during(|| drop(secrets().expose_text().to_owned())).1.hits;
+    assert!(hits > 0, "a copy of the text");
+    let hits = probe::during(|| drop(Box::new(KEY))).1.hits;
+    assert!(hits > 0, "a copy of the key");
+}
+
+#[test]
+fn in_memory() {
+    assert_wiped(MemoryStore::new(), all_of_it);
+}
+
+#[cfg(feature = "redb")]
+#[test]
+fn in_a_file() {
+    let folder = crate::folder::Folder::new();
+    let file = folder.join("vault.redb");
+    assert_wiped(secrets_toml::store::RedbStore::create(file).unwrap(), all_of_it);
+}
+
+#[test]
+fn reading_alone() {
+    assert_wiped(MemoryStore::new(), |vault| vault.get(&scope("1")).unwrap());
+    assert_wiped(MemoryStore::new(), |vault| vault.get(&scope("2")).unwrap());
+}
