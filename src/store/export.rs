@@ -34,11 +34,11 @@ const MAX_RECORD: usize = 100 + (1 << 20) + 16;
 /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
 /// old.put(&scope, &secrets, Expected::Absent)?;
 ///
-/// let mut file = std::io::Cursor::new(Vec::new());
+/// let mut file = Vec::new();
 /// assert_eq!(store::export(old.store(), &mut file)?, 1);
 ///
 /// let new = Vault::new(MemoryStore::new(), Keyring::from_bytes([7; 32]));
-/// let imported = new.import(file)?;
+/// let imported = new.import(std::io::Cursor::new(&file))?;
 /// assert_eq!((imported.written(), imported.kept(), imported.failed()), (1, 0, 0));
 /// assert!(new.get(&scope)?.is_some());
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -1,0 +1,179 @@
+//! A disk that remembers what was written to it and when it was synced, so that the power can be cut
+//! at any moment afterwards.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use redb::StorageBackend;
+
+/// What a disk writes whole, or not at all.
+const SECTOR: usize = 512;
+
+/// What was asked of the disk.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    Write(usize, Vec<u8>),
+    SetLen(usize),
+    Sync,
+}
+
+impl Step {
+    fn carry_out(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Write(at, data) => write(bytes, *at, data),
+            Self::SetLen(len) => bytes.resize(*len, 0),
+            Self::Sync => {}
+        }
+    }
+
+    /// Carries out what a cut of the power left of it.
+    fn tear(&self, bytes: &mut Vec<u8>, dice: &mut Dice) {
+        match self {
+            Self::Write(at, data) => {
+                // Some writes arrive whole, some not at all, some in part.
+                let odds = dice.roll(3);
+                for (i, sector) in data.chunks(SECTOR).enumerate() {
+                    if odds == 0 || (odds == 1 && dice.roll(2) == 0) {
+                        write(bytes, at + i * SECTOR, sector);
+                    }
+                }
+            }
+            Self::SetLen(len) if dice.roll(2) == 0 => bytes.resize(*len, 0),
+            Self::SetLen(_) | Self::Sync => {}
+        }
+    }
+}
+
+fn write(bytes: &mut Vec<u8>, at: usize, data: &[u8]) {
+    let end = at + data.len();
+    if bytes.len() < end {
+        bytes.resize(end, 0);
+    }
+    bytes[at..end].copy_from_slice(data);
+}
+
+/// A backend of redb in memory; clones are the same disk.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Disk(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    bytes: Vec<u8>,
+    steps: Option<Vec<Step>>,
+}
+
+impl Disk {
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
+        Self(Arc::new(Mutex::new(State { bytes, steps: None })))
+    }
+
+    /// Remembers every step from now on.
+    pub(crate) fn record(&self) -> Vec<u8> {
+        let mut state = self.0.lock().unwrap();
+        state.steps = Some(Vec::new());
+        state.bytes.clone()
+    }
+
+    /// How many steps there were since.
+    pub(crate) fn steps(&self) -> usize {
+        self.0.lock().unwrap().steps.as_ref().map_or(0, Vec::len)
+    }
+
+    pub(crate) fn into_steps(self) -> Vec<Step> {
+        self.0.lock().unwrap().steps.take().unwrap_or_default()
+    }
+
+    fn remember(&self, step: Step) {
+        let mut state = self.0.lock().unwrap();
+        step.carry_out(&mut state.bytes);
+        if let Some(steps) = &mut state.steps {
+            steps.push(step);
+        }
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> Result<u64, io::Error> {
+        Ok(self.0.lock().unwrap().bytes.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
+        let state = self.0.lock().unwrap();
+        let at = offset as usize;
+        match state.bytes.get(at..at + out.len()) {
+            Some(bytes) => out.copy_from_slice(bytes),
+            None => return Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> Result<(), io::Error> {
+        self.remember(Step::SetLen(len as usize));
+        Ok(())
+    }
+
+    fn sync_data(&self) -> Result<(), io::Error> {
+        self.remember(Step::Sync);
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
+        self.remember(Step::Write(offset as usize, data.to_vec()));
+        Ok(())
+    }
+}
+
+/// What is on a disk when the power is cut after so many steps: what was synced, and of the later
+/// steps whatever happened to arrive, in whatever order.
+pub(crate) struct Cuts<'a> {
+    steps: &'a [Step],
+    /// What the disk holds for certain, up to the last sync.
+    synced: Vec<u8>,
+    /// How many steps that takes in.
+    certain: usize,
+    syncs: usize,
+    /// Of so many syncs the last is one that the disk only says it did.
+    skipped: Option<usize>,
+}
+
+impl<'a> Cuts<'a> {
+    pub(crate) fn new(start: Vec<u8>, steps: &'a [Step], skipped: Option<usize>) -> Self {
+        Self { steps, synced: start, certain: 0, syncs: 0, skipped }
+    }
+
+    /// An image; `at` never goes back.
+    pub(crate) fn image(&mut self, at: usize, dice: &mut Dice) -> Vec<u8> {
+        for i in self.certain..at {
+            if !matches!(self.steps[i], Step::Sync) {
+                continue;
+            }
+            self.syncs += 1;
+            if self.skipped.is_none_or(|every| !self.syncs.is_multiple_of(every)) {
+                let settled = &self.steps[self.certain..=i];
+                settled.iter().for_each(|step| step.carry_out(&mut self.synced));
+                self.certain = i + 1;
+            }
+        }
+        let mut image = self.synced.clone();
+        let mut late: Vec<_> = self.steps[self.certain..at].iter().collect();
+        if dice.roll(2) == 0 {
+            for i in (1..late.len()).rev() {
+                late.swap(i, dice.roll(i + 1));
+            }
+        }
+        late.into_iter().for_each(|step| step.tear(&mut image, dice));
+        image
+    }
+}
+
+/// A small generator of random numbers (xorshift), the same ones in every run.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % sides as u64) as usize
+    }
+}
