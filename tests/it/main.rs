@@ -4,6 +4,9 @@
 
 mod bad_input;
 mod deserialize;
+#[cfg(feature = "redb")]
+#[path = "../support/disk.rs"]
+mod disk;
 mod document;
 mod env;
 #[path = "../support/faulty.rs"]

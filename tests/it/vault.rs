@@ -2,6 +2,7 @@
 
 mod doubt;
 mod list;
+mod model;
 mod rollback;
 mod rotation;
 mod transfer;

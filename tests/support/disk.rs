@@ -1,6 +1,8 @@
 //! A disk that remembers what was written to it and when it was synced, so that the power can be cut
 //! at any moment afterwards.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use std::io;
 use std::sync::{Arc, Mutex};
 
