@@ -208,6 +208,24 @@ impl<S: Store> Vault<S> {
     ///
     /// [`VaultError::Store`]; [`VaultError::Unknown`] where the store does not tell whether it
     /// removed the record.
+    ///
+    /// ```
+    /// use secrets_toml::Document;
+    /// use secrets_toml::seal::{Keyring, Scope};
+    /// use secrets_toml::store::MemoryStore;
+    /// use secrets_toml::vault::{Expected, Vault};
+    ///
+    /// let vault = Vault::new(MemoryStore::new(), Keyring::generate()?);
+    /// let chat = Scope::module("chat")?;
+    /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
+    /// vault.put(&chat, &secrets, Expected::Absent)?;
+    ///
+    /// vault.set_keyring(Keyring::generate()?); // the key is lost
+    /// assert!(vault.get(&chat).is_err() && vault.put(&chat, &secrets, Expected::Absent).is_err());
+    /// assert!(vault.purge(&chat)?);
+    /// assert_eq!(vault.put(&chat, &secrets, Expected::Absent)?.get(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn purge(&self, scope: &Scope) -> Result<bool, VaultError> {
         now(self.0.purge(scope))
     }
@@ -256,6 +274,21 @@ impl<S: Store> Vault<S> {
     /// # Errors
     ///
     /// [`VaultError::Store`].
+    ///
+    /// ```
+    /// use secrets_toml::Document;
+    /// use secrets_toml::seal::{Keyring, Scope};
+    /// use secrets_toml::store::MemoryStore;
+    /// use secrets_toml::vault::{Expected, Vault};
+    ///
+    /// let keyring = Keyring::generate()?;
+    /// let id = keyring.primary();
+    /// let vault = Vault::new(MemoryStore::new(), keyring);
+    /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
+    /// vault.put(&Scope::module("chat")?, &secrets, Expected::Absent)?;
+    /// assert_eq!(vault.usage()?.records(&id), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn usage(&self) -> Result<Usage, VaultError> {
         now(self.0.usage())
     }
@@ -396,6 +429,24 @@ impl<S: Store> Vault<S> {
 
     /// Accepts that the store holds older records than this process has seen, or fewer: forgets all
     /// watermarks. For after a restore on purpose.
+    ///
+    /// ```
+    /// use secrets_toml::Document;
+    /// use secrets_toml::seal::{Keyring, Scope};
+    /// use secrets_toml::store::{MemoryStore, Store};
+    /// use secrets_toml::vault::{Expected, Vault, VaultError};
+    ///
+    /// let vault = Vault::new(MemoryStore::new(), Keyring::generate()?);
+    /// let chat = Scope::module("chat")?;
+    /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
+    /// vault.put(&chat, &secrets, Expected::Absent)?;
+    ///
+    /// vault.store().purge(chat.as_bytes())?; // an empty backup is restored
+    /// assert!(matches!(vault.get(&chat), Err(VaultError::RolledBack { .. })));
+    /// vault.accept_restore();
+    /// assert!(vault.get(&chat)?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn accept_restore(&self) {
         self.0.accept_restore();
     }

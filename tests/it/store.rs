@@ -211,6 +211,7 @@ fn pages_join_to_the_whole(store: &dyn Store) {
                     break;
                 }
                 joined.extend(page);
+                assert!(joined.len() <= whole.len(), "it goes on");
             }
             assert_eq!(joined, whole, "in pages of {limit}");
         }

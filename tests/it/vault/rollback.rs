@@ -6,7 +6,7 @@ use secrets_toml::seal::{Keyring, Record, Scope};
 use secrets_toml::store::{MemoryStore, Store, Write};
 use secrets_toml::vault::{Expected, Vault, VaultError};
 
-use crate::faulty::Step;
+use crate::faulty::{Faulty, Step};
 use crate::seal::{install, keyring, revision, secrets, version};
 use crate::vault::{Tested, beside, holds, vault};
 
@@ -167,14 +167,23 @@ fn rewrapping_does_not_hide_a_rollback() {
 }
 
 #[test]
-fn rewrapping_raises_a_mark_that_is_there() {
-    let (vault, acme) = at_three();
-    let before = vault.store().store.get(acme.as_bytes()).unwrap().unwrap();
-    let mut keyring = Keyring::from_bytes([0x11; 32]);
-    let new = keyring.add().unwrap();
-    keyring.promote(&new).unwrap();
-    vault.set_keyring(keyring);
-    vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
-    vault.store().show(acme.as_bytes(), before);
-    rolled_back(vault.get(&acme), 4, Some(3));
+fn rewrapping_raises_a_mark_that_is_there_and_sets_none() {
+    let (seen, acme) = at_three();
+    let unseen = Vault::new(Faulty::new(MemoryStore::new()), keyring());
+    put_back(&unseen, &acme, old(&acme, 3));
+    for (vault, noticed) in [(seen, true), (unseen, false)] {
+        let before = vault.store().store.get(acme.as_bytes()).unwrap().unwrap();
+        let mut keyring = keyring();
+        let new = keyring.add().unwrap();
+        keyring.promote(&new).unwrap();
+        vault.set_keyring(keyring);
+        let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
+        assert_eq!(moved.done(), 1);
+        vault.store().show(acme.as_bytes(), before);
+        if noticed {
+            rolled_back(vault.get(&acme), 4, Some(3));
+        } else {
+            holds(&vault, &acme, 3, crate::seal::TEXT);
+        }
+    }
 }
