@@ -245,6 +245,14 @@ fn bad_surroundings_are_told_apart_and_lose_nothing() {
             assert!(!text.contains("hunter2") && !text.contains("/nowhere"), "{text}");
         }
 
+        // A wrong password.
+        schema.user_with_a_password().await;
+        let wrong = schema.store_of("locked", "hunter2");
+        let error = wrong.get(chat.as_bytes()).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        assert!(chain(&error).contains("password authentication failed"), "{}", chain(&error));
+        assert!(!chain(&error).contains("hunter2") && !format!("{error:?}").contains("hunter2"));
+
         // A table of another shape.
         let client = schema.client().await;
         let other = "CREATE TABLE secrets_toml_records (scope text PRIMARY KEY, record text)";

@@ -55,6 +55,21 @@ impl Schema {
         })
     }
 
+    /// Makes the one user of the server who has to give a password.
+    pub(crate) async fn user_with_a_password(&self) {
+        let make = "CREATE ROLE locked LOGIN PASSWORD 'correct horse'";
+        self.client().await.batch_execute(make).await.unwrap();
+    }
+
+    /// A store of a user with a password.
+    pub(crate) fn store_of(&self, user: &str, password: &str) -> PostgresStore {
+        let config = format!("{} user={user} password={password}", self.config);
+        PostgresStore::new(move || {
+            let config = config.clone();
+            async move { Ok(connect(&config).await?) }
+        })
+    }
+
     /// Cuts the connections that the stores have.
     pub(crate) fn cut(&self) {
         self.driven.lock().unwrap().drain(..).for_each(|task| task.abort());

@@ -53,6 +53,9 @@ fn creating_and_opening_are_two_things() {
         RedbStore::create(folder.join("absent/vault.redb")),
         "the store is unavailable; nothing was changed",
     );
+    // A folder that nobody can write to.
+    #[cfg(target_os = "linux")]
+    refuses(RedbStore::create("/proc/vault.redb"), "the store is unavailable; nothing was changed");
 }
 
 #[cfg(unix)]

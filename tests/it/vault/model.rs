@@ -119,6 +119,14 @@ impl Medium for crate::disk::Disk {
     }
 }
 
+#[cfg(feature = "postgres")]
+impl Medium for Arc<crate::server::Waiting> {
+    type Store = Self;
+    fn open(&self) -> Self {
+        self.clone()
+    }
+}
+
 struct Machine<M: Medium> {
     medium: M,
     vault: Option<Vault<Arc<Faulty<M::Store>>>>,
@@ -393,5 +401,15 @@ proptest! {
     #[test]
     fn in_redb(actions in prop::collection::vec(action(), 1..60)) {
         run(crate::disk::Disk::default(), &actions);
+    }
+}
+
+#[cfg(feature = "postgres")]
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(30) })]
+
+    #[test]
+    fn in_postgres(actions in prop::collection::vec(action(), 1..60)) {
+        run(Arc::new(crate::server::Waiting::new()), &actions);
     }
 }

@@ -1,0 +1,157 @@
+//! A vault in PostgreSQL, beside what the same server takes for the bare writes, in one run:
+//!
+//! ```sh
+//! eval "$(.ci/postgres start)"
+//! cargo bench --bench postgres --features postgres
+//! ```
+//!
+//! It ends with status 1 where a figure misses its limit. With a number as an argument, so many
+//! records are moved to another key instead of 100,000.
+
+use std::error::Error;
+use std::ops::ControlFlow;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use secrets_toml::seal::{Keyring, Revision, Scope};
+use secrets_toml::store::{AsyncStore, PostgresStore, Write, commitment};
+use secrets_toml::vault::{AsyncVault, Expected};
+use secrets_toml::{Document, Secrets};
+use tokio_postgres::{Client, NoTls};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// How many times as long as a bare conditional update a `put` may take.
+const PUT_LIMIT: f64 = 1.3;
+/// How many times as fast as one by one records are moved to another key in batches, at least.
+const REWRAP_LIMIT: f64 = 20.0;
+
+const ROUNDS: usize = 400;
+const RECORDS: usize = 100_000;
+/// How many are moved one by one, which is as slow for each however many there are.
+const SINGLY: usize = 500;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<ExitCode> {
+    let config = std::env::var("SECRETS_TOML_POSTGRES").map_err(|_| "no server: see the top")?;
+    let records = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(RECORDS);
+    let schema = format!("secrets_toml_bench_{}", std::process::id());
+    let admin = connect(&config).await?;
+    admin.batch_execute(&format!("CREATE SCHEMA {schema}")).await?;
+    let measured = measure(format!("{config} options='-c search_path={schema}'"), records).await;
+    admin.batch_execute(&format!("DROP SCHEMA {schema} CASCADE")).await?;
+    Ok(if measured? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn connect(config: &str) -> Result<Client> {
+    let (client, connection) = tokio_postgres::connect(config, NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+fn secrets() -> Result<Secrets> {
+    Ok(Document::parse(format!("TOKEN = '{}'", "x".repeat(588)))?.validate()?)
+}
+
+fn scope(number: usize) -> Result<Scope> {
+    Ok(Scope::module("chat")?.version("1.2.0")?.install(&format!("install-{number}"))?)
+}
+
+async fn measure(config: String, records: usize) -> Result<bool> {
+    let bare = connect(&config).await?;
+    let store = PostgresStore::new(move || {
+        let config = config.clone();
+        async move { Ok(connect(&config).await.map_err(|error| error.to_string())?) }
+    })
+    .statement_timeout(Duration::from_secs(60));
+    store.migrate().await?;
+    let vault = AsyncVault::new(store, Keyring::from_bytes([7; 32]));
+    let put = put_over_bare(&vault, &bare).await?;
+    let good = put <= PUT_LIMIT;
+    println!("put: {put:.2} bare conditional updates (medians of {ROUNDS}; at most {PUT_LIMIT})");
+
+    fill(&vault, records).await?;
+    let (batches, singly) = rewrap(&vault, records).await?;
+    let times = singly / batches;
+    println!(
+        "rewrap_all: {records} records in {:.1} s; one by one {times:.1} times as long for each (at \
+         least {REWRAP_LIMIT})",
+        batches * records as f64,
+    );
+    Ok(good && times >= REWRAP_LIMIT)
+}
+
+/// The median of a `put`, of that of a prepared update of as many bytes on a condition, in turns.
+async fn put_over_bare(vault: &AsyncVault<PostgresStore>, bare: &Client) -> Result<f64> {
+    let table = "CREATE TABLE bare (scope bytea PRIMARY KEY, record bytea, commitment bytea);
+                 ALTER TABLE bare ALTER COLUMN record SET STORAGE EXTERNAL";
+    bare.batch_execute(table).await?;
+    let update =
+        "UPDATE bare SET record = $2, commitment = $3 WHERE scope = $1 AND commitment = $4";
+    let update = bare.prepare(update).await?;
+    let (scope, secrets) = (Scope::module("put")?, secrets()?);
+    let mut revision = vault.put(&scope, &secrets, Expected::Absent).await?;
+    let record = vault.store().get(scope.as_bytes()).await?.ok_or("it was put")?;
+    let mut standing = commitment(&record).ok_or("a record")?.to_vec();
+    let insert = "INSERT INTO bare VALUES ($1, $2, $3)";
+    bare.execute(insert, &[&scope.as_bytes(), &record, &standing]).await?;
+
+    let (mut puts, mut updates) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let started = Instant::now();
+        revision = vault.put(&scope, &secrets, Expected::Revision(revision)).await?;
+        puts.push(started.elapsed());
+
+        let record = vault.store().get(scope.as_bytes()).await?.ok_or("it was put")?;
+        let next = commitment(&record).ok_or("a record")?.to_vec();
+        let started = Instant::now();
+        let written =
+            bare.execute(&update, &[&scope.as_bytes(), &record, &next, &standing]).await?;
+        updates.push(started.elapsed());
+        assert_eq!(written, 1, "the condition holds");
+        standing = next;
+    }
+    let median = |mut times: Vec<Duration>| {
+        times.sort_unstable();
+        times[times.len() / 2].as_secs_f64()
+    };
+    Ok(median(puts) / median(updates))
+}
+
+async fn fill(vault: &AsyncVault<PostgresStore>, records: usize) -> Result<()> {
+    let (keyring, secrets) = (Keyring::from_bytes([7; 32]), secrets()?);
+    for start in (0..records).step_by(2000) {
+        let mut writes = Vec::new();
+        for number in start..records.min(start + 2000) {
+            let scope = scope(number)?;
+            let record = keyring.seal(&scope, Revision::FIRST, &secrets)?;
+            writes.push(Write::create(&scope, record));
+        }
+        vault.store().apply(&writes).await?;
+    }
+    Ok(())
+}
+
+/// Seconds for each record: in batches, and one by one.
+async fn rewrap(vault: &AsyncVault<PostgresStore>, records: usize) -> Result<(f64, f64)> {
+    let mut keyring = Keyring::from_bytes([7; 32]);
+    let new = keyring.add()?;
+    keyring.promote(&new)?;
+    let singly = SINGLY.min(records / 2);
+    let started = Instant::now();
+    for number in 0..singly {
+        let scope = scope(number)?;
+        let record = vault.store().get(scope.as_bytes()).await?.ok_or("it was filled")?;
+        let standing = *commitment(&record).ok_or("a record")?;
+        let moved = keyring.rewrap(&scope, &record)?.ok_or("it is stale")?;
+        vault.store().apply(&[Write::replace(&scope, standing, moved)]).await?;
+    }
+    let one_by_one = started.elapsed().as_secs_f64() / singly as f64;
+
+    vault.set_keyring(keyring);
+    let started = Instant::now();
+    let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).await?;
+    let batches = started.elapsed().as_secs_f64() / moved.done() as f64;
+    assert_eq!(moved.skipped() + moved.done(), records as u64 + 1, "all of them, and the one put");
+    Ok((batches, one_by_one))
+}

@@ -1,0 +1,111 @@
+//! A vault in PostgreSQL: two installs of one version, a conflict, a new key; then the records of a
+//! file move in, too.
+//!
+//! ```sh
+//! eval "$(.ci/postgres start)"     # or a server of yours
+//! cargo run --example postgres --features postgres -- "$SECRETS_TOML_POSTGRES"
+//! ```
+
+use std::env;
+use std::error::Error;
+use std::fs::{self, File};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use secrets_toml::Document;
+use secrets_toml::seal::{Keyring, LockedKeyring, Protection, Revision, Scope, Unlock};
+use secrets_toml::store::{self, PostgresStore, RedbStore};
+use secrets_toml::vault::{AsyncVault, Expected, Scopes, Vault};
+use tokio_postgres::NoTls;
+
+/// A host keeps it apart from the database, or has a key management service unwrap it.
+const KEK: [u8; 32] = *b"what locks the keyring: 32 bytes";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let Some(config) = env::args().nth(1) else {
+        eprintln!("usage: postgres CONNECTION_STRING");
+        std::process::exit(2);
+    };
+    // A schema of its own, so that it can be run again.
+    let schema = format!("secrets_toml_example_{}", std::process::id());
+    let (admin, connection) = tokio_postgres::connect(&config, NoTls).await?;
+    tokio::spawn(connection);
+    admin.batch_execute(&format!("CREATE SCHEMA {schema}")).await?;
+    let told = tell(format!("{config} options='-c search_path={schema}'")).await;
+    admin.batch_execute(&format!("DROP SCHEMA {schema} CASCADE")).await?;
+    told
+}
+
+async fn tell(config: String) -> Result<(), Box<dyn Error>> {
+    let store = PostgresStore::new(move || {
+        let config = config.clone();
+        async move {
+            let (client, connection) = tokio_postgres::connect(&config, NoTls).await?;
+            tokio::spawn(connection);
+            Ok(client)
+        }
+    });
+    store.migrate().await?;
+    let mut keyring = Keyring::generate()?;
+    let vault = AsyncVault::new(store, copy(&mut keyring)?);
+
+    let version = Scope::module("chat")?.version("1.2.0")?;
+    let (acme, initech) = (version.install("acme")?, version.install("initech")?);
+    let secrets = Document::parse("CLARIFAI_PAT = 'a token'")?.validate()?;
+    let first = vault.put(&acme, &secrets, Expected::Absent).await?;
+    vault.copy(&acme, &initech, Expected::Absent).await?;
+    println!("Two installs have secrets of their own, at revision {first}.");
+
+    let second = vault.put(&acme, &secrets, Expected::Revision(first)).await?;
+    if let Err(error) = vault.put(&acme, &secrets, Expected::Revision(first)).await {
+        println!("Who saves over revision {first} when {second} stands is told: {error}.");
+    }
+
+    let new = keyring.add()?;
+    keyring.promote(&new)?;
+    vault.set_keyring(copy(&mut keyring)?);
+    let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).await?;
+    println!("{} records were moved to key {new}.", moved.done());
+
+    let folder = env::temp_dir().join(format!("secrets-toml-postgres-{}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+    let export = export(&folder, copy(&mut keyring)?);
+    let export = export.and_then(|()| Ok(File::open(folder.join("export"))?));
+    fs::remove_dir_all(&folder)?;
+    let imported = vault.import(export?).await?;
+    println!("{} records came from a file.", imported.written());
+
+    let mut listing = vault.scopes(Scopes::Installs("chat", "1.2.0"))?;
+    while let Some(listed) = listing.next().await {
+        let listed = listed?;
+        println!(
+            "  {:?}, revision {}",
+            listed.scope(),
+            listed.header().map_err(Clone::clone)?.revision()
+        );
+    }
+    let mut manifest = Vec::new();
+    let listed = vault.manifest(Revision::FIRST, &mut manifest).await?;
+    let found = vault.verify_against(&manifest[..]).await?;
+    println!("A manifest lists {listed} records, and {} of them stand.", found.unchanged());
+    Ok(())
+}
+
+/// A vault in a file, and all of its records in another.
+fn export(folder: &Path, keyring: Keyring) -> Result<(), Box<dyn Error>> {
+    let vault = Vault::new(RedbStore::create(folder.join("vault.redb"))?, keyring);
+    let secrets = Document::parse("CLARIFAI_PAT = 'another token'")?.validate()?;
+    let version = Scope::module("chat")?.version("1.2.0")?;
+    for install in ["hooli", "umbrella"] {
+        vault.put(&version.install(install)?, &secrets, Expected::Absent)?;
+    }
+    store::export(vault.store(), File::create(folder.join("export"))?)?;
+    Ok(())
+}
+
+/// The same keys for the vault: it takes a keyring as a process loads it.
+fn copy(keyring: &mut Keyring) -> Result<Keyring, Box<dyn Error>> {
+    let locked = LockedKeyring::parse(&keyring.lock(Protection::raw(&KEK))?)?;
+    Ok(locked.unlock(Unlock::Kek(&KEK))?)
+}
