@@ -220,6 +220,29 @@ def verify_keyring(fields):
     assert base64.b64encode(record).decode() == sealed
 
 
+def verify_transfer(fields):
+    key, random32 = bytes.fromhex(fields["key"]), bytes.fromhex(fields["random"])
+    export, manifest = bytes.fromhex(fields["export"]), bytes.fromhex(fields["manifest"])
+    assert export[:5] == b"\x89SLX\x01"
+    at, count, listed, last = 5, 0, b"", b""
+    while (size := struct.unpack(">H", export[at : at + 2])[0]) > 0:
+        scope = export[at + 2 : at + 2 + size]
+        at += 2 + size
+        (length,) = struct.unpack(">I", export[at : at + 4])
+        record = export[at + 4 : at + 4 + length]
+        at += 4 + length
+        revision, _ = open_record({key_id(key): key}, scope, record, ["document", "tombstone"])
+        listed += struct.pack(">H", size) + scope + struct.pack(">Q", revision) + record[68:100]
+        assert last < scope, "in the order of the scopes"
+        last, count = scope, count + 1
+    assert export[at:] == b"\0\0" + struct.pack(">Q", count)
+    doc = struct.pack(">Q", count) + hashlib.sha256(listed).digest()
+    sealed = seal(key, encode_scope(0x7E), "manifest", fields["revision"], doc, random32)
+    assert listed + sealed == manifest
+    opened = open_record({key_id(key): key}, encode_scope(0x7E), manifest[len(listed) :], ["manifest"])
+    assert opened == (fields["revision"], doc)
+
+
 def verify_accumulated(fields):
     assert accumulated(fields["count"]) == fields["sha256"]
 

@@ -15,9 +15,11 @@ use crate::seal::keyring::{KeyState, Keyring};
 use crate::seal::lock::{LockedKeyring, Needs, Outer, Unlock, UnlockError};
 use crate::seal::passphrase::PassphraseCost;
 use crate::seal::record::{Kind, OpenError, Revision, Sealed, decrypt};
-use crate::seal::scope::{KEYRING, Scope};
+use crate::seal::scope::{KEYRING, MANIFEST, Scope};
 use crate::seal::tests::{Sealer, hex, unhex};
 use crate::seal::{KmsKey, inspect};
+use crate::store::{self, MemoryStore};
+use crate::vault::Vault;
 
 const KEY: [u8; 32] = [0x11; 32];
 const OTHER_KEY: [u8; 32] = [0x22; 32];
@@ -115,6 +117,29 @@ fn sealed() {
 }
 
 #[test]
+fn transferred() {
+    let vectors = vectors("transfer");
+    assert_eq!(vectors.len(), 1);
+    for vector in vectors {
+        let (file, manifest) = (vector.bytes("export"), vector.bytes("manifest"));
+        let vault = Vault::new(MemoryStore::new(), Keyring::from_bytes(vector.array("key")));
+        let imported = vault.import(std::io::Cursor::new(&file)).unwrap();
+        assert_eq!((imported.written(), imported.failed()), (3, 0));
+        let mut exported = Vec::new();
+        store::export(vault.store(), &mut exported).unwrap();
+        assert!(exported == file, "byte for byte");
+
+        let found = vault.verify_against(&manifest[..]).unwrap();
+        assert_eq!(found.revision().get(), vector.number("revision"));
+        assert_eq!((found.unchanged(), found.newer(), found.deviating()), (3, 0, 0));
+        let mut made = Vec::new();
+        vault.manifest(Revision::FIRST, &mut made).unwrap();
+        let list = manifest.len() - (100 + 1024 + 16);
+        assert!(made.len() == manifest.len() && made[..list] == manifest[..list]);
+    }
+}
+
+#[test]
 fn rejected() {
     let vectors = vectors("reject");
     assert_eq!(vectors.len(), 44);
@@ -192,7 +217,40 @@ fn generate() -> BTreeMap<String, String> {
     generate_seal(&mut files);
     generate_reject(&mut files);
     generate_keyring(&mut files);
+    generate_transfer(&mut files);
     files
+}
+
+/// An export of three records, and a manifest of them, put together after the format alone.
+fn generate_transfer(files: &mut BTreeMap<String, String>) {
+    let install = version().install("acme").unwrap();
+    let rows = [
+        (Scope::module("chat").unwrap(), Kind::Document, 1_u64, TEXT),
+        (version(), Kind::Tombstone, 2, &b""[..]),
+        (install, Kind::Document, i64::MAX as u64, &b"A = 1\n"[..]),
+    ];
+    let (mut export, mut list) = (b"\x89SLX\x01".to_vec(), Vec::new());
+    for (scope, kind, revision, doc) in &rows {
+        let number = Revision::new(*revision).unwrap();
+        let record = Sealer::new(KEY, scope.clone()).seal(*kind, number, doc, RANDOM).into_bytes();
+        let len = (scope.as_bytes().len() as u16).to_be_bytes();
+        export.extend([&len, scope.as_bytes(), &(record.len() as u32).to_be_bytes()].concat());
+        list.extend([&len, scope.as_bytes(), &revision.to_be_bytes(), &record[68..100]].concat());
+        export.extend(record);
+    }
+    let count = (rows.len() as u64).to_be_bytes();
+    export.extend([&[0; 2][..], &count].concat());
+    let doc = [&count[..], &Sha256::digest(&list)].concat();
+    let sealer = Sealer::new(KEY, Scope::encode(MANIFEST, &[]));
+    let sealed = sealer.seal(Kind::Manifest, Revision::new(7).unwrap(), &doc, RANDOM);
+    list.extend(sealed.as_bytes());
+    let (key, random) = (hex(&KEY), hex(&RANDOM));
+    let (export, manifest) = (hex(&export), hex(&list));
+    let text = format!(
+        "note = \"three records: their export, and their manifest\"\nkey = \"{key}\"\n\
+         random = \"{random}\"\nrevision = 7\nexport = \"{export}\"\nmanifest = \"{manifest}\"\n"
+    );
+    files.insert("transfer/three-records.toml".to_owned(), text);
 }
 
 fn generate_derive(files: &mut BTreeMap<String, String>) {
