@@ -214,6 +214,20 @@ impl PostgresStore {
         Ok(session)
     }
 
+    /// Lets the next call connect anew.
+    fn forget(&self, lost: &Arc<Session>) {
+        let mut current = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        current.take_if(|session| Arc::ptr_eq(session, lost));
+    }
+
+    /// What an error of a write means.
+    fn wrote(&self, session: &Arc<Session>, error: Error) -> StoreError {
+        if is_lost(&error) {
+            self.forget(session);
+        }
+        failure(error, Doing::Writing)
+    }
+
     /// Runs a query that changes nothing, and once more where the connection was found to be lost.
     async fn read(
         &self,
@@ -221,12 +235,10 @@ impl PostgresStore {
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
         let session = self.session().await?;
-        let error = match session.client.query(statement(&session), parameters).await {
+        match session.client.query(statement(&session), parameters).await {
             Ok(rows) => return Ok(rows),
-            Err(error) => error,
-        };
-        if !session.client.is_closed() {
-            return Err(failure(error, Doing::Reading));
+            Err(error) if is_lost(&error) => self.forget(&session),
+            Err(error) => return Err(failure(error, Doing::Reading)),
         }
         let session = self.session().await?;
         let rows = session.client.query(statement(&session), parameters).await;
@@ -272,7 +284,7 @@ impl AsyncStore for PostgresStore {
                 Ok(rows) => break rows,
                 // Of two batches that wait for each other, one is rolled back.
                 Err(error) if is_rolled_back(&error) && attempts < ATTEMPTS => attempts += 1,
-                Err(error) => return Err(failure(error, Doing::Writing)),
+                Err(error) => return Err(self.wrote(&session, error)),
             }
         };
         let applied = rows.iter().map(|row| column::<&[u8]>(row, 0));
@@ -310,7 +322,7 @@ impl AsyncStore for PostgresStore {
     async fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
         let session = self.session().await?;
         let purged = session.client.execute(&session.purge, &[&scope]).await;
-        Ok(purged.map_err(|error| failure(error, Doing::Writing))? > 0)
+        Ok(purged.map_err(|error| self.wrote(&session, error))? > 0)
     }
 
     /// One query, answered from an index.
@@ -350,6 +362,11 @@ fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
     row.try_get(place).map_err(|error| StoreError::Foreign(error.into()))
 }
 
+/// Whether the connection is gone, though the client may not have seen it yet.
+fn is_lost(error: &Error) -> bool {
+    error.as_db_error().is_none_or(|told| told.code().code().starts_with("57P"))
+}
+
 fn is_rolled_back(error: &Error) -> bool {
     matches!(
         error.code(),
@@ -384,7 +401,6 @@ fn failure(error: Error, doing: Doing) -> StoreError {
         | &SqlState::CHECK_VIOLATION => StoreError::Foreign(cause()),
         &SqlState::DATA_CORRUPTED | &SqlState::INDEX_CORRUPTED => StoreError::Corrupt(cause()),
         // Cut short, by its time limit or with the server: it may have been written by then.
-        &SqlState::QUERY_CANCELED => unsure(cause()),
         _ if ["08", "57", "58", "XX"].iter().any(|class| code.code().starts_with(class)) => {
             unsure(cause())
         }

@@ -126,39 +126,58 @@ fn the_vault_lists_counts_moves_and_verifies() {
     });
 }
 
-/// A batch that waits for another which waits for it: one is rolled back, and sent again.
+/// A batch that waits for another transaction which waits for it: it is rolled back, and sent again.
 #[test]
-fn batches_that_wait_for_each_other_both_end() {
+fn a_batch_that_is_rolled_back_is_sent_again() {
     block_on(async {
         let schema = migrated().await;
-        let scopes: Vec<_> = (0..200).map(|number| scope(&number.to_string())).collect();
-        let tombstone =
-            |scope: &Scope, number| keyring().seal_tombstone(scope, revision(number)).unwrap();
-        let first: Vec<_> = scopes.iter().map(|scope| tombstone(scope, 1)).collect();
-        let create = |(scope, record): (&Scope, &secrets_toml::seal::Record)| {
-            Write::create(scope, record.clone())
-        };
-        let writes: Vec<_> = scopes.iter().zip(&first).map(create).collect();
-        schema.store().apply(&writes).await.unwrap();
-        let mut tasks = JoinSet::new();
-        for task in 0..6 {
+        let scopes = ["a", "b"].map(scope);
+        let mut standing = [1, 1].map(|_| None);
+        // One of the two orders is that in which the server takes the rows.
+        for (number, [first, last]) in [(1, [0, 1]), (2, [0, 1]), (3, [1, 0])] {
+            let writes = [0, 1].map(|i: usize| {
+                let record = keyring().seal_tombstone(&scopes[i], revision(number)).unwrap();
+                let next = *commitment(record.as_bytes()).unwrap();
+                match standing[i].replace(next) {
+                    Some(standing) => Write::replace(&scopes[i], standing, record),
+                    None => Write::create(&scopes[i], record),
+                }
+            });
             let store = schema.store();
-            let replace = |i: usize| {
-                let standing = *commitment(first[i].as_bytes()).unwrap();
-                Write::replace(&scopes[i], standing, tombstone(&scopes[i], 2))
-            };
-            let mut writes: Vec<_> = (0..scopes.len()).map(replace).collect();
-            if task % 2 == 1 {
-                writes.reverse();
+            if number == 1 {
+                assert_eq!(store.apply(&writes).await.unwrap(), [Outcome::Applied; 2]);
+                continue;
             }
-            tasks.spawn(async move { store.apply(&writes).await });
+            let holder = schema.client().await;
+            let hold = "SELECT 1 FROM secrets_toml_records WHERE scope = $1 FOR UPDATE";
+            holder.batch_execute("BEGIN").await.unwrap();
+            holder.query(hold, &[&scopes[last].as_bytes()]).await.unwrap();
+            let applying = tokio::spawn(async move { store.apply(&writes).await });
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            holder.query(hold, &[&scopes[first].as_bytes()]).await.unwrap();
+            holder.batch_execute("COMMIT").await.unwrap();
+            assert_eq!(applying.await.unwrap().unwrap(), [Outcome::Applied; 2]);
         }
-        let mut applied = 0;
-        while let Some(outcomes) = tasks.join_next().await {
-            let outcomes = outcomes.unwrap().unwrap();
-            applied += outcomes.iter().filter(|outcome| **outcome == Outcome::Applied).count();
+    });
+}
+
+#[test]
+fn a_connection_that_was_lost_is_made_anew() {
+    block_on(async {
+        let schema = migrated().await;
+        let vault = AsyncVault::new(schema.store(), keyring());
+        let mut stands = vault.put(&scope("chat"), &secrets(), Expected::Absent).await.unwrap();
+        let admin = schema.client().await;
+        for round in 0..40 {
+            schema.kill(&admin).await;
+            if round % 2 == 0 {
+                let found = vault.get(&scope("chat")).await.unwrap().unwrap();
+                assert_eq!(found.revision(), stands);
+            } else {
+                let expected = Expected::Revision(stands);
+                stands = vault.put(&scope("chat"), &secrets(), expected).await.unwrap();
+            }
         }
-        assert_eq!(applied, scopes.len(), "each was replaced once");
     });
 }
 

@@ -33,7 +33,7 @@ impl Schema {
         let name = format!("test_{}_{count}", std::process::id());
         let client = connect(&config).await.unwrap();
         client.batch_execute(&format!("CREATE SCHEMA {name}")).await.unwrap();
-        let config = format!("{config} options='-c search_path={name}'");
+        let config = format!("{config} application_name={name} options='-c search_path={name}'");
         Self { name, config, driven: Arc::default() }
     }
 
@@ -53,6 +53,13 @@ impl Schema {
                 Ok(client)
             }
         })
+    }
+
+    /// Ends the backends of the schema's connections, but for the one that says so.
+    pub(crate) async fn kill(&self, admin: &Client) {
+        let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                    WHERE application_name = $1 AND pid <> pg_backend_pid()";
+        admin.query(kill, &[&self.name]).await.unwrap();
     }
 
     /// Makes the one user of the server who has to give a password.

@@ -129,6 +129,19 @@ fn of_a_damaged_export_nothing_is_written() {
         assert!(matches!(error, ImportError::Export(ExportError::Truncated)), "{end}: {error:?}");
         assert_eq!(count, 0, "{end}");
     }
+    // Of a long one neither, though its first records could have been written.
+    let long = fresh();
+    let seal = |i: u32| {
+        let scope = scope(&i.to_string());
+        let record = keyring().seal_tombstone(&scope, Revision::FIRST).unwrap();
+        Write::create(&scope, record)
+    };
+    long.store().apply(&(0..2_100).map(seal).collect::<Vec<_>>()).unwrap();
+    let long = exported(&long);
+    let (imported, count) = import(&long[..long.len() - 1]);
+    assert!(matches!(imported, Err(ImportError::Export(ExportError::Truncated))));
+    assert_eq!(count, 0);
+
     let (imported, count) = import(&[&file[..], b"x"].concat());
     assert!(matches!(imported, Err(ImportError::Export(ExportError::TrailingBytes))));
     assert_eq!(count, 0);
