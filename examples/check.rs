@@ -32,9 +32,12 @@ fn main() -> ExitCode {
 }
 
 fn check(file: &OsString, template: Option<&OsString>) -> Result<(), Box<dyn Error>> {
-    let document = Document::from_utf8(fs::read(file)?)?;
+    let document = Document::from_utf8(read(file)?)?;
     let secrets = match template {
-        Some(template) => Template::parse(&fs::read_to_string(template)?)?.validate(document)?,
+        Some(template) => {
+            let template = Document::from_utf8(read(template)?)?;
+            Template::parse(template.expose_text())?.validate(document)?
+        }
         None => document.validate()?,
     };
     for warning in secrets.warnings() {
@@ -42,6 +45,10 @@ fn check(file: &OsString, template: Option<&OsString>) -> Result<(), Box<dyn Err
     }
     println!("{} variables reach the environment", secrets.env()?.len());
     Ok(())
+}
+
+fn read(file: &OsString) -> Result<Vec<u8>, String> {
+    fs::read(file).map_err(|error| format!("{}: {error}", file.to_string_lossy()))
 }
 
 /// Some messages have one line, some are blocks that end with a line end.

@@ -40,7 +40,8 @@ fn usage() -> ExitCode {
 }
 
 fn read(file: &OsString) -> Result<Env, Box<dyn Error>> {
-    let secrets = Document::from_utf8(fs::read(file)?)?.validate()?;
+    let bytes = fs::read(file).map_err(|error| format!("{}: {error}", file.to_string_lossy()))?;
+    let secrets = Document::from_utf8(bytes)?.validate()?;
     Ok(secrets.env()?)
 }
 

@@ -21,7 +21,8 @@ pub(crate) fn deserialize<'de, T: Deserialize<'de>>(
 /// A document that does not fit the type it was read into.
 ///
 /// It names the path, the place, what was expected and which kind stands there. It holds no value:
-/// a message that the type itself makes is dropped, since it may quote one.
+/// a message that the type itself makes is dropped, since it may quote one. What a type says that
+/// it expects is shown: let it quote no value.
 ///
 /// ```
 /// let document = secrets_toml::Document::parse("[db]\nport = \"hunter2\"\n")?;

@@ -17,7 +17,7 @@ const MAX_SHOWN: usize = 256;
 ///
 /// It is put together when it is displayed, from the document that it belongs to: at most 256
 /// characters, then `…`, with control and bidirectional characters escaped. What it displays is
-/// read back by [`Document::find`].
+/// read back by [`Document::find`], unless it was cut.
 ///
 /// ```
 /// use secrets_toml::Document;
@@ -212,7 +212,10 @@ pub(crate) fn find(document: &Document, path: &str) -> Option<u32> {
                     && close.kind() == TokenKind::RightSquareBracket
                     && !first =>
             {
-                let position: usize = source.get(position)?.as_str().parse().ok()?;
+                let position = source.get(position)?.as_str();
+                let is_plain = position.bytes().all(|byte| byte.is_ascii_digit())
+                    && (position == "0" || !position.starts_with('0'));
+                let position: usize = position.parse().ok().filter(|_| is_plain)?;
                 if !index.node(node).kind.is_array() {
                     return None;
                 }

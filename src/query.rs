@@ -257,13 +257,13 @@ impl Parameter {
     fn read(&self, encoded: &str, text: &mut Wiped) -> Result<Option<Range<usize>>, Fault> {
         let place = decode::value(encoded, text)?;
         let value = &text[place.clone()];
+        if value.chars().all(char::is_whitespace) {
+            return Ok(None);
+        }
         // Nearly every value is printable ASCII.
         let printable = |byte| matches!(byte, b' '..=b'~');
         if !all_bytes(value, printable) && value.chars().any(char::is_control) {
             return Err(Fault::Control);
-        }
-        if value.chars().all(char::is_whitespace) {
-            return Ok(None);
         }
         for rule in &self.rules {
             match rule {

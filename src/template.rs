@@ -114,11 +114,17 @@ impl Template {
             }
         }
         let bytes = read_limited(&path).map_err(|error| fail(TemplateErrorKind::Io(error)))?;
-        let parsed = match std::str::from_utf8(&bytes) {
-            Ok(text) => Self::parse(text),
-            Err(_) => {
-                Document::from_utf8(bytes).map(|document| Self(Arc::new(Inner::new(document))))
+        let parsed = match String::from_utf8(bytes) {
+            Ok(text) => Self::parse(&text),
+            // It was cut off behind the limit, within a character.
+            Err(error)
+                if error.as_bytes().len() > MAX_TEMPLATE_LEN
+                    && error.utf8_error().error_len().is_none() =>
+            {
+                Self::parse(&String::from_utf8_lossy(error.as_bytes()))
             }
+            Err(error) => Document::from_utf8(error.into_bytes())
+                .and_then(|text| Self::parse(text.expose_text())),
         };
         parsed.map(Some).map_err(|error| fail(TemplateErrorKind::Parse(error)))
     }

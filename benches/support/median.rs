@@ -1,4 +1,4 @@
-//! What criterion measured in this run.
+//! What criterion measured last.
 
 use std::path::Path;
 

@@ -36,6 +36,8 @@ enum Key {
     Equals,
     Empty,
     Numbered(u8),
+    Long(u8),
+    Raw,
 }
 
 #[derive(Arbitrary)]
@@ -77,7 +79,7 @@ impl Line {
             Self::SubTable(first, last) => format!("[{}.{}]", first.render(), last.render()),
             Self::ArrayOfTables(key) => format!("[[{}]]", key.render()),
             Self::Comment(true) => "# @optional".to_owned(),
-            Self::Comment(false) => format!("# {CANARY}-comment"),
+            Self::Comment(false) => format!("# é {CANARY}-comment"),
         }
     }
 }
@@ -93,6 +95,8 @@ impl Key {
             Self::Equals => "\"e=\"".to_owned(),
             Self::Empty => "\"\"".to_owned(),
             Self::Numbered(number) => format!("k{number}"),
+            Self::Long(len) => format!("\"{}\"", "é日".repeat(usize::from(len))),
+            Self::Raw => "\"é\"".to_owned(),
         }
     }
 }

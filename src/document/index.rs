@@ -44,7 +44,9 @@ impl Place {
 
     pub(crate) fn of<'a>(self, text: &'a str, decoded: &'a str) -> &'a str {
         let buffer = if self.is_in_text() { text } else { decoded };
-        &buffer[(self.start & !Self::DECODED) as usize..self.end as usize]
+        let span = (self.start & !Self::DECODED) as usize..self.end as usize;
+        // Not by an index: the message of its panic would quote the text.
+        buffer.get(span).unwrap_or_default()
     }
 }
 
@@ -194,6 +196,9 @@ impl Index {
     }
 
     pub(crate) fn child(&self, table: u32, key: &str, text: &str, decoded: &str) -> Option<u32> {
+        if !self.node(table).kind.is_table() {
+            return None;
+        }
         let last = self.children(table).last().copied().unwrap_or(ROOT);
         self.names.find(&self.nodes, (table, last), key, text, decoded).ok()
     }

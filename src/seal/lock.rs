@@ -204,7 +204,6 @@ impl KmsKey {
 /// The text of a locked keyring that has been read: well-formed, and still locked.
 ///
 /// Nothing of it is authenticated before it is unlocked.
-#[derive(Debug)]
 pub struct LockedKeyring {
     outer: Outer,
     generation: Revision,
@@ -291,6 +290,15 @@ impl LockedKeyring {
 impl LockedKeyring {
     pub(super) fn outer(&self) -> &Outer {
         &self.outer
+    }
+}
+
+impl fmt::Debug for LockedKeyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockedKeyring")
+            .field("outer", &self.outer)
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
     }
 }
 

@@ -150,8 +150,9 @@ impl<'a> Validator<'a> {
                 return;
             }
             // Of an unknown section, the section is named and not each of its keys.
-            let known = against.twins[parent as usize]
-                .is_some_and(|parent| template.index().node(parent).kind.is_table());
+            let known = !index.is_element(node)
+                && against.twins[parent as usize]
+                    .is_some_and(|parent| template.index().node(parent).kind.is_table());
             if known {
                 let similar = against.similar(self.document.key(node), variable);
                 self.find_key(Severity::Warning, Matter::Unknown { similar }, node);

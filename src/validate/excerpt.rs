@@ -52,6 +52,7 @@ fn write_line(
     let text = document.expose_text();
     let span = |leaf: u32| document.index().node(leaf).span.range();
     let near = offset.saturating_sub(MAX_SHOWN);
+    let near = (0..=near).rev().find(|&near| text.is_char_boundary(near)).unwrap_or(0);
     let start = text.as_bytes()[near..offset].iter().rposition(|&byte| byte == b'\n');
     let next = leaves.partition_point(|&leaf| span(leaf).end <= offset);
     let before = next.checked_sub(1).map_or(0, |i| span(leaves[i]).end);

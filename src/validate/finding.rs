@@ -146,8 +146,9 @@ impl<'a> Finding<'a> {
             },
             Matter::Unknown { similar: None } => "remove it, unless the module reads it".into(),
             Matter::Unmappable(Unmappable::NulInValue) => "remove the NUL from the value".into(),
-            Matter::Unmappable(_) => "rename it, or move it below a `[section]`".into(),
-            Matter::ReservedName => "rename it, or move it below a `[section]`".into(),
+            Matter::Unmappable(_) | Matter::ReservedName => {
+                "rename it, or move it below a `[section]`".into()
+            }
         }
     }
 
@@ -166,11 +167,25 @@ impl<'a> Finding<'a> {
             "add the line above the first `[section]`".into()
         } else if index.is_element(parent) && parent != first {
             format!("add it below a `[[{}]]`", path(index.node(parent).parent)).into()
-        } else if index.is_element(parent) || index.node(parent).kind == Kind::InlineTable {
+        } else if self.is_in_array(parent, within) || index.node(parent).kind == Kind::InlineTable {
             format!("add it to `{}`", path(parent)).into()
         } else {
             format!("add the line below `[{}]`", path(parent)).into()
         }
+    }
+
+    /// Whether a table of the template stands in an element of an array, of its own or of the table
+    /// of the document that it is missing within. No header names it then.
+    fn is_in_array(&self, table: u32, within: u32) -> bool {
+        let above = |document: &Document, mut node: u32| {
+            let index = document.index();
+            while node != ROOT && !index.is_element(node) {
+                node = index.node(node).parent;
+            }
+            node != ROOT
+        };
+        above(self.document, within)
+            || self.template.is_some_and(|template| above(&template.document, table))
     }
 
     fn template_parent(&self, node: u32) -> Option<String> {

@@ -59,7 +59,7 @@ pub(super) fn is_placeholder(value: &str) -> bool {
 
 /// `sk-...`, `ghp_…`.
 fn is_cut_off(value: &str) -> bool {
-    value.ends_with("...") || value.ends_with('…')
+    !value.contains(' ') && (value.ends_with("...") || value.ends_with('…'))
 }
 
 /// `xxxx`, `sk-xxxxxxxx`, `****`, `???`.
@@ -86,7 +86,7 @@ fn is_bracketed(value: &str) -> bool {
         name.starts_with(|c: char| c.is_alphabetic())
             && name.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '_' | '-' | '.'))
     };
-    within("<", ">") || within("${", "}") || within("{{", "}}")
+    (within("<", ">") && !value.contains("</")) || within("${", "}") || within("{{", "}}")
 }
 
 /// `your-token`, `YOUR PAT KEY`, `REPLACE_ME`, `insert key here`, `TODO`.
@@ -104,13 +104,16 @@ fn is_request(value: &str) -> bool {
     if is_your_thing(first) || (is(first, &["your"]) && words.clone().next().is_some()) {
         return true;
     }
-    if is(first, &VERBS) && words.clone().any(|word| is(word, &OBJECTS)) {
+    // A sentence that only speaks of what is the reader's is a greeting, not a request.
+    let objects = if words.clone().count() < 3 { &OBJECTS[..] } else { &["here", "your", "yours"] };
+    if is(first, &VERBS) && words.clone().any(|word| is(word, objects)) {
         return true;
     }
     let last = words.clone().last().unwrap_or_default();
     // `https://your-company.example.com`, `postgres://user:your_password@localhost`.
-    let your = words.clone().any(is_your_thing)
-        || (words.clone().any(|word| is(word, &["your"])) && !is(last, &["your"]));
+    let your = !value.contains(' ')
+        && (words.clone().any(is_your_thing)
+            || (words.clone().any(|word| is(word, &["your"])) && !is(last, &["your"])));
     let here = is(last, &["here"]) && (is(first, &THINGS) || words.any(|word| is(word, &THINGS)));
     your || here
 }

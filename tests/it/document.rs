@@ -183,3 +183,22 @@ fn one_key_in_many_tables_is_many_keys() {
     }
     assert!(document.find("t1.kez").is_none() && document.find("t2000").is_none());
 }
+
+#[test]
+fn an_array_has_no_keys() {
+    for (text, path) in [
+        ("\u{feff}a = [1, 2]", "a.b"),
+        ("# é\na = [1, 2, 3, 4]", "a.b"),
+        ("a = [1, 2]", "a.\"\""),
+        ("[[a]]\nx = 1", "a.\"\".x"),
+        ("[[a]]\nx = 1", "a.x"),
+        ("a = [1, 2]", "a[+1]"),
+        ("a = [1, 2]", "a[01]"),
+        ("a = [1, 2]", "a[0_1]"),
+    ] {
+        let document = Document::parse(text).unwrap();
+        assert!(document.find(path).is_none(), "{path} in {text}");
+    }
+    let document = Document::parse("a = [1, 2]").unwrap();
+    assert_eq!(document.find("a[0]").and_then(|value| value.as_integer()), Some(1));
+}

@@ -150,7 +150,8 @@ fn a_batch_that_is_rolled_back_is_sent_again() {
             }
             let holder = schema.client().await;
             let hold = "SELECT 1 FROM secrets_toml_records WHERE scope = $1 FOR UPDATE";
-            holder.batch_execute("BEGIN").await.unwrap();
+            // The batch looks for what it waits for first, and gives way.
+            holder.batch_execute("SET deadlock_timeout = '20s'; BEGIN").await.unwrap();
             holder.query(hold, &[&scopes[last].as_bytes()]).await.unwrap();
             let applying = tokio::spawn(async move { store.apply(&writes).await });
             tokio::time::sleep(Duration::from_millis(300)).await;

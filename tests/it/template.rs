@@ -232,6 +232,12 @@ fn what_is_no_small_regular_utf8_file_is_refused() {
         repository.error(),
         "FILE: not well-formed:\nline 1, column 65537: the template is longer than the limit of 64 KiB"
     );
+    for start in ["#", "# ", "#  ", "#   "] {
+        for character in ["é", "日", "😀"] {
+            fs::write(repository.file(), format!("{start}{}", character.repeat(40_000))).unwrap();
+            assert!(repository.error().contains("longer than the limit of 64 KiB"), "{start}");
+        }
+    }
     fs::write(repository.file(), [b'\xff'; 70_000]).unwrap();
     assert!(repository.error().contains("line 1, column 1: the text is not UTF-8"));
     fs::remove_file(repository.file()).unwrap();

@@ -358,3 +358,66 @@ fn diagnostics_have_code_severity_and_help_and_no_source() {
     assert_eq!(related[0].help().unwrap().to_string(), "write `= \"\"`");
     assert!(error.source_code().is_none() && error.labels().is_none());
 }
+
+/// Positions are offsets into the array, which may stand inside a character of the text.
+#[test]
+fn an_array_where_the_template_has_a_table() {
+    for start in ["", "# é\n", "#é\n", "\u{feff}", "# 日本\n"] {
+        let array = format!("{start}x = [1, 2, 3, 4]\n");
+        let tables = format!("{start}[[x]]\na = 'hunter2'\n[[x]]\n[[x]]\n[[x]]\n");
+        let table = "[x]\na = ''\n\"\" = ''\n";
+        for text in [&array, &tables] {
+            let template = Template::parse(table).unwrap();
+            let invalid = template.validate(Document::parse(text.as_str()).unwrap()).unwrap_err();
+            let told = invalid.to_string();
+            assert!(!told.contains("hunter2") && !told.contains("x[0]`"), "{told}");
+            let earlier = Document::parse(text.as_str()).unwrap();
+            let prefilled = template.prefill(&earlier).unwrap();
+            assert_eq!(prefilled.into_document().expose_text(), table);
+
+            let template = Template::parse(text).unwrap();
+            let document = || Document::parse("[x]\na = 1\n").unwrap();
+            drop(template.validate(document()));
+            template.prefill(&document()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_long_line_is_cut_between_characters() {
+    for character in ["é", "日", "😀"] {
+        for len in [40, 60, 99, 100, 101, 150] {
+            for space in ["", " ", "  ", "   "] {
+                let text = format!("\"{}\"{space}= ''\n", character.repeat(len));
+                let invalid = Document::parse(text).unwrap().validate().unwrap_err();
+                assert!(invalid.to_string().contains("is blank"));
+                let text = format!(
+                    "x = '{}'{space}# y\ny = {{ a = '{0}', b = '' }}",
+                    character.repeat(len)
+                );
+                let invalid = Document::parse(text).unwrap().validate().unwrap_err();
+                assert!(!invalid.to_string().contains(character), "{invalid}");
+            }
+        }
+    }
+}
+
+#[test]
+fn help_names_no_header_that_cannot_be_written() {
+    let template = Template::parse("[[users]]\nname = ''\n[users.addr]\ncity = ''\n").unwrap();
+    let document = Document::parse("[[users]]\nname = 'a'\n").unwrap();
+    let invalid = template.validate(document).unwrap_err();
+    let help: Vec<_> = invalid.findings().map(|finding| finding.help().into_owned()).collect();
+    assert_eq!(help, ["add it to `users[0].addr`"]);
+}
+
+/// What a module may say by default is its to say.
+#[test]
+fn a_template_s_own_texts_are_accepted() {
+    let text = "B = '<b>Welcome</b>'\nG = 'Welcome to your dashboard'\nW = 'One moment...'\n\
+                P = 'Set the temperature with care'\n";
+    let template = Template::parse(text).unwrap();
+    if let Err(invalid) = template.validate(Document::parse(text).unwrap()) {
+        panic!("{invalid}");
+    }
+}

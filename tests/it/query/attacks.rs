@@ -147,7 +147,8 @@ attacks! {
     token_without_a_value: "pat" => Outcome::Unchanged;
     token_of_spaces: "pat=%20+%20&token=+" => Outcome::Unchanged;
     token_of_wide_spaces: "pat=%E3%80%80" => Outcome::Unchanged;
-    token_of_a_tab: "pat=%09" => refused("pat");
+    token_of_a_tab: "pat=%09" => Outcome::Unchanged;
+    token_with_a_tab: "pat=a%09b" => refused("pat");
     token_taken_back: "pat=mine&pat=" => Outcome::Unchanged;
     token_own: "pat=mine" => Outcome::Displaced;
     session_own: "token=mine" => Outcome::Displaced;

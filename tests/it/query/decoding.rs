@@ -64,10 +64,11 @@ fn expected(query: &str) -> Result<Vec<Option<String>>, &'static str> {
     let read = |name: &'static str| {
         let last = pairs.iter().rev().find(|(other, _)| other == name);
         let value = last.map_or("", |(_, value)| value);
-        if value.contains('\u{FFFD}') || value.contains(char::is_control) {
+        let blank = value.trim().is_empty();
+        if value.contains('\u{FFFD}') || (value.contains(char::is_control) && !blank) {
             return Err(name);
         }
-        Ok(Some(value.to_owned()).filter(|value| !value.trim().is_empty()))
+        Ok((!blank).then(|| value.to_owned()))
     };
     NAMES.into_iter().map(read).collect()
 }
