@@ -17,15 +17,20 @@ pub(crate) fn check(data: &[u8]) {
         return;
     };
     let prefilled = template.prefill(&earlier).expect("the texts are short");
-    assert!(prefilled.dropped().all(|path| earlier.find(path).is_some()), "what was there");
+    let was_there = |path: &str| is_cut(path) || earlier.find(path).is_some();
+    assert!(prefilled.dropped().all(was_there), "what was there");
     let filled = prefilled.into_document();
     let comments = |text: &str| text.matches('#').count();
     assert_eq!(comments(filled.expose_text()), comments(template.text()), "{filled:?}");
     for variable in template.variables() {
         let path = variable.path().to_string();
-        let value = filled.find(&path).map(|value| format!("{value:?}"));
-        assert!(value.is_some(), "{path} is still there");
+        assert!(is_cut(&path) || filled.find(&path).is_some(), "{path} is still there");
     }
     let again = template.prefill(&filled).expect("the texts are short").into_document();
     assert_eq!(again.expose_text(), filled.expose_text(), "to fill in twice changes nothing");
+}
+
+/// A long path is shown in part, and not read back.
+fn is_cut(path: &str) -> bool {
+    path.ends_with('…')
 }

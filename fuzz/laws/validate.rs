@@ -18,8 +18,13 @@ pub(crate) fn check(data: &[u8]) {
     match template.validate(document) {
         Ok(secrets) => {
             for variable in template.variables().filter(|variable| variable.is_required()) {
-                let value = secrets.find(&variable.path().to_string());
-                assert!(value.is_some_and(|value| value.as_str() != Some("")), "{variable:?}");
+                let path = variable.path().to_string();
+                let value = secrets.find(&path);
+                // A long path is shown in part, and not read back.
+                assert!(
+                    path.ends_with('…') || value.is_some_and(|value| value.as_str() != Some("")),
+                    "{variable:?}"
+                );
             }
         }
         Err(invalid) => {
