@@ -104,32 +104,38 @@ pub(crate) async fn connect(config: &str) -> Result<Client, tokio_postgres::Erro
     Ok(client)
 }
 
-/// The store as one that answers at once: each call waits for it.
+/// The store as one that answers at once: each call waits for it. The calls take turns between
+/// three connections.
 pub(crate) struct Waiting {
     runtime: Runtime,
-    store: PostgresStore,
+    stores: [PostgresStore; 3],
+    turn: AtomicU32,
 }
 
 impl Waiting {
     pub(crate) fn new() -> Self {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
-        let store = runtime.block_on(async {
-            let store = Schema::new().await.store();
-            store.migrate().await.unwrap();
-            store
+        let stores = runtime.block_on(async {
+            let schema = Schema::new().await;
+            schema.store().migrate().await.unwrap();
+            [(); 3].map(|()| schema.store())
         });
-        Self { runtime, store }
+        Self { runtime, stores, turn: AtomicU32::new(0) }
+    }
+
+    fn store(&self) -> &PostgresStore {
+        &self.stores[self.turn.fetch_add(1, Ordering::Relaxed) as usize % 3]
     }
 }
 
 impl Store for Waiting {
     fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.runtime.block_on(self.store.get(scope))
+        self.runtime.block_on(self.store().get(scope))
     }
 
     fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
-        self.runtime.block_on(self.store.apply(writes))
+        self.runtime.block_on(self.store().apply(writes))
     }
 
     fn scan(
@@ -139,10 +145,10 @@ impl Store for Waiting {
         limit: usize,
         fetch: Fetch,
     ) -> Result<Vec<Row>, StoreError> {
-        self.runtime.block_on(self.store.scan(prefix, after, limit, fetch))
+        self.runtime.block_on(self.store().scan(prefix, after, limit, fetch))
     }
 
     fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
-        self.runtime.block_on(self.store.purge(scope))
+        self.runtime.block_on(self.store().purge(scope))
     }
 }
