@@ -76,9 +76,9 @@
 //! - An endpoint that a query supplies never stands beside a credential that it does not.
 //! - No plaintext and no key is freed unwiped by this crate. (A template is public: what is freed
 //!   of one is not wiped.)
-//! - Nothing reads or writes the process's environment, the clock or the network, and nothing but
-//!   [`Template::from_repository`] and a [store] a file. Randomness comes from the operating system
-//!   alone, for keys and records.
+//! - Nothing reads or writes the process's environment or the clock, nothing but
+//!   [`Template::from_repository`] and a [store] a file, and nothing but a store that was given a
+//!   connection the network. Randomness comes from the operating system alone, for keys and records.
 //! - There is no `unsafe`.
 //! - No text makes it panic, overflow the stack, or take more than linear time. Texts have at most
 //!   [`MAX_LEN`] bytes and values at most [`MAX_DEPTH`] levels.
