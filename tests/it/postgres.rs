@@ -195,7 +195,7 @@ fn what_waits_too_long_is_unknown_and_then_resolved() {
         let holder = schema.client().await;
         let hold = "BEGIN; SELECT 1 FROM secrets_toml_records FOR UPDATE";
         holder.batch_execute(hold).await.unwrap();
-        let hasty = schema.store().statement_timeout(Duration::from_millis(100));
+        let hasty = schema.store().statement_timeout(Duration::from_secs(1));
         let record = keyring().seal_tombstone(&chat, revision(2)).unwrap();
         let standing = hasty.get(chat.as_bytes()).await.unwrap().unwrap();
         let write = Write::replace(&chat, *commitment(&standing).unwrap(), record);

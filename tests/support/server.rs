@@ -64,7 +64,7 @@ impl Schema {
 
     /// Makes the one user of the server who has to give a password.
     pub(crate) async fn user_with_a_password(&self) {
-        let make = "CREATE ROLE locked LOGIN PASSWORD 'correct horse'";
+        let make = "DROP ROLE IF EXISTS locked; CREATE ROLE locked LOGIN PASSWORD 'correct horse'";
         self.client().await.batch_execute(make).await.unwrap();
     }
 
