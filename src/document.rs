@@ -26,6 +26,8 @@ use crate::document::report::{Errors, GrammarErrors};
 use crate::document::wiped::Wiped;
 use crate::env::{Env, EnvError};
 use crate::path::{self, KeyPath};
+use crate::shape::{self, Role};
+use crate::update;
 use crate::validate::{self, Invalid, Secrets};
 use crate::value::{Table, Value};
 
@@ -218,6 +220,55 @@ impl Document {
         validate::validate(self, None)
     }
 
+    /// Checks the document, without a template, where a blank means: as it is in `current`. See
+    /// [`Template::validate_update`](crate::Template::validate_update).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn validate_update(self, current: &Self) -> Result<Secrets, Invalid> {
+        update::validate(self, current, None)
+    }
+
+    /// The text for a form that must not show a value: each is `""`, and there are no comments,
+    /// since one may hold what was a value. [`validate_update`](Self::validate_update) puts the
+    /// values back where they are left so.
+    ///
+    /// ```
+    /// use secrets_toml::Document;
+    ///
+    /// let current = Document::parse("PAT = 'hunter2' # was: hunter1\n[db]\nports = [1, 2]\n")?;
+    /// assert_eq!(current.form(), "PAT = \"\"\n[db]\nports = \"\"\n");
+    ///
+    /// let entered = current.form().replace("PAT = \"\"", "PAT = 'hunter3'");
+    /// let secrets = Document::parse(entered)?.validate_update(&current)?;
+    /// assert_eq!(secrets.expose_text(), "PAT = 'hunter3'\n[db]\nports = [1, 2]\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn form(&self) -> String {
+        update::form(self)
+    }
+
+    /// The variables: the values that are no table and no array of tables, in the order of the text.
+    ///
+    /// ```
+    /// use secrets_toml::Document;
+    ///
+    /// let document = Document::parse("PAT = ''\n[db]\nports = [1, 2]\n[[users]]\nname = ''\n")?;
+    /// let variables: Vec<_> =
+    ///     document.variables().map(|(path, value)| (path.to_string(), value.kind())).collect();
+    /// let expected = [("PAT", "string"), ("db.ports", "array"), ("users[0].name", "string")];
+    /// assert_eq!(variables, expected.map(|(path, kind)| (path.to_owned(), kind)));
+    /// # Ok::<(), secrets_toml::ParseError>(())
+    /// ```
+    pub fn variables(&self) -> impl Iterator<Item = (KeyPath<'_>, Value<'_>)> {
+        let roles = shape::roles(self);
+        let variables =
+            (1..self.index.len()).filter(move |&node| roles[node as usize] == Role::Variable);
+        variables.map(|node| (self.path(node), Value::of(self, node)))
+    }
+
     /// The text, byte for byte as it was read. This is the one door to all of it at once: what is
     /// done with it is not wiped here.
     #[must_use]
@@ -284,7 +335,7 @@ impl fmt::Debug for Document {
 
 /// The tokens of a text, in at most two allocations: there are at most as many tokens as bytes, and
 /// seldom half as many.
-fn lex(text: &str) -> Vec<Token> {
+pub(crate) fn lex(text: &str) -> Vec<Token> {
     let mut tokens = Vec::with_capacity(text.len() / 2 + 2);
     tokens.extend(Source::new(text).lex());
     tokens

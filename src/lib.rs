@@ -56,6 +56,7 @@
 //! | secrets, a scope and a keyring | a record to keep, and the secrets again | [`Keyring::seal`](seal::Keyring::seal), [`Keyring::open`](seal::Keyring::open) |
 //! | a keyring | to keep it | [`Keyring::lock`](seal::Keyring::lock), [`LockedKeyring`](seal::LockedKeyring) |
 //! | an earlier document and a newer template | the form, filled in | [`Template::prefill`] |
+//! | secrets that stand | them changed by a form that shows none | [`Document::form`], [`Template::validate_update`] |
 //!
 //! [`Secrets`] dereferences to [`Document`], so that everything which reads a document reads
 //! secrets.
@@ -108,6 +109,7 @@ pub mod seal;
 mod shape;
 pub mod store;
 mod template;
+mod update;
 mod validate;
 mod value;
 pub mod vault;

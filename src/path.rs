@@ -62,6 +62,17 @@ impl<'a> KeyPath<'a> {
             Step::Position(_) => None,
         }
     }
+
+    /// The path of the table or array around it, or `None` at the root.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        let parent = self.document.index().node(self.node).parent;
+        let parent = match self.within {
+            Some((document, element, first)) if parent == first => Self::new(document, element),
+            _ => Self { node: parent, ..*self },
+        };
+        (parent.node != ROOT).then_some(parent)
+    }
 }
 
 impl fmt::Display for KeyPath<'_> {

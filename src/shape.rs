@@ -70,3 +70,15 @@ pub(crate) fn twins(document: &Document, other: &Document, elements: Elements) -
     }
     twins
 }
+
+/// Whether the value of a variable is carried to where another document has a variable: it is
+/// filled in, and no header made it.
+pub(crate) fn is_carried(document: &Document, node: u32) -> bool {
+    let kind = document.index().node(node).kind;
+    !kind.is_table() && kind != Kind::ArrayOfTables && !is_blank(document, node)
+}
+
+/// Whether it is the empty string.
+pub(crate) fn is_blank(document: &Document, node: u32) -> bool {
+    document.index().node(node).kind == Kind::String && document.content(node).is_empty()
+}

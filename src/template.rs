@@ -10,12 +10,12 @@ use std::sync::Arc;
 use crate::document::Document;
 use crate::document::error::ParseError;
 use crate::document::fault::Fault;
-use crate::document::index::Kind;
 use crate::document::places::Places;
 use crate::document::wiped::Wiped;
 use crate::path::KeyPath;
 use crate::shape::{self, Elements, Role};
 use crate::template::comments::Comments;
+use crate::update::{self, BLANK, splice};
 use crate::validate::{self, Invalid, Secrets};
 use crate::value::Value;
 
@@ -158,9 +158,10 @@ impl Template {
     /// let earlier = Document::parse("PAT = 'hunter2'\nOLD = 1\n")?;
     /// let template = Template::parse("# New in version 2.\nURL = \"\"\n\nPAT = \"\"")?;
     /// let prefilled = template.prefill(&earlier)?;
+    /// assert_eq!(prefilled.carried().collect::<Vec<_>>(), ["PAT"]);
     /// assert_eq!(prefilled.dropped().collect::<Vec<_>>(), ["OLD"]);
     /// assert_eq!(
-    ///     prefilled.into_document().expose_text(),
+    ///     prefilled.document().expose_text(),
     ///     "# New in version 2.\nURL = \"\"\n\nPAT = 'hunter2'",
     /// );
     /// # Ok::<(), secrets_toml::ParseError>(())
@@ -172,42 +173,33 @@ impl Template {
         let index = earlier.index();
 
         // What goes where, in the order of the template's text.
-        let mut carried = vec![false; index.len() as usize];
+        let mut has_place = vec![false; index.len() as usize];
         let mut splices = Vec::new();
-        let mut len = template.expose_text().len();
+        let mut carried = Vec::new();
         for node in 1..template.index().len() {
             let Some(twin) = twins[node as usize] else { continue };
-            let kind = index.node(twin).kind;
-            let place = self.0.roles[node as usize] == Role::Variable;
-            if place && !kind.is_table() && kind != Kind::ArrayOfTables && !is_blank(earlier, twin)
-            {
-                carried[twin as usize] = true;
-                len += earlier.raw(twin).len();
-                splices.push((template.index().node(node).span.range(), twin));
+            if self.0.roles[node as usize] == Role::Variable && shape::is_carried(earlier, twin) {
+                has_place[twin as usize] = true;
+                splices.push((template.index().node(node).span.range(), earlier.raw(twin)));
+                carried.push(template.path(node).to_string());
             }
         }
-
-        let mut text = Wiped::with_capacity(len);
-        let mut end = 0;
-        for (span, twin) in splices {
-            text.append(&template.expose_text()[end..span.start]);
-            text.append(earlier.raw(twin));
-            end = span.end;
-        }
-        text.append(&template.expose_text()[end..]);
+        let form = splice(self.text(), splices.iter().map(|(span, _)| (span.clone(), BLANK)));
+        let filled = splice(self.text(), splices);
 
         let mut dropped = Vec::new();
         for node in 1..index.len() {
             let parent = index.node(node).parent;
-            carried[node as usize] |= carried[parent as usize];
+            has_place[node as usize] |= has_place[parent as usize];
             if roles[node as usize] == Role::Variable
-                && !carried[node as usize]
-                && !is_blank(earlier, node)
+                && !has_place[node as usize]
+                && !shape::is_blank(earlier, node)
             {
                 dropped.push(earlier.path(node).to_string());
             }
         }
-        Ok(Prefilled { document: Document::read_wiped(text)?, dropped })
+        let document = Document::read_wiped(Wiped::concat(&filled))?;
+        Ok(Prefilled { document, form: form.concat(), carried, dropped })
     }
 
     /// Checks a document against the template.
@@ -217,6 +209,45 @@ impl Template {
     /// [`Invalid`] with every finding and the document, where one finding is an error.
     pub fn validate(&self, document: Document) -> Result<Secrets, Invalid> {
         validate::validate(document, Some(&self.0))
+    }
+
+    /// Checks a document in which a blank means: as it is. What is blank in `entered` takes the
+    /// value that `current` has at the same path, as it is written there; then the whole is checked.
+    ///
+    /// So a form can be filled in again without showing a value: it shows [`Prefilled::form`], or
+    /// [`Document::form`]. A variable is removed by removing its line. The elements of arrays of
+    /// tables go by position.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`] with every finding, at its place in `entered`, and with `entered` as it was: it
+    /// holds no value of `current`, so the form can be shown again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use secrets_toml::{Document, Template};
+    ///
+    /// let current = Document::parse("PAT = 'hunter2'\nOLD = 1\n")?;
+    /// let template = Template::parse("# New in version 2.\nURL = \"\"\n\nPAT = \"\"")?;
+    /// let prefilled = template.prefill(&current)?;
+    /// assert_eq!(prefilled.form(), "# New in version 2.\nURL = \"\"\n\nPAT = \"\"");
+    ///
+    /// let invalid = template.validate_update(Document::parse(prefilled.form())?, &current).unwrap_err();
+    /// let findings: Vec<_> = invalid.findings().map(|finding| finding.to_string()).collect();
+    /// assert_eq!(findings, ["line 2, column 7: `URL` is blank: the template expects a value"]);
+    ///
+    /// let entered = prefilled.form().replace("URL = \"\"", "URL = \"https://example.com\"");
+    /// let secrets = template.validate_update(Document::parse(entered)?, &current)?;
+    /// assert_eq!(secrets.get("PAT").and_then(|value| value.as_str()), Some("hunter2"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn validate_update(
+        &self,
+        entered: Document,
+        current: &Document,
+    ) -> Result<Secrets, Invalid> {
+        update::validate(entered, current, Some(&self.0))
     }
 }
 
@@ -335,22 +366,51 @@ impl std::fmt::Debug for Variable<'_> {
 }
 
 /// A template with the values of an earlier document, and what found no place in it.
-#[derive(Debug)]
 pub struct Prefilled {
     document: Document,
+    form: String,
+    carried: Vec<String>,
     dropped: Vec<String>,
 }
 
 impl Prefilled {
-    /// The filled template.
+    /// The filled template, to be read.
+    #[must_use]
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// The filled template, to be kept.
     #[must_use]
     pub fn into_document(self) -> Document {
         self.document
     }
 
+    /// The template for a form that must not show the earlier values: `""` stands where each would.
+    /// [`Template::validate_update`] puts them back where they are left so.
+    #[must_use]
+    pub fn form(&self) -> &str {
+        &self.form
+    }
+
+    /// The paths of the template's variables that got an earlier value, in its order.
+    pub fn carried(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.carried.iter().map(String::as_str)
+    }
+
     /// The paths of the earlier document's values that found no place, in its order.
     pub fn dropped(&self) -> impl ExactSizeIterator<Item = &str> {
         self.dropped.iter().map(String::as_str)
+    }
+}
+
+impl std::fmt::Debug for Prefilled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prefilled")
+            .field("document", &self.document)
+            .field("carried", &self.carried)
+            .field("dropped", &self.dropped)
+            .finish()
     }
 }
 
@@ -400,8 +460,4 @@ fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_TEMPLATE_LEN as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-fn is_blank(document: &Document, node: u32) -> bool {
-    Value::of(document, node).as_str() == Some("")
 }

@@ -105,6 +105,15 @@ impl Invalid {
         self.0.document
     }
 
+    /// The findings at their places in `entered`, of which the document that was checked is a copy
+    /// with some values filled in.
+    pub(crate) fn moved_to(mut self, entered: Document) -> Self {
+        let Refused { document: filled, findings, .. } = &mut *self.0;
+        findings.move_to(filled, &entered);
+        self.0.document = entered;
+        self
+    }
+
     #[cfg(feature = "miette")]
     pub(crate) fn related(&self) -> &[crate::diagnostic::Related] {
         self.0.related.get_or_init(|| self.findings().map(|finding| (&finding).into()).collect())

@@ -12,4 +12,5 @@ pub(crate) mod query;
 pub(crate) mod record;
 pub(crate) mod template;
 mod texts;
+pub(crate) mod update;
 pub(crate) mod validate;

@@ -25,6 +25,15 @@ impl Wiped {
         Self::new(String::with_capacity(capacity))
     }
 
+    /// The pieces, one behind the other.
+    pub(crate) fn concat(pieces: &[&str]) -> Self {
+        let mut text = Self::with_capacity(pieces.iter().map(|piece| piece.len()).sum());
+        for piece in pieces {
+            text.append(piece);
+        }
+        text
+    }
+
     /// Appends `text`, or changes nothing and returns `false` where it does not fit.
     #[must_use]
     pub(crate) fn push_str(&mut self, text: &str) -> bool {

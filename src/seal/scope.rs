@@ -28,6 +28,7 @@ pub(super) const MANIFEST: u8 = 0x7E;
 /// let version = Scope::module("chat")?.version("1.2.0")?;
 /// let install = version.install("acme")?;
 /// assert_eq!(install.components().collect::<Vec<_>>(), ["chat", "1.2.0", "acme"]);
+/// assert_eq!((version.name(), install.name()), ("1.2.0", "acme"));
 /// assert_eq!(format!("{install:?}"), r#"Scope("chat", "1.2.0", "acme")"#);
 /// # Ok::<(), secrets_toml::seal::ScopeError>(())
 /// ```
@@ -108,6 +109,12 @@ impl Scope {
             (component, rest) = split(rest)?;
             std::str::from_utf8(component).ok()
         })
+    }
+
+    /// The last of the names: of the install, the version or the module that this is.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.components().last().unwrap_or_default()
     }
 
     /// What the encodings of all modules begin with.

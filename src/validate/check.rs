@@ -164,7 +164,7 @@ impl<'a> Validator<'a> {
         let fits = kind.name() == expected.name() || (expected == Kind::String && number);
         let blank = kind == Kind::String && self.document.content(node).is_empty();
         if !fits && !blank {
-            self.find(Severity::Warning, Matter::Kind { expected }, node);
+            self.find(Severity::Warning, Matter::Kind { found: kind, expected }, node);
         }
     }
 }

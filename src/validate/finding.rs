@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use crate::document::Document;
 use crate::document::index::{Kind, ROOT};
+use crate::document::places::Places;
 use crate::env::Unmappable;
 use crate::path::KeyPath;
+use crate::shape::{self, Elements};
 use crate::template::Inner as Template;
 
 /// How much a finding weighs.
@@ -132,7 +134,7 @@ impl<'a> Finding<'a> {
                 Some(section) => format!("move the line below `[{section}]`").into(),
             },
             Matter::Placeholder { .. } => "replace it with the real value".into(),
-            Matter::Kind { expected } => match (self.node_kind(), expected) {
+            Matter::Kind { found, expected } => match (found, expected) {
                 (Kind::String, Kind::Integer | Kind::Float | Kind::Boolean | Kind::Datetime) => {
                     format!("write the {} without quotes", expected.name()).into()
                 }
@@ -150,10 +152,6 @@ impl<'a> Finding<'a> {
                 "rename it, or move it below a `[section]`".into()
             }
         }
-    }
-
-    fn node_kind(&self) -> Kind {
-        self.document.index().node(self.record.node).kind
     }
 
     fn help_missing(&self, within: u32, first: u32) -> Cow<'static, str> {
@@ -225,12 +223,9 @@ impl fmt::Display for Finding<'_> {
                 f.write_str("is still the placeholder of the template")
             }
             Matter::Placeholder { unchanged: false } => f.write_str("reads like a placeholder"),
-            Matter::Kind { expected } => write!(
-                f,
-                "is {}: the template has {}",
-                with_article(self.node_kind()),
-                with_article(expected)
-            ),
+            Matter::Kind { found, expected } => {
+                write!(f, "is {}: the template has {}", with_article(found), with_article(expected))
+            }
             Matter::Unknown { .. } => f.write_str("is not in the template"),
             Matter::Unmappable(fault) => write!(f, "{fault}"),
             Matter::ReservedName => {
@@ -271,6 +266,39 @@ impl Findings {
         let template = self.template.as_deref();
         self.records.iter().map(move |record| Finding { document, template, record })
     }
+
+    /// Moves what was found in `filled` to the same places of `entered`. A value that was filled in
+    /// may be an array with tables inside: what they lack is an error of the whole, and what only
+    /// looks wrong in them is left out.
+    pub(super) fn move_to(&mut self, filled: &Document, entered: &Document) {
+        let twins = shape::twins(filled, entered, Elements::ByPosition);
+        let place_of = |mut node: u32| loop {
+            match twins[node as usize] {
+                Some(twin) => break twin,
+                None => node = filled.index().node(node).parent,
+            }
+        };
+        let mut places = Places::new(entered.expose_text());
+        self.records.retain_mut(|record| {
+            if let Matter::Missing { within, .. } = &mut record.matter {
+                *within = place_of(*within);
+                return true;
+            }
+            if twins[record.node as usize].is_none() && record.severity < Severity::Error {
+                return false;
+            }
+            let from = filled.index().node(record.node);
+            record.node = place_of(record.node);
+            let to = entered.index().node(record.node);
+            if let Some(place) = &mut record.place {
+                let at_key = place.span == from.key_span.range();
+                place.span = if at_key { to.key_span.range() } else { to.span.range() };
+                place.line = places.line(place.span.start);
+                place.column = places.column(place.span.start);
+            }
+            true
+        });
+    }
 }
 
 #[derive(Debug)]
@@ -300,6 +328,7 @@ pub(super) enum Matter {
         unchanged: bool,
     },
     Kind {
+        found: Kind,
         expected: Kind,
     },
     Misplaced {

@@ -25,5 +25,6 @@ mod stack;
 mod store;
 mod template;
 mod toml_suite;
+mod update;
 mod validate;
 mod vault;

@@ -87,6 +87,13 @@ fn validation() {
     assert_debug_silent(&prefilled);
     assert!(prefilled.dropped().len() > 3);
     prefilled.dropped().for_each(assert_silent);
+    assert_silent(prefilled.form());
+
+    let current = Document::parse(TEXT).unwrap();
+    assert_silent(&current.form());
+    let invalid = Document::parse(current.form()).unwrap().validate_update(&current).unwrap_err();
+    assert_error_silent(&invalid);
+    assert_silent(invalid.into_document().expose_text());
 }
 
 #[cfg(feature = "miette")]

@@ -263,6 +263,15 @@ fn templates_and_validation() {
         assert_eq!(prefilled.dropped().len(), 0);
         prefilled.into_document()
     });
+    assert_wiped(|| {
+        let current = Document::parse(TEXT).unwrap();
+        let form = template.prefill(&current).unwrap().form().to_owned();
+        let accepted = Document::parse(form).unwrap().validate_update(&current).unwrap();
+        let form = format!("{}ADDED = ''\n", current.form());
+        let refused = Document::parse(form).unwrap().validate_update(&current).unwrap_err();
+        let shown = (refused.to_string(), format!("{refused:?}"));
+        (accepted, shown, refused.into_document())
+    });
 }
 
 #[test]

@@ -1,0 +1,94 @@
+//! Forms that show no value: what has one is shown blank, and what is left blank keeps it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml_parser::lexer::TokenKind;
+
+use crate::document::fault::Fault;
+use crate::document::wiped::Wiped;
+use crate::document::{self, Document, MAX_LEN};
+use crate::shape::{self, Elements, Role};
+use crate::template::Inner as Template;
+use crate::validate::{self, Invalid, Secrets};
+
+/// What a form shows where a value stands.
+pub(crate) const BLANK: &str = "\"\"";
+
+/// The text of a document without its values and comments.
+pub(crate) fn form(document: &Document) -> String {
+    let text = document.expose_text();
+    let roles = shape::roles(document);
+    let values = (1..document.index().len())
+        .filter(|&node| roles[node as usize] == Role::Variable)
+        .map(|node| (document.index().node(node).span.range(), BLANK));
+    let comments = document::lex(text)
+        .into_iter()
+        .filter(|token| token.kind() == TokenKind::Comment)
+        .map(|token| {
+            let start = text[..token.span().start()].trim_end_matches([' ', '\t']).len();
+            (start..token.span().end(), "")
+        });
+    let mut splices: Vec<_> = values.chain(comments).collect();
+    splices.sort_by_key(|(span, _)| span.start);
+    // An array may have comments inside.
+    let mut end = 0;
+    splices.retain(|(span, _)| {
+        let outside = span.start >= end;
+        end = end.max(span.end);
+        outside
+    });
+    splice(text, splices).concat()
+}
+
+/// Checks a document whose blanks stand for the values of another.
+pub(crate) fn validate(
+    entered: Document,
+    current: &Document,
+    template: Option<&Arc<Template>>,
+) -> Result<Secrets, Invalid> {
+    match fill(&entered, current) {
+        None => validate::validate(entered, template),
+        Some(filled) => {
+            validate::validate(filled, template).map_err(|invalid| invalid.moved_to(entered))
+        }
+    }
+}
+
+/// The document with the other's values where it is blank; `None` where there is no such place.
+fn fill(entered: &Document, current: &Document) -> Option<Document> {
+    let twins = shape::twins(entered, current, Elements::ByPosition);
+    let roles = shape::roles(entered);
+    let mut splices = Vec::new();
+    for node in 1..entered.index().len() {
+        let Some(twin) = twins[node as usize] else { continue };
+        if roles[node as usize] == Role::Variable
+            && shape::is_blank(entered, node)
+            && shape::is_carried(current, twin)
+        {
+            splices.push((entered.index().node(node).span.range(), current.raw(twin)));
+        }
+    }
+    if splices.is_empty() {
+        return None;
+    }
+    let text = Wiped::concat(&splice(entered.expose_text(), splices));
+    // It is at most as long as the two, and sealing has a limit of its own.
+    let filled = Document::read(text, 2 * MAX_LEN, Fault::TooLong);
+    Some(filled.expect("a value that was read is read again at the same path"))
+}
+
+/// The pieces of a text with others in the place of some of its spans, which ascend.
+pub(crate) fn splice<'a>(
+    text: &'a str,
+    splices: impl IntoIterator<Item = (Range<usize>, &'a str)>,
+) -> Vec<&'a str> {
+    let mut pieces = Vec::new();
+    let mut end = 0;
+    for (span, instead) in splices {
+        pieces.extend([&text[end..span.start], instead]);
+        end = span.end;
+    }
+    pieces.push(&text[end..]);
+    pieces
+}
