@@ -120,6 +120,14 @@ impl<'a> Finding<'a> {
         }
     }
 
+    /// What and why, without the place: for a form that shows it beside the line.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let mut message = String::new();
+        self.write_message(&mut message).expect("a String takes all that is written");
+        message
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn help(&self) -> Cow<'static, str> {
@@ -150,6 +158,43 @@ impl<'a> Finding<'a> {
             Matter::Unmappable(Unmappable::NulInValue) => "remove the NUL from the value".into(),
             Matter::Unmappable(_) | Matter::ReservedName => {
                 "rename it, or move it below a `[section]`".into()
+            }
+        }
+    }
+
+    fn write_message(&self, f: &mut impl fmt::Write) -> fmt::Result {
+        write!(f, "`{}` ", self.path())?;
+        match self.record.matter {
+            Matter::Blank { expected: true } => {
+                f.write_str("is blank: the template expects a value")
+            }
+            Matter::Blank { expected: false } => f.write_str("is blank"),
+            Matter::WhiteSpace => f.write_str("holds white space only"),
+            Matter::Missing { .. } => {
+                f.write_str("is missing")?;
+                match self.template_line() {
+                    Some(line) => write!(f, ": line {line} of the template expects it"),
+                    None => Ok(()),
+                }
+            }
+            Matter::Misplaced { template } => match (self.template, self.template_parent(template))
+            {
+                (Some(of), Some(_)) => {
+                    write!(f, "is misplaced: the template has `{}`", of.document.path(template))
+                }
+                _ => f.write_str("is misplaced: the template has it above every `[section]`"),
+            },
+            Matter::Placeholder { unchanged: true } => {
+                f.write_str("is still the placeholder of the template")
+            }
+            Matter::Placeholder { unchanged: false } => f.write_str("reads like a placeholder"),
+            Matter::Kind { found, expected } => {
+                write!(f, "is {}: the template has {}", with_article(found), with_article(expected))
+            }
+            Matter::Unknown { .. } => f.write_str("is not in the template"),
+            Matter::Unmappable(fault) => write!(f, "{fault}"),
+            Matter::ReservedName => {
+                f.write_str("would replace a variable that the process itself needs")
             }
         }
     }
@@ -198,40 +243,7 @@ impl fmt::Display for Finding<'_> {
         if let Some(place) = &self.record.place {
             write!(f, "line {}, column {}: ", place.line, place.column)?;
         }
-        write!(f, "`{}` ", self.path())?;
-        match self.record.matter {
-            Matter::Blank { expected: true } => {
-                f.write_str("is blank: the template expects a value")
-            }
-            Matter::Blank { expected: false } => f.write_str("is blank"),
-            Matter::WhiteSpace => f.write_str("holds white space only"),
-            Matter::Missing { .. } => {
-                f.write_str("is missing")?;
-                match self.template_line() {
-                    Some(line) => write!(f, ": line {line} of the template expects it"),
-                    None => Ok(()),
-                }
-            }
-            Matter::Misplaced { template } => match (self.template, self.template_parent(template))
-            {
-                (Some(of), Some(_)) => {
-                    write!(f, "is misplaced: the template has `{}`", of.document.path(template))
-                }
-                _ => f.write_str("is misplaced: the template has it above every `[section]`"),
-            },
-            Matter::Placeholder { unchanged: true } => {
-                f.write_str("is still the placeholder of the template")
-            }
-            Matter::Placeholder { unchanged: false } => f.write_str("reads like a placeholder"),
-            Matter::Kind { found, expected } => {
-                write!(f, "is {}: the template has {}", with_article(found), with_article(expected))
-            }
-            Matter::Unknown { .. } => f.write_str("is not in the template"),
-            Matter::Unmappable(fault) => write!(f, "{fault}"),
-            Matter::ReservedName => {
-                f.write_str("would replace a variable that the process itself needs")
-            }
-        }
+        f.write_str(&self.message())
     }
 }
 

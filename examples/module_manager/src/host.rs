@@ -1,0 +1,173 @@
+//! What outlives the process, in one folder: the locked keyring, the vault, the list of modules.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use secrets_toml::seal::{Keyring, LockedKeyring, Protection, Unlock};
+use secrets_toml::store::{RedbStore, StoreError};
+use secrets_toml::vault::Vault;
+use zeroize::Zeroizing;
+
+use crate::modules::Modules;
+use crate::rotation::Status;
+
+/// Where the passphrase of the keyring is taken from.
+pub const PASSPHRASE: &str = "MODULE_MANAGER_PASSPHRASE";
+
+/// A folder of ours, open. One process has it at a time: the vault's file is locked.
+pub struct Host {
+    folder: PathBuf,
+    passphrase: Zeroizing<String>,
+    vault: Vault<RedbStore>,
+    modules: Mutex<Modules>,
+    pub(crate) rotation: Mutex<Status>,
+}
+
+/// Why a folder cannot be opened, or not be written to.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    #[error("{}", .0.display())]
+    File(PathBuf, #[source] io::Error),
+    #[error("{}", .0.display())]
+    Keyring(PathBuf, #[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("{}", .0.display())]
+    Vault(PathBuf, #[source] StoreError),
+    #[error(
+        "{} is gone, and nothing opens what is in the vault without it: put it back", .0.display()
+    )]
+    KeyringLost(PathBuf),
+    #[error("the keyring is locked with a passphrase of yours: set {PASSPHRASE}")]
+    NoPassphrase,
+}
+
+impl Host {
+    /// Opens a folder, which is made and filled at first. Without a passphrase of the caller's one
+    /// is made, and kept beside the keyring.
+    pub fn open(folder: &Path, passphrase: Option<String>) -> Result<Self, HostError> {
+        fs::create_dir_all(folder).map_err(|error| HostError::File(folder.to_owned(), error))?;
+        let file = |name| folder.join(name);
+        let (keyring, vault) = (file("keyring.toml"), file("vault.redb"));
+        let fresh = !keyring.exists();
+        if fresh && vault.exists() {
+            return Err(HostError::KeyringLost(keyring));
+        }
+        let passphrase = match passphrase {
+            Some(passphrase) => Zeroizing::new(passphrase),
+            None => passphrase_in(&file("passphrase"), fresh)?,
+        };
+        if fresh {
+            let made =
+                Keyring::generate().map_err(|error| HostError::Keyring(keyring, error.into()))?;
+            keep(folder, &passphrase, made)?;
+        }
+        // Also at first: better now than never is it found that it does not open.
+        let keyring = load(folder, &passphrase)?;
+        let store = match RedbStore::open(&vault) {
+            Err(StoreError::Missing) => RedbStore::create(&vault),
+            opened => opened,
+        };
+        let store = store.map_err(|error| HostError::Vault(vault, error))?;
+        let modules = file("modules.json");
+        let modules = Modules::open(&modules).map_err(|error| HostError::File(modules, error))?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            passphrase,
+            vault: Vault::new(store, keyring),
+            modules: Mutex::new(modules),
+            rotation: Mutex::default(),
+        })
+    }
+
+    /// The secrets.
+    pub fn vault(&self) -> &Vault<RedbStore> {
+        &self.vault
+    }
+
+    /// The list of modules. Whoever holds it is alone in making versions.
+    pub fn modules(&self) -> MutexGuard<'_, Modules> {
+        self.modules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The keyring as it was kept last.
+    pub fn keyring(&self) -> Result<Keyring, HostError> {
+        load(&self.folder, &self.passphrase)
+    }
+
+    /// Keeps a keyring, then works with it: never the other way about.
+    pub fn set_keyring(&self, keyring: Keyring) -> Result<(), HostError> {
+        self.vault.set_keyring(keep(&self.folder, &self.passphrase, keyring)?);
+        Ok(())
+    }
+}
+
+fn load(folder: &Path, passphrase: &str) -> Result<Keyring, HostError> {
+    let path = folder.join("keyring.toml");
+    let text = fs::read_to_string(&path).map_err(|error| HostError::File(path.clone(), error))?;
+    let locked = LockedKeyring::parse(&text)
+        .map_err(|error| HostError::Keyring(path.clone(), error.into()))?;
+    locked
+        .unlock(Unlock::Passphrase(passphrase.as_bytes()))
+        .map_err(|error| HostError::Keyring(path, error.into()))
+}
+
+/// Keeps a keyring, and gives it back.
+fn keep(folder: &Path, passphrase: &str, mut keyring: Keyring) -> Result<Keyring, HostError> {
+    let path = folder.join("keyring.toml");
+    let text = keyring
+        .lock(Protection::passphrase(passphrase))
+        .map_err(|error| HostError::Keyring(path.clone(), error.into()))?;
+    replace(&path, text.as_bytes()).map_err(|error| HostError::File(path, error))?;
+    Ok(keyring)
+}
+
+/// The passphrase that a first run made, or makes.
+fn passphrase_in(path: &Path, fresh: bool) -> Result<Zeroizing<String>, HostError> {
+    if fresh {
+        let fail = |error| HostError::File(path.to_owned(), error);
+        let passphrase = random_text().map_err(fail)?;
+        replace(path, passphrase.as_bytes()).map_err(fail)?;
+        tracing::warn!(
+            "{PASSPHRASE} is not set: made a passphrase, and wrote it to {}. Whoever reads that \
+             folder opens the vault",
+            path.display(),
+        );
+        return Ok(passphrase);
+    }
+    match fs::read_to_string(path) {
+        Ok(passphrase) => Ok(Zeroizing::new(passphrase)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(HostError::NoPassphrase),
+        Err(error) => Err(HostError::File(path.to_owned(), error)),
+    }
+}
+
+/// 256 random bits as text.
+pub(crate) fn random_text() -> io::Result<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    getrandom::fill(bytes.as_mut_slice())?;
+    let mut text = Zeroizing::new(String::with_capacity(64));
+    for byte in bytes.iter() {
+        for half in [byte >> 4, byte & 15] {
+            text.push(char::from(b"0123456789abcdef"[usize::from(half)]));
+        }
+    }
+    Ok(text)
+}
+
+/// Writes a file beside the one that stands and moves it there whole, for its owner's eyes only.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    match path.parent() {
+        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
+}

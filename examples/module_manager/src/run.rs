@@ -1,0 +1,67 @@
+//! Starts a module's command under exactly its environment.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use secrets_toml::{Document, Env};
+
+/// The section that the module reads itself.
+const SECTION: &str = "db_credentials";
+
+/// How long it may take, and how much of what it prints is shown.
+const TIME: Duration = Duration::from_secs(10);
+const OUTPUT: u64 = 64 * 1024;
+
+/// What a module did.
+pub struct Ran {
+    pub output: String,
+    pub status: ExitStatus,
+}
+
+/// Runs the sample module, which is this `program` with another first argument. The environment is
+/// `env` and nothing else. The section comes by standard input: of the `document` the module gets
+/// that alone, since what a query displaced in `env` still stands in the document.
+pub fn run(program: &Path, document: &Document, env: &Env) -> io::Result<Ran> {
+    let section: BTreeMap<&str, &str> = document
+        .get(SECTION)
+        .and_then(|section| section.as_table())
+        .into_iter()
+        .flat_map(|section| section.iter())
+        .filter_map(|(key, value)| Some((key, value.as_str()?)))
+        .collect();
+    let mut child = Command::new(program)
+        .arg("sample-module")
+        .env_clear()
+        .envs(env)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let (input, output) = (child.stdin.take(), child.stdout.take());
+    thread::scope(|scope| {
+        scope.spawn(|| match input {
+            Some(input) => serde_json::to_writer(input, &section).ok(),
+            None => None,
+        });
+        let output = scope.spawn(|| {
+            let mut bytes = Vec::new();
+            output.map(|output| output.take(OUTPUT).read_to_end(&mut bytes)).transpose()?;
+            Ok::<_, io::Error>(String::from_utf8_lossy(&bytes).into_owned())
+        });
+        let started = Instant::now();
+        while child.try_wait()?.is_none() {
+            if started.elapsed() > TIME {
+                child.kill()?;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        let status = child.wait()?;
+        let output =
+            output.join().unwrap_or_else(|_| Err(io::Error::other("the output is lost")))?;
+        Ok(Ran { output, status })
+    })
+}

@@ -1,0 +1,23 @@
+//! The sample module: what a module sees, told without a value.
+//!
+//! Its environment holds the variables, and its standard input the section that it reads.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// Prints the names of the variables and of the section's keys, and how long the values are.
+pub fn main() -> io::Result<()> {
+    let section: BTreeMap<String, String> = serde_json::from_reader(io::stdin().lock())?;
+    let mut out = io::stdout().lock();
+    let mut variables: Vec<_> = std::env::vars_os().collect();
+    variables.sort();
+    writeln!(out, "{} environment variables", variables.len())?;
+    for (name, value) in variables {
+        writeln!(out, "  {}: {} bytes", name.display(), value.len())?;
+    }
+    writeln!(out, "{} strings in the section db_credentials", section.len())?;
+    for (name, value) in section {
+        writeln!(out, "  {name}: {} bytes", value.len())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,516 @@
+//! The pages: routes and handlers. Each handler says what is done; [`pages`] says how it looks.
+
+mod editor;
+mod guard;
+mod pages;
+
+use std::error::Error;
+use std::io;
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{FromRequestParts, Path, RawQuery, State};
+use axum::http::{StatusCode, header, request};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use maud::Markup;
+use secrets_toml::seal::Revision;
+use secrets_toml::vault::Scopes;
+use secrets_toml::{Overrides, Secrets, Template};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use crate::host::{self, Host};
+use crate::run;
+use crate::versions::{Place, Refusal, Standing, is_name};
+use crate::web::editor::Editor;
+use crate::web::guard::Fields;
+pub use crate::web::guard::MAX_BODY;
+
+const STYLE: &str = include_str!("../assets/style.css");
+
+/// What the handlers share.
+pub struct App {
+    host: Arc<Host>,
+    /// The command of the sample module.
+    program: PathBuf,
+    /// What every form of ours carries, and no page of somebody else's can know.
+    token: Zeroizing<String>,
+    /// The `Host`s that we answer to.
+    names: [String; 2],
+}
+
+/// The pages of a host, as served on a port of this machine.
+pub fn router(host: Arc<Host>, program: &FilePath, port: u16) -> io::Result<Router> {
+    let app = Arc::new(App {
+        host,
+        program: program.to_owned(),
+        token: host::random_text()?,
+        names: [format!("127.0.0.1:{port}"), format!("localhost:{port}")],
+    });
+    let place = Router::new()
+        .route("/", get(show))
+        .route("/edit", get(edit).post(replace))
+        .route("/delete", post(delete))
+        .route("/run", get(explain).post(start));
+    Ok(Router::new()
+        .route("/", get(home))
+        .route("/style.css", get(style))
+        .route("/modules", post(add_module))
+        .route("/modules/{module}", get(module))
+        .route("/modules/{module}/new", get(new_version).post(create))
+        .route("/modules/{module}/{version}/installs", post(install))
+        .nest("/modules/{module}/{version}", place.clone())
+        .nest("/modules/{module}/{version}/installs/{install}", place)
+        .route("/keys", get(keys))
+        .route("/keys/rotate", post(rotate))
+        .fallback(async || Failure::NotFound)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), guard::guard))
+        .with_state(app))
+}
+
+type Shared = State<Arc<App>>;
+type Page = Result<Response, Failure>;
+
+/// What is answered where there is no page.
+#[derive(Debug)]
+pub enum Failure {
+    NotFound,
+    /// The request is not one that our pages send.
+    Refused(StatusCode, &'static str),
+    /// What was asked for cannot be, and why.
+    Rejected(StatusCode, String),
+    /// Something failed here.
+    Internal(String),
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let (status, text) = match self {
+            Self::NotFound => (StatusCode::NOT_FOUND, "There is nothing here.".to_owned()),
+            Self::Refused(status, text) => (status, text.to_owned()),
+            Self::Rejected(status, text) => (status, text),
+            Self::Internal(text) => {
+                tracing::error!("{text}");
+                (StatusCode::INTERNAL_SERVER_ERROR, text)
+            }
+        };
+        (status, pages::failure(status, &text)).into_response()
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Absent => Self::NotFound,
+            Refusal::Conflict(current) => Self::Rejected(StatusCode::CONFLICT, conflict(current)),
+            Refusal::Template(_) => {
+                Self::Rejected(StatusCode::UNPROCESSABLE_ENTITY, chain(&refusal))
+            }
+            refusal => Self::Internal(chain(&refusal)),
+        }
+    }
+}
+
+/// An error and its sources. The crate's hold no value.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !text.ends_with(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = error.source();
+    }
+    text
+}
+
+/// Does the work of a page on a thread that may wait for the disk.
+async fn blocking(app: Arc<App>, work: impl FnOnce(&App) -> Page + Send + 'static) -> Page {
+    match tokio::task::spawn_blocking(move || work(&app)).await {
+        Ok(page) => page,
+        // The panic's message was printed where it happened.
+        Err(_) => Err(Failure::Internal("the page could not be made".to_owned())),
+    }
+}
+
+fn html(page: Markup) -> Page {
+    Ok(page.into_response())
+}
+
+fn refused(status: StatusCode, page: Markup) -> Page {
+    Ok((status, page).into_response())
+}
+
+async fn style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)
+}
+
+async fn home(State(app): Shared) -> Page {
+    blocking(app, |app| app.home(None)).await
+}
+
+async fn add_module(State(app): Shared, mut fields: Fields) -> Page {
+    blocking(app, move |app| {
+        let (name, folder) = (fields.take("name"), fields.take("folder"));
+        let refuse = |why: String| {
+            let page = app.home(Some((why, &name, &folder)))?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+        };
+        if !is_name(&name) {
+            return refuse(format!("“{}” cannot be the name of a module", *name));
+        }
+        let folder = Some(folder.trim()).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+        if let Some(folder) = &folder {
+            if !folder.is_dir() {
+                return refuse("there is no such folder on this machine".to_owned());
+            }
+            if let Err(error) = Template::from_repository(folder) {
+                return refuse(chain(&error));
+            }
+        }
+        match app.host.modules().add(&name, folder) {
+            Ok(true) => Ok(Redirect::to(&format!("/modules/{}", *name)).into_response()),
+            Ok(false) => refuse(format!("there is a module {} already", *name)),
+            Err(error) => Err(Refusal::from(error).into()),
+        }
+    })
+    .await
+}
+
+async fn module(State(app): Shared, In(module): In<Module>) -> Page {
+    blocking(app, move |app| {
+        let entry = app.module(&module.module)?;
+        let mut versions = Vec::new();
+        for name in app.host.names(Scopes::Versions(&module.module))? {
+            let place = Place::version(&module.module, &name);
+            let revision = app.host.standing(&place)?.map(|standing| standing.revision);
+            let installs = app.host.names(Scopes::Installs(&module.module, &name))?.len();
+            versions.push((name, revision, installs));
+        }
+        let template = entry.template();
+        html(pages::module(&module.module, &entry, &template, &versions))
+    })
+    .await
+}
+
+async fn new_version(
+    State(app): Shared,
+    In(module): In<Module>,
+    RawQuery(query): RawQuery,
+) -> Page {
+    blocking(app, move |app| {
+        let from = query.as_deref().and_then(|query| query.strip_prefix("from="));
+        if from.is_some_and(|from| !is_name(from)) {
+            return Err(Failure::NotFound);
+        }
+        app.new_version(&module.module, from, None)
+    })
+    .await
+}
+
+async fn create(State(app): Shared, In(module): In<Module>, mut fields: Fields) -> Page {
+    blocking(app, move |app| {
+        let [version, text, from] = ["version", "text", "from"].map(|name| fields.take(name));
+        let from = Some(from.as_str()).filter(|from| !from.is_empty());
+        let place = Place::version(&module.module, &version);
+        let problem = if !is_name(&version) {
+            Problem::Name(format!("“{}” cannot be the name of a version", *version))
+        } else {
+            match app.host.create(&place, &text, from) {
+                Ok(_) => return Ok(Redirect::to(&pages::stored_url(&place)).into_response()),
+                Err(Refusal::Conflict(_)) => {
+                    Problem::Name(format!("there is a version {} already", *version))
+                }
+                Err(Refusal::Syntax(error)) => Problem::Text(Editor::syntax(&text, &error)),
+                Err(Refusal::Invalid(invalid)) => Problem::Text(Editor::invalid(&text, &invalid)),
+                Err(refusal) => return Err(refusal.into()),
+            }
+        };
+        app.new_version(&module.module, from, Some((&version, &text, problem)))
+    })
+    .await
+}
+
+async fn show(State(app): Shared, In(place): In<Place>, RawQuery(query): RawQuery) -> Page {
+    blocking(app, move |app| {
+        let standing = app.standing(&place)?;
+        let template = app.host.template_of(&place);
+        let installs = match place.install {
+            Some(_) => Vec::new(),
+            None => app.host.names(Scopes::Installs(&place.module, &place.version))?,
+        };
+        let stored = query.as_deref() == Some("stored");
+        // Validated again for its warnings; that it was accepted stands.
+        let warnings = editor::warnings(template.as_ref(), standing.secrets.expose_text());
+        html(pages::place(app, &place, &standing, template.as_ref(), &installs, &warnings, stored))
+    })
+    .await
+}
+
+async fn edit(State(app): Shared, In(place): In<Place>) -> Page {
+    blocking(app, move |app| {
+        let Standing { secrets, revision, .. } = app.standing(&place)?;
+        let editor = Editor::of(&secrets.form());
+        html(pages::edit(app, &place, revision, &editor, None))
+    })
+    .await
+}
+
+async fn replace(State(app): Shared, In(place): In<Place>, mut fields: Fields) -> Page {
+    blocking(app, move |app| {
+        let text = fields.take("text");
+        let read = fields.revision()?;
+        match app.host.replace(&place, &text, read) {
+            Ok(_) => Ok(Redirect::to(&pages::stored_url(&place)).into_response()),
+            Err(Refusal::Conflict(current)) => {
+                let page = pages::edit(
+                    app,
+                    &place,
+                    current.unwrap_or(read),
+                    &Editor::of(&text),
+                    Some((read, current)),
+                );
+                refused(StatusCode::CONFLICT, page)
+            }
+            Err(Refusal::Syntax(error)) => {
+                let editor = Editor::syntax(&text, &error);
+                refused(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    pages::edit(app, &place, read, &editor, None),
+                )
+            }
+            Err(Refusal::Invalid(invalid)) => {
+                let editor = Editor::invalid(&text, &invalid);
+                refused(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    pages::edit(app, &place, read, &editor, None),
+                )
+            }
+            Err(refusal) => Err(refusal.into()),
+        }
+    })
+    .await
+}
+
+async fn delete(State(app): Shared, In(place): In<Place>, fields: Fields) -> Page {
+    blocking(app, move |app| {
+        app.host.delete(&place, fields.revision()?)?;
+        let up = match &place.install {
+            Some(_) => pages::url(&Place { install: None, ..place }),
+            None => format!("/modules/{}", place.module),
+        };
+        Ok(Redirect::to(&up).into_response())
+    })
+    .await
+}
+
+async fn install(State(app): Shared, In(place): In<Place>, mut fields: Fields) -> Page {
+    blocking(app, move |app| {
+        let name = fields.take("name");
+        if !is_name(&name) {
+            let why = format!("“{}” cannot be the name of an install", *name);
+            return Err(Failure::Rejected(StatusCode::UNPROCESSABLE_ENTITY, why));
+        }
+        match app.host.install(&place, &name) {
+            Ok(_) => Ok(Redirect::to(&pages::stored_url(&place.install(&name))).into_response()),
+            Err(Refusal::Conflict(_)) => {
+                let why = format!("There is an install {} already.", *name);
+                Err(Failure::Rejected(StatusCode::CONFLICT, why))
+            }
+            Err(refusal) => Err(refusal.into()),
+        }
+    })
+    .await
+}
+
+async fn explain(State(app): Shared, In(place): In<Place>, RawQuery(query): RawQuery) -> Page {
+    blocking(app, move |app| {
+        let Standing { secrets, .. } = app.standing(&place)?;
+        html(app.run_page(&place, &secrets, query.as_deref(), false)?)
+    })
+    .await
+}
+
+async fn start(
+    State(app): Shared,
+    In(place): In<Place>,
+    RawQuery(query): RawQuery,
+    _: Fields,
+) -> Page {
+    blocking(app, move |app| {
+        let Standing { secrets, .. } = app.standing(&place)?;
+        html(app.run_page(&place, &secrets, query.as_deref(), true)?)
+    })
+    .await
+}
+
+async fn keys(State(app): Shared) -> Page {
+    blocking(app, |app| {
+        let keyring = app.host.keyring().map_err(|error| Failure::Internal(chain(&error)))?;
+        let usage = app.host.vault().usage().map_err(Refusal::from)?;
+        html(pages::keys(app, &keyring, &usage, &app.host.rotation()))
+    })
+    .await
+}
+
+async fn rotate(State(app): Shared, _: Fields) -> Page {
+    if app.host.begin_rotation() {
+        let host = Arc::clone(&app.host);
+        tokio::task::spawn_blocking(move || host.rotate());
+    }
+    Ok(Redirect::to("/keys").into_response())
+}
+
+/// What is wrong with a version that was to be created.
+enum Problem {
+    Name(String),
+    Text(Editor),
+}
+
+impl App {
+    fn module(&self, name: &str) -> Result<crate::modules::Module, Failure> {
+        self.host.modules().get(name).cloned().ok_or(Failure::NotFound)
+    }
+
+    fn standing(&self, place: &Place) -> Result<Standing, Failure> {
+        self.module(&place.module)?;
+        self.host.standing(place)?.ok_or(Failure::NotFound)
+    }
+
+    fn home(&self, wrong: Option<(String, &str, &str)>) -> Page {
+        let mut modules = Vec::new();
+        let names: Vec<_> = self
+            .host
+            .modules()
+            .iter()
+            .map(|(name, module)| (name.to_owned(), module.folder.clone()))
+            .collect();
+        for (name, folder) in names {
+            let versions = self.host.names(Scopes::Versions(&name))?.len();
+            modules.push((name, folder, versions));
+        }
+        html(pages::home(self, &modules, wrong))
+    }
+
+    /// The form for a version: as the template has it, or with what was typed and why it was
+    /// refused.
+    fn new_version(
+        &self,
+        module: &str,
+        from: Option<&str>,
+        typed: Option<(&str, &str, Problem)>,
+    ) -> Page {
+        let template = self.module(module)?.template().map_err(Refusal::from)?;
+        let earlier = match from {
+            Some(from) => Some(self.standing(&Place::version(module, from))?.secrets),
+            None => None,
+        };
+        let prefilled = match (&template, &earlier) {
+            (Some(template), Some(earlier)) => {
+                let prefilled = template.prefill(earlier);
+                Some(prefilled.map_err(|error| Failure::Internal(chain(&error)))?)
+            }
+            _ => None,
+        };
+        let form = match (&prefilled, &template, &earlier) {
+            (Some(prefilled), ..) => prefilled.form().to_owned(),
+            (None, Some(template), _) => template.text().to_owned(),
+            (None, None, Some(earlier)) => earlier.form(),
+            (None, None, None) => String::new(),
+        };
+        let new = pages::NewVersion {
+            module,
+            template: template.as_ref(),
+            from,
+            prefilled: prefilled.as_ref(),
+        };
+        match typed {
+            None => html(pages::new_version(self, &new, "", &Editor::of(&form), None)),
+            Some((version, text, Problem::Name(why))) => refused(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                pages::new_version(self, &new, version, &Editor::of(text), Some(&why)),
+            ),
+            Some((version, _, Problem::Text(editor))) => refused(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                pages::new_version(self, &new, version, &editor, None),
+            ),
+        }
+    }
+
+    fn run_page(
+        &self,
+        place: &Place,
+        secrets: &Secrets,
+        query: Option<&str>,
+        start: bool,
+    ) -> Result<Markup, Failure> {
+        let env = secrets.env().map_err(|error| Failure::Internal(error.to_string()))?;
+        let env = match env.override_with(&Overrides::clarifai(), query.unwrap_or_default()) {
+            Ok(env) => env,
+            // Neither the owner's variables nor the visitor's: nothing is run.
+            Err(error) => return Ok(pages::run_refused(self, place, &error)),
+        };
+        let ran = match start {
+            true => Some(run::run(&self.program, secrets, &env)),
+            false => None,
+        };
+        Ok(pages::run(self, place, &env, query.is_some(), ran))
+    }
+}
+
+/// The names in an address, each of which can be one.
+struct In<T>(T);
+
+#[derive(Deserialize)]
+struct Module {
+    module: String,
+}
+
+#[derive(Deserialize)]
+struct Segments {
+    module: String,
+    version: String,
+    install: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for In<Module> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut request::Parts, state: &S) -> Result<Self, Failure> {
+        let path = Path::<Module>::from_request_parts(parts, state).await;
+        match path {
+            Ok(Path(module)) if is_name(&module.module) => Ok(Self(module)),
+            _ => Err(Failure::NotFound),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for In<Place> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut request::Parts, state: &S) -> Result<Self, Failure> {
+        let path = Path::<Segments>::from_request_parts(parts, state).await;
+        let Ok(Path(Segments { module, version, install })) = path else {
+            return Err(Failure::NotFound);
+        };
+        let names = [Some(&module), Some(&version), install.as_ref()];
+        if names.into_iter().flatten().all(|name| is_name(name)) {
+            Ok(Self(Place { module, version, install }))
+        } else {
+            Err(Failure::NotFound)
+        }
+    }
+}
+
+fn conflict(current: Option<Revision>) -> String {
+    match current {
+        Some(revision) => format!(
+            "Meanwhile revision {revision} was stored. Nothing was changed: go back, reload, and \
+             try again."
+        ),
+        None => "Meanwhile it was deleted. Nothing was changed.".to_owned(),
+    }
+}

@@ -1,0 +1,165 @@
+//! The text area, with what is wrong beside the line that it belongs to.
+
+use maud::{Markup, PreEscaped, html};
+use secrets_toml::{Document, Finding, Invalid, ParseError, Severity, Template};
+use zeroize::Zeroizing;
+
+/// A text, and what was found in it.
+pub(super) struct Editor {
+    text: Zeroizing<String>,
+    notes: Vec<Note>,
+    /// How many more there are than are told.
+    omitted: usize,
+}
+
+/// Something that was found.
+pub(super) struct Note {
+    /// `None`: it is about what is not there.
+    line: Option<usize>,
+    severity: Severity,
+    message: String,
+    help: String,
+}
+
+impl Note {
+    fn of(finding: Finding<'_>) -> Self {
+        Self {
+            line: finding.line(),
+            severity: finding.severity(),
+            message: finding.message(),
+            help: finding.help().into_owned(),
+        }
+    }
+
+    /// One line of a list, which leads to the line of the text.
+    pub(super) fn item(&self) -> Markup {
+        html! {
+            li class=(self.severity) {
+                @match self.line {
+                    Some(line) => a href={ "#line-" (line) } { "Line " (line) },
+                    None => span { "Not there" },
+                }
+                ": " (code(&self.message)) ". " span .help { (code(&capital(&self.help))) "." }
+            }
+        }
+    }
+}
+
+impl Editor {
+    /// A text with which nothing is wrong, as far as we know.
+    pub(super) fn of(text: &str) -> Self {
+        Self { text: Zeroizing::new(text.to_owned()), notes: Vec::new(), omitted: 0 }
+    }
+
+    /// A text that is not TOML.
+    pub(super) fn syntax(text: &str, error: &ParseError) -> Self {
+        let notes = error.errors().iter().map(|error| Note {
+            line: Some(error.line()),
+            severity: Severity::Error,
+            message: match error.path() {
+                Some(path) => format!("{}: `{path}`", error.message()),
+                None => error.message().to_owned(),
+            },
+            help: error.hint().unwrap_or("correct the line").to_owned(),
+        });
+        Self { notes: notes.collect(), omitted: error.omitted(), ..Self::of(text) }
+    }
+
+    /// A text that is not filled in.
+    pub(super) fn invalid(text: &str, invalid: &Invalid) -> Self {
+        Self { notes: invalid.findings().map(Note::of).collect(), ..Self::of(text) }
+    }
+
+    /// How much of what was found is an error.
+    pub(super) fn errors(&self) -> usize {
+        let errors = self.notes.iter().filter(|note| note.severity == Severity::Error);
+        errors.count() + self.omitted
+    }
+
+    /// What was found, told at once: the first thing that a page after a refusal says.
+    pub(super) fn summary(&self) -> Markup {
+        html! {
+            @if !self.notes.is_empty() {
+                div #problems .problems role="alert" tabindex="-1" autofocus {
+                    h2 {
+                        "Nothing was stored: "
+                        @match self.errors() { 1 => "one thing is", n => { (n) " things are" } }
+                        " to be corrected"
+                    }
+                    ul { @for note in &self.notes { (note.item()) } }
+                    @if self.omitted > 0 { p { "And " (self.omitted) " more." } }
+                }
+            }
+        }
+    }
+
+    /// The text area with its lines numbered.
+    pub(super) fn area(&self) -> Markup {
+        let lines = self.text.split('\n').count();
+        let noted = !self.notes.is_empty();
+        html! {
+            div .editor .noted[noted] {
+                div .lines aria-hidden="true" {
+                    @for line in 1..=lines {
+                        div #{ "line-" (line) } class=[self.worst(line)] { (line) }
+                    }
+                }
+                textarea #text name="text" rows=(lines + 2) wrap="off" spellcheck="false"
+                    autocomplete="off" autocapitalize="off" autofocus[!noted]
+                    aria-describedby={ "text-help" @if noted { " problems" } }
+                    aria-invalid=[noted.then_some("true")] {
+                    // Browsers drop a line feed right behind the tag.
+                    (PreEscaped("\n")) (*self.text)
+                }
+                @if noted {
+                    div .notes {
+                        @for line in 1..=lines {
+                            div {
+                                @for note in self.at(line) {
+                                    span class=(note.severity) title=(note.help) {
+                                        span .sr { "Line " (line) ": " } (code(&note.message))
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn at(&self, line: usize) -> impl Iterator<Item = &Note> {
+        self.notes.iter().filter(move |note| note.line == Some(line))
+    }
+
+    fn worst(&self, line: usize) -> Option<Severity> {
+        self.at(line).map(|note| note.severity).max()
+    }
+}
+
+/// What looks wrong in secrets that were accepted.
+pub(super) fn warnings(template: Option<&Template>, text: &str) -> Vec<Note> {
+    let Ok(document) = Document::parse(text) else { return Vec::new() };
+    let validated = match template {
+        Some(template) => template.validate(document),
+        None => document.validate(),
+    };
+    match validated {
+        Ok(secrets) => secrets.warnings().map(Note::of).collect(),
+        Err(invalid) => invalid.findings().map(Note::of).collect(),
+    }
+}
+
+/// A message with what it quotes set as code.
+pub(super) fn code(message: &str) -> Markup {
+    html! {
+        @for (i, part) in message.split('`').enumerate() {
+            @if i % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}

@@ -1,0 +1,607 @@
+//! How the pages look. They show names and places; of values they show only what was typed a moment
+//! ago and refused.
+
+use std::io;
+use std::path::PathBuf;
+
+use axum::http::StatusCode;
+use maud::{DOCTYPE, Markup, html};
+use secrets_toml::seal::{KeyState, Keyring, Revision};
+use secrets_toml::vault::Usage;
+use secrets_toml::{
+    Env, Explanation, OverrideError, Prefilled, Secrets, Source, Template, TemplateError,
+};
+
+use crate::modules::Module;
+use crate::rotation::Status;
+use crate::run::Ran;
+use crate::versions::{MAX_NAME, Place, Standing};
+use crate::web::editor::{Editor, Note, code};
+use crate::web::{App, chain};
+
+/// What a name may be, for the browser to check: as `versions::is_name`.
+const NAME: &str = "[A-Za-z0-9][A-Za-z0-9._\\-]*";
+
+/// The address of a version or an install.
+pub(super) fn url(place: &Place) -> String {
+    let Place { module, version, install } = place;
+    match install {
+        Some(install) => format!("/modules/{module}/{version}/installs/{install}"),
+        None => format!("/modules/{module}/{version}"),
+    }
+}
+
+/// The same, to be shown right after something was stored there.
+pub(super) fn stored_url(place: &Place) -> String {
+    format!("{}?stored", url(place))
+}
+
+fn layout(title: &str, trail: &[(&str, &str)], main: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · Module manager" }
+                link rel="stylesheet" href="/style.css";
+            }
+            body {
+                a .skip href="#main" { "Skip to the content" }
+                header {
+                    a .brand href="/" { "Module manager" }
+                    nav aria-label="Pages" {
+                        a href="/" { "Modules" }
+                        a href="/keys" { "Keys" }
+                    }
+                }
+                main #main {
+                    @if !trail.is_empty() {
+                        nav .trail aria-label="Where you are" {
+                            @for (name, url) in trail { a href=(url) { (name) } span aria-hidden="true" { "/" } }
+                        }
+                    }
+                    (main)
+                }
+                footer {
+                    "Values are sealed before they are stored, and never shown again."
+                }
+            }
+        }
+    }
+}
+
+/// The pages above a version or an install.
+struct Trail(Vec<(String, String)>);
+
+impl Trail {
+    fn to(place: &Place, itself: bool) -> Self {
+        let mut trail = vec![(place.module.clone(), format!("/modules/{}", place.module))];
+        let version = Place::version(&place.module, &place.version);
+        if place.install.is_some() || itself {
+            trail.push((place.version.clone(), url(&version)));
+        }
+        if let (Some(install), true) = (&place.install, itself) {
+            trail.push((install.clone(), url(place)));
+        }
+        Self(trail)
+    }
+
+    fn layout(&self, title: &str, main: &Markup) -> Markup {
+        let trail: Vec<_> =
+            self.0.iter().map(|(name, url)| (name.as_str(), url.as_str())).collect();
+        layout(title, &trail, main)
+    }
+}
+
+fn token(app: &App) -> Markup {
+    html! { input type="hidden" name="token" value=(*app.token); }
+}
+
+fn name_field(label: &str, name: &str, value: &str, example: &str) -> Markup {
+    html! {
+        label for=(name) { (label) }
+        input #(name) name=(name) value=(value) required pattern=(NAME) maxlength=(MAX_NAME)
+            autocomplete="off" spellcheck="false" autocapitalize="off" aria-describedby={ (name) "-help" };
+        small #{ (name) "-help" } { "Letters, digits, " code { ". _ -" } ", such as " code { (example) } "." }
+    }
+}
+
+pub(super) fn failure(status: StatusCode, text: &str) -> Markup {
+    let title = status.canonical_reason().unwrap_or("This did not work");
+    layout(
+        title,
+        &[],
+        &html! {
+            h1 { (title) }
+            p role="alert" { (text) }
+            p { a href="/" { "To the modules" } }
+        },
+    )
+}
+
+pub(super) fn home(
+    app: &App,
+    modules: &[(String, Option<PathBuf>, usize)],
+    wrong: Option<(String, &str, &str)>,
+) -> Markup {
+    let (why, name, folder) = match &wrong {
+        Some((why, name, folder)) => (Some(why), *name, *folder),
+        None => (None, "", ""),
+    };
+    layout(
+        "Modules",
+        &[],
+        &html! {
+            h1 { "Modules" }
+            p .lead {
+                "A module is a small app. Its checkout carries a template of the secrets that it needs; "
+                "each of its versions has secrets of its own."
+            }
+            ul .cards {
+                @for (name, folder, versions) in modules {
+                    li {
+                        a href={ "/modules/" (name) } { strong { (name) } }
+                        span { @match versions { 1 => "1 version", n => { (n) " versions" } } }
+                        @match folder {
+                            Some(folder) => span .path { (folder.display()) },
+                            None => span .path { "no checkout: no template" },
+                        }
+                    }
+                }
+            }
+            section {
+                h2 { "Add a module" }
+                form method="post" action="/modules" {
+                    (token(app))
+                    @if let Some(why) = why { p .problems role="alert" #problems { (code(why)) } }
+                    (name_field("Name", "name", name, "chat"))
+                    label for="folder" { "Checkout " span .optional { "optional" } }
+                    input #folder name="folder" value=(folder) autocomplete="off" spellcheck="false"
+                        aria-describedby="folder-help";
+                    small #folder-help {
+                        "A folder on this machine with " code { ".streamlit/secrets.toml" }
+                        " in it. Without one, the module has no template."
+                    }
+                    button { "Add" }
+                }
+            }
+        },
+    )
+}
+
+pub(super) fn module(
+    name: &str,
+    module: &Module,
+    template: &Result<Option<Template>, TemplateError>,
+    versions: &[(String, Option<Revision>, usize)],
+) -> Markup {
+    layout(
+        name,
+        &[("Modules", "/")],
+        &html! {
+            h1 { (name) }
+            @match (&module.folder, template) {
+                (_, Err(error)) => p .problems role="alert" { (chain(error)) },
+                (Some(folder), Ok(Some(_))) => p .path { (folder.display()) },
+                (Some(folder), Ok(None)) => p .path { (folder.display()) ", which has no template" },
+                (None, _) => p .path { "No checkout, so no template" },
+            }
+            p { a .button href={ "/modules/" (name) "/new" } { "Create a version" } }
+            section {
+                h2 { "Versions" }
+                @if versions.is_empty() { p { "There is none yet." } }
+                @else {
+                    table {
+                        thead { tr { th scope="col" { "Version" } th scope="col" { "Revision" } th scope="col" { "Installs" } th scope="col" { span .sr { "Next" } } } }
+                        tbody {
+                            @for (version, revision, installs) in versions {
+                                tr {
+                                    th scope="row" { a href={ "/modules/" (name) "/" (version) } { (version) } }
+                                    td { @match revision { Some(revision) => (revision), None => "–" } }
+                                    td { (installs) }
+                                    td { a href={ "/modules/" (name) "/new?from=" (version) } { "Next version from " (version) } }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            @if let Ok(Some(template)) = template {
+                section { h2 { "What it needs" } (variables(template, None)) }
+            }
+        },
+    )
+}
+
+/// The variables of a template, and which of them have a value from an earlier version.
+fn variables(template: &Template, from: Option<(&str, &Prefilled)>) -> Markup {
+    html! {
+        table .variables {
+            thead { tr { th scope="col" { "Variable" } th scope="col" { "Kind" } th scope="col" { "Needed" } } }
+            tbody {
+                @for variable in template.variables() {
+                    @let path = variable.path().to_string();
+                    tr {
+                        th scope="row" {
+                            code { (path) }
+                            @if let Some(description) = variable.description() { p { (description) } }
+                        }
+                        td { (variable.kind()) }
+                        td {
+                            @if variable.is_required() { "required" } @else { span .optional { "optional" } }
+                            @if let Some((from, prefilled)) = from {
+                                @if prefilled.carried().any(|carried| carried == path) {
+                                    span .kept { "kept from " (from) }
+                                } @else {
+                                    span .new { "new" }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A version that is to be created.
+pub(super) struct NewVersion<'a> {
+    pub(super) module: &'a str,
+    pub(super) template: Option<&'a Template>,
+    /// The version whose values go along.
+    pub(super) from: Option<&'a str>,
+    pub(super) prefilled: Option<&'a Prefilled>,
+}
+
+pub(super) fn new_version(
+    app: &App,
+    new: &NewVersion<'_>,
+    version: &str,
+    editor: &Editor,
+    wrong_name: Option<&str>,
+) -> Markup {
+    let NewVersion { module, template, from, prefilled } = *new;
+    let wrong = wrong_name.is_some() || editor.errors() > 0;
+    let title = if wrong { "Error: create a version" } else { "Create a version" };
+    layout(
+        title,
+        &[("Modules", "/"), (module, &format!("/modules/{module}"))],
+        &html! {
+            h1 { @match from { Some(from) => { "The version after " (from) }, None => "Create a version" } }
+            (editor.summary())
+            @if let Some(prefilled) = prefilled {
+                @if prefilled.dropped().len() > 0 {
+                    p .note {
+                        "Not in the template any more, and left behind: "
+                        @for (i, path) in prefilled.dropped().enumerate() {
+                            @if i > 0 { ", " } code { (path) }
+                        }
+                        "."
+                    }
+                }
+            }
+            div .beside {
+                form method="post" action={ "/modules/" (module) "/new" } {
+                    (token(app))
+                    @if let Some(from) = from { input type="hidden" name="from" value=(from); }
+                    @if let Some(why) = wrong_name { p .problems role="alert" #problems { (why) } }
+                    (name_field("Version", "version", version, "1.0.0"))
+                    label for="text" { "Secrets" }
+                    small #text-help {
+                        @match (from, template) {
+                            (Some(from), _) => {
+                                "What you leave as " code { "\"\"" } " keeps its value from " (from)
+                                ", if it has one there. What you write replaces it."
+                            },
+                            (None, Some(_)) => "Write each value between the quotes.",
+                            (None, None) => {
+                                "There is no template. Write a line for each variable, such as "
+                                code { "TOKEN = \"…\"" } "."
+                            },
+                        }
+                    }
+                    (editor.area())
+                    button { "Create" }
+                }
+                @if let Some(template) = template {
+                    section .side {
+                        h2 { "Variables" }
+                        (variables(template, from.zip(prefilled)))
+                    }
+                }
+            }
+        },
+    )
+}
+
+pub(super) fn place(
+    app: &App,
+    place: &Place,
+    standing: &Standing,
+    template: Option<&Template>,
+    installs: &[String],
+    warnings: &[Note],
+    stored: bool,
+) -> Markup {
+    let url = url(place);
+    let Standing { secrets, revision, key } = standing;
+    let name = place.install.as_deref().unwrap_or(&place.version);
+    let what = if place.install.is_some() { "install" } else { "version" };
+    Trail::to(place, false).layout(name, &html! {
+        h1 { (name) " " small { (what) " of " (place.module) } }
+        @if stored {
+            p .good role="status" { "Stored and sealed, at revision " (revision) "." }
+        }
+        p .path { "Revision " (revision) ", sealed under key " (key) }
+        div .actions {
+            a .button href={ (url) "/run" } { "Run" }
+            a .button .quiet href={ (url) "/edit" } { "Replace values" }
+            @if place.install.is_none() {
+                a .button .quiet href={ "/modules/" (place.module) "/new?from=" (place.version) } { "Next version" }
+            }
+        }
+        @if !warnings.is_empty() {
+            section .note {
+                h2 { "What looks wrong" }
+                ul { @for note in warnings { (note.item()) } }
+            }
+        }
+        section {
+            h2 { "Variables" }
+            (contents(secrets, template))
+        }
+        @if place.install.is_none() {
+            section {
+                h2 { "Installs" }
+                p { "An install starts with a copy of these secrets, and is independent from then on." }
+                @if !installs.is_empty() {
+                    ul .cards {
+                        @for install in installs {
+                            li { a href={ (url) "/installs/" (install) } { strong { (install) } } }
+                        }
+                    }
+                }
+                form method="post" action={ (url) "/installs" } {
+                    (token(app))
+                    (name_field("Name of the install", "name", "", "acme"))
+                    button { "Install" }
+                }
+            }
+        }
+        section {
+            h2 { "Delete" }
+            form method="post" action={ (url) "/delete" } {
+                (token(app))
+                input type="hidden" name="revision" value=(revision);
+                p {
+                    "The secrets of this " (what) " are gone then."
+                    @if place.install.is_none() { " Its installs keep theirs." }
+                }
+                button .danger { "Delete " (name) }
+            }
+        }
+    })
+}
+
+/// The variables that secrets have: what they are, and how the module gets at them.
+fn contents(secrets: &Secrets, template: Option<&Template>) -> Markup {
+    let env = secrets.env().ok();
+    let describe = |path: &str| {
+        let mut variables = template.into_iter().flat_map(Template::variables);
+        variables.find(|variable| variable.path().to_string() == path)?.description()
+    };
+    html! {
+        table .variables {
+            thead { tr { th scope="col" { "Variable" } th scope="col" { "Kind" } th scope="col" { "Where it is" } } }
+            tbody {
+                @for (path, value) in secrets.variables() {
+                    @let shown = path.to_string();
+                    tr {
+                        th scope="row" {
+                            code { (shown) }
+                            @if let Some(description) = describe(&shown) { p { (description) } }
+                        }
+                        td { (value.kind()) }
+                        td {
+                            @match (path.parent(), path.name().zip(env.as_ref())) {
+                                (Some(section), _) => { "section " code { (section) } },
+                                (None, Some((name, env))) => @match env.source(name) {
+                                    Some(source) => { "environment, from " (source) },
+                                    None => "typed access only",
+                                },
+                                _ => "typed access only",
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn edit(
+    app: &App,
+    place: &Place,
+    revision: Revision,
+    editor: &Editor,
+    conflict: Option<(Revision, Option<Revision>)>,
+) -> Markup {
+    let title = match conflict.is_some() || editor.errors() > 0 {
+        true => "Error: replace values",
+        false => "Replace values",
+    };
+    Trail::to(place, true).layout(title, &html! {
+        h1 { "Replace values" }
+        (editor.summary())
+        @if let Some((read, current)) = conflict {
+            div #problems .problems role="alert" tabindex="-1" autofocus {
+                h2 { "Somebody else saved meanwhile, and nothing of yours was stored" }
+                @match current {
+                    Some(current) => p {
+                        "You began from revision " (read) "; revision " (current) " stands now. Your "
+                        "text is below as you typed it. If you save it again, it replaces revision "
+                        (current) ", and what is " code { "\"\"" } " keeps the value of that."
+                    },
+                    None => p { "You began from revision " (read) ", and it was deleted since." },
+                }
+            }
+        }
+        form method="post" action={ (url(place)) "/edit" } {
+            (token(app))
+            input type="hidden" name="revision" value=(revision);
+            label for="text" { "Secrets" }
+            small #text-help {
+                "What you leave as " code { "\"\"" } " stays as it is. What you write replaces it, and a "
+                "line that you remove is gone."
+            }
+            (editor.area())
+            button { "Save" }
+        }
+    })
+}
+
+fn run_layout(app: &App, place: &Place, body: &Markup) -> Markup {
+    Trail::to(place, true).layout("Run", &html! {
+        h1 { "Run " (place.install.as_deref().unwrap_or(&place.version)) }
+        p .lead {
+            "The module runs as a process of its own, with these variables and no others. A query in "
+            "this page's address overrides some of them, as a visitor's link does: try "
+            a href="?user_id=visitor" { code { "?user_id=visitor" } } ", "
+            a href="?base=https://api.clarifai.com" { code { "?base=https://api.clarifai.com" } } ", and "
+            a href="?base=https://evil.example" { code { "?base=https://evil.example" } } "."
+        }
+        (body)
+        // Without an `action` it goes to this address, the query included, which is shown nowhere.
+        form method="post" { (token(app)) button { "Run" } }
+    })
+}
+
+pub(super) fn run_refused(app: &App, place: &Place, error: &OverrideError) -> Markup {
+    run_layout(
+        app,
+        place,
+        &html! {
+            div .problems role="alert" {
+                h2 { "The link is refused, and nothing runs" }
+                p { (code(&error.to_string())) }
+                p {
+                    "Whoever made the link chose where the owner's credentials would be sent. Not even the "
+                    "owner's own variables are used with it."
+                }
+            }
+        },
+    )
+}
+
+pub(super) fn run(
+    app: &App,
+    place: &Place,
+    env: &Env,
+    query: bool,
+    ran: Option<io::Result<Ran>>,
+) -> Markup {
+    run_layout(
+        app,
+        place,
+        &html! {
+            section {
+                h2 { "Its environment" @if query { ", with this link" } }
+                table .variables {
+                    thead { tr { th scope="col" { "Variable" } th scope="col" { "Value from" } th scope="col" { "Instead of" } } }
+                    tbody { @for explanation in env.explain() { (explained(&explanation)) } }
+                }
+            }
+            @match ran {
+                Some(Ok(Ran { output, status })) => section #output {
+                    h2 { "What it printed" }
+                    pre tabindex="0" role="status" { (output) }
+                    p .path { "It ended with " (status) "." }
+                },
+                Some(Err(error)) => p .problems role="alert" { "It could not be run: " (error) },
+                None => {},
+            }
+        },
+    )
+}
+
+fn explained(explanation: &Explanation<'_>) -> Markup {
+    let source = |source: Option<&Source>| {
+        html! {
+            @match source { Some(source) => (code(&source.to_string())), None => "–" }
+        }
+    };
+    html! {
+        tr .gone[explanation.winner().is_none()] {
+            th scope="row" { code { (explanation.variable()) } }
+            td {
+                @match explanation.displaced_by() {
+                    Some(by) => { "displaced by " (code(&by.to_string())) },
+                    None => (source(explanation.winner())),
+                }
+            }
+            td { (source(explanation.replaced())) }
+        }
+    }
+}
+
+pub(super) fn keys(app: &App, keyring: &Keyring, usage: &Usage, status: &Status) -> Markup {
+    let page = html! {
+        h1 { "Keys" }
+        p .lead {
+            "All secrets are sealed under the primary key of one keyring. To rotate is to add a key, "
+            "seal everything again under it, and destroy the old one when nothing needs it."
+        }
+        @match status {
+            Status::Idle => {},
+            Status::Running { step, done, total } => div .note role="status" {
+                h2 { "Rotating: " (step) }
+                progress value=(done) max=(total.max(&1)) aria-label="Records under the new key" {}
+                p { (done) " of " (total) " records are under the new key." }
+            },
+            Status::Done { moved, destroyed } => p .good role="status" {
+                "Done: " (moved) " records were sealed again, and "
+                @match destroyed { 1 => "the old key was", n => { (n) " old keys were" } } " destroyed."
+            },
+            Status::Failed(why) => p .problems role="alert" {
+                "The rotation stopped: " (why) ". Nothing is lost; rotate again to go on."
+            },
+        }
+        table {
+            thead { tr { th scope="col" { "Key" } th scope="col" { "State" } th scope="col" { "Records" } } }
+            tbody {
+                @for (id, state) in keyring.entries() {
+                    tr .gone[state == KeyState::Destroyed] {
+                        th scope="row" { code { (id) } }
+                        td { (state_name(state)) }
+                        td { (usage.records(&id)) }
+                    }
+                }
+            }
+        }
+        form method="post" action="/keys/rotate" {
+            (token(app))
+            button disabled[matches!(status, Status::Running { .. })] { "Rotate" }
+        }
+    };
+    let page = layout("Keys", &[], &page);
+    match status {
+        // Reloads itself while there is something to see.
+        Status::Running { .. } => maud::PreEscaped(page.into_string().replacen(
+            "<head>",
+            "<head><meta http-equiv=\"refresh\" content=\"1\">",
+            1,
+        )),
+        _ => page,
+    }
+}
+
+fn state_name(state: KeyState) -> &'static str {
+    match state {
+        KeyState::Primary => "primary: it seals and opens",
+        KeyState::Active => "active: it opens",
+        KeyState::Disabled => "disabled",
+        KeyState::Destroyed => "destroyed",
+        _ => "unknown",
+    }
+}
