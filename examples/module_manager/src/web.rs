@@ -171,7 +171,8 @@ async fn add_module(State(app): Shared, mut fields: Fields) -> Page {
                 return refuse(chain(&error));
             }
         }
-        match app.host.modules().add(&name, folder) {
+        let added = app.host.modules().add(&name, folder);
+        match added {
             Ok(true) => Ok(Redirect::to(&format!("/modules/{}", *name)).into_response()),
             Ok(false) => refuse(format!("there is a module {} already", *name)),
             Err(error) => Err(Refusal::from(error).into()),
@@ -382,13 +383,13 @@ impl App {
 
     fn home(&self, wrong: Option<(String, &str, &str)>) -> Page {
         let mut modules = Vec::new();
-        let names: Vec<_> = self
+        let listed: Vec<_> = self
             .host
             .modules()
             .iter()
             .map(|(name, module)| (name.to_owned(), module.folder.clone()))
             .collect();
-        for (name, folder) in names {
+        for (name, folder) in listed {
             let versions = self.host.names(Scopes::Versions(&name))?.len();
             modules.push((name, folder, versions));
         }

@@ -1,0 +1,472 @@
+//! Each story by the requests that a browser makes.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use std::fs;
+
+use axum::http::StatusCode;
+use module_manager::host::Host;
+use module_manager::rotation::Status;
+use module_manager::versions::Place;
+use module_manager::web::MAX_BODY;
+use secrets_toml::vault::Scopes;
+
+use crate::support::{CANARY, Site};
+
+const TEMPLATE: &str = "\
+# Your token.
+TOKEN = \"\"
+MODEL = \"small\" # which one @optional
+
+[db_credentials]
+username = \"\"
+";
+
+const FILLED: &str = "\
+# Your token.
+TOKEN = \"hunter2-token\"
+MODEL = \"hunter2-model\" # which one @optional
+
+[db_credentials]
+username = \"hunter2-user\"
+";
+
+/// A site with a module `chat` and its version 1.0.0.
+fn site_with_version() -> Site {
+    let site = Site::with_module(TEMPLATE);
+    site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", FILLED)])
+        .redirects("/modules/chat/1.0.0?stored");
+    site
+}
+
+#[test]
+fn a_module_is_a_folder_or_none() {
+    let site = Site::with_module(TEMPLATE);
+    site.get("/").has("/modules/sample").has("/modules/chat");
+    site.get("/modules/chat").has("Your token.").has("There is none yet");
+    site.post("/modules", &[("name", "bare"), ("folder", " ")]).redirects("/modules/bare");
+    site.get("/modules/bare").has("No checkout");
+    let refused = [
+        ("chat", "", "there is a module chat already"),
+        ("../up", "", "“../up” cannot be the name"),
+        ("<b>", "", "“&lt;b&gt;” cannot be the name"),
+        ("other", "/nowhere/at/all", "there is no such folder"),
+    ];
+    for (name, folder, why) in refused {
+        let page = site.post("/modules", &[("name", name), ("folder", folder)]);
+        page.is(StatusCode::UNPROCESSABLE_ENTITY).has(why);
+    }
+    let broken = site.checkout("broken", "TOKEN = \nTOKEN = hunter2\n");
+    site.post("/modules", &[("name", "broken"), ("folder", &broken)])
+        .is(StatusCode::UNPROCESSABLE_ENTITY)
+        .has("not well-formed")
+        .has("line 1, column 9");
+}
+
+#[test]
+fn the_form_has_the_template_as_it_is() {
+    let site = Site::with_module(TEMPLATE);
+    let page = site.get("/modules/chat/new");
+    assert_eq!(page.text_area(), TEMPLATE);
+    page.has("<code>db_credentials.username</code>").has("<p>which one</p>").has("optional");
+}
+
+#[test]
+fn what_is_not_filled_in_is_refused_beside_its_line() {
+    let site = Site::with_module(TEMPLATE);
+    let typed = TEMPLATE.replace("username = \"\"", "username = \"hunter2-user\"");
+    let page = site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", &typed)]);
+    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("one thing is to be corrected");
+    page.has("<a href=\"#line-2\">Line 2</a>: <code>TOKEN</code> is blank");
+    page.has("<div id=\"line-2\" class=\"error\">2</div>").has("value=\"1.0.0\"");
+    assert_eq!(page.text_area(), typed);
+    page.without_text_area().shows_no_value();
+    assert_eq!(site.host.names(Scopes::All).unwrap(), [""; 0]);
+
+    let missing = typed.replace("TOKEN = \"\"\n", "");
+    let page = site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", &missing)]);
+    page.has("Not there").has("<code>TOKEN</code> is missing: line 2 of the template expects it");
+
+    let broken = "TOKEN = hunter2\nMODEL = \"hunter2\n";
+    let page = site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", broken)]);
+    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("2 things are to be corrected").has("Line 2");
+    assert_eq!(page.text_area(), broken);
+    page.without_text_area().shows_no_value();
+    assert_eq!(site.host.names(Scopes::All).unwrap(), [""; 0]);
+}
+
+#[test]
+fn what_is_filled_in_is_stored_and_not_shown() {
+    let site = site_with_version();
+    let page = site.get("/modules/chat/1.0.0?stored");
+    page.has("Stored and sealed, at revision 1").has("environment, from secrets.toml line 2");
+    page.has("section <code>db_credentials</code>").shows_no_value();
+    site.get("/modules/chat").has("/modules/chat/1.0.0").shows_no_value();
+    assert_eq!(site.value("1.0.0", None, "TOKEN"), "hunter2-token");
+
+    let page = site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", FILLED)]);
+    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("there is a version 1.0.0 already");
+    assert_eq!(page.text_area(), FILLED);
+    let page = site.post("/modules/chat/new", &[("version", "a/b"), ("text", FILLED)]);
+    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("“a/b” cannot be the name of a version");
+}
+
+#[test]
+fn crlf_and_markup_come_back_as_they_were_typed() {
+    let site = Site::with_module(TEMPLATE);
+    let typed = "\r\nTOKEN = \"\"\r\n# </textarea><script>&amp;\r\n";
+    let page = site.post("/modules/chat/new", &[("version", "1"), ("text", typed)]);
+    assert_eq!(page.text_area(), typed);
+    page.has("Line 2").lacks("<script");
+}
+
+#[test]
+fn the_next_version_keeps_values_that_it_does_not_show() {
+    let site = site_with_version();
+    let next = TEMPLATE.replace("[db", "BUCKET = \"\"\n[db").replace("MODEL", "ENGINE");
+    site.checkout("chat", &next);
+    let page = site.get("/modules/chat/new?from=1.0.0");
+    assert_eq!(page.text_area(), next);
+    page.has("left behind: <code>MODEL</code>").has("kept from 1.0.0").has("new");
+    page.shows_no_value();
+
+    let fields = [("version", "2.0.0"), ("from", "1.0.0"), ("text", next.as_str())];
+    let page = site.post("/modules/chat/new", &fields);
+    page.is(StatusCode::UNPROCESSABLE_ENTITY)
+        .has("one thing is")
+        .has("<code>BUCKET</code> is blank");
+    page.has("kept from 1.0.0").shows_no_value();
+
+    let text = next.replace("BUCKET = \"\"", "BUCKET = \"hunter2-bucket\"");
+    let fields = [("version", "2.0.0"), ("from", "1.0.0"), ("text", text.as_str())];
+    site.post("/modules/chat/new", &fields).redirects("/modules/chat/2.0.0?stored");
+    assert_eq!(site.value("2.0.0", None, "TOKEN"), "hunter2-token");
+    assert_eq!(site.value("2.0.0", None, "db_credentials.username"), "hunter2-user");
+    assert_eq!(site.value("2.0.0", None, "ENGINE"), "small");
+    assert_eq!(site.value("1.0.0", None, "MODEL"), "hunter2-model");
+    site.get("/modules/chat/new?from=9").is(StatusCode::NOT_FOUND);
+}
+
+#[test]
+fn an_install_is_independent() {
+    let site = site_with_version();
+    site.post("/modules/chat/1.0.0/installs", &[("name", "acme")])
+        .redirects("/modules/chat/1.0.0/installs/acme?stored");
+    site.get("/modules/chat/1.0.0").has("/modules/chat/1.0.0/installs/acme");
+    site.post("/modules/chat/1.0.0/installs", &[("name", "acme")]).is(StatusCode::CONFLICT);
+
+    let url = "/modules/chat/1.0.0/installs/acme";
+    let form = site.get(&format!("{url}/edit")).text_area();
+    assert_eq!(
+        form,
+        FILLED
+            .replace("# Your token.", "")
+            .replace(" # which one @optional", "")
+            .replace("hunter2-token", "")
+            .replace("hunter2-model", "")
+            .replace("hunter2-user", "")
+    );
+    let text = form.replace("TOKEN = \"\"", "TOKEN = \"hunter2-acme\"");
+    site.post(&format!("{url}/edit"), &[("revision", "1"), ("text", &text)])
+        .redirects(&format!("{url}?stored"));
+    site.get(url).has("Revision 2").shows_no_value();
+    assert_eq!(site.value("1.0.0", Some("acme"), "TOKEN"), "hunter2-acme");
+    assert_eq!(site.value("1.0.0", Some("acme"), "MODEL"), "hunter2-model");
+    assert_eq!(site.value("1.0.0", None, "TOKEN"), "hunter2-token");
+
+    site.post("/modules/chat/1.0.0/delete", &[("revision", "1")]).redirects("/modules/chat");
+    site.get("/modules/chat/1.0.0").is(StatusCode::NOT_FOUND);
+    site.get(url).has("Revision 2");
+    site.post(&format!("{url}/delete"), &[("revision", "2")]).redirects("/modules/chat/1.0.0");
+    site.get(url).is(StatusCode::NOT_FOUND);
+}
+
+#[test]
+fn a_second_tab_is_told_of_the_conflict() {
+    let site = site_with_version();
+    let url = "/modules/chat/1.0.0/edit";
+    let [first, second] = ["hunter2-first", "hunter2-second"]
+        .map(|value| site.get(url).text_area().replacen("\"\"", &format!("\"{value}\""), 1));
+    site.post(url, &[("revision", "1"), ("text", &first)]).is(StatusCode::SEE_OTHER);
+    let page = site.post(url, &[("revision", "1"), ("text", &second)]);
+    page.is(StatusCode::CONFLICT).has("nothing of yours was stored").has("revision 2 stands now");
+    assert_eq!(page.text_area(), second);
+    page.without_text_area().shows_no_value();
+    assert_eq!(site.value("1.0.0", None, "TOKEN"), "hunter2-first");
+
+    assert_eq!(page.field("revision"), "2");
+    site.post(url, &[("revision", "2"), ("text", &second)]).is(StatusCode::SEE_OTHER);
+    assert_eq!(site.value("1.0.0", None, "TOKEN"), "hunter2-second");
+    site.post("/modules/chat/1.0.0/delete", &[("revision", "1")]).is(StatusCode::CONFLICT);
+    site.get("/modules/chat/1.0.0").has("Revision 3");
+}
+
+#[test]
+fn a_replacement_that_is_refused_comes_back() {
+    let site = site_with_version();
+    let url = "/modules/chat/1.0.0/edit";
+    for (text, why) in [
+        (
+            "TOKEN = \"\"\n[db_credentials]\nusername = \"\"\nADDED = \"\"\nX = \"hunter2\"\n",
+            "Line 4",
+        ),
+        ("TOKEN = hunter2\n", "Line 1"),
+    ] {
+        let page = site.post(url, &[("revision", "1"), ("text", text)]);
+        page.is(StatusCode::UNPROCESSABLE_ENTITY).has(why);
+        assert_eq!(page.text_area(), text);
+        page.without_text_area().shows_no_value();
+    }
+    site.get("/modules/chat/1.0.0").has("Revision 1");
+    site.post(url, &[("text", FILLED)]).is(StatusCode::BAD_REQUEST);
+    site.post(url, &[("revision", "0"), ("text", FILLED)]).is(StatusCode::BAD_REQUEST);
+}
+
+#[test]
+fn a_module_without_a_template_takes_what_is_written() {
+    let site = Site::new();
+    site.post("/modules", &[("name", "bare"), ("folder", "")]).redirects("/modules/bare");
+    assert_eq!(site.get("/modules/bare/new").text_area(), "");
+    let page = site.post("/modules/bare/new", &[("version", "1"), ("text", "A = ''")]);
+    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("<code>A</code> is blank");
+    let fields = [("version", "1"), ("text", "A = 'hunter2-a'\nB = true\n")];
+    site.post("/modules/bare/new", &fields).redirects("/modules/bare/1?stored");
+    site.get("/modules/bare/1").has("typed access only").shows_no_value();
+    let form = site.get("/modules/bare/new?from=1").text_area();
+    assert_eq!(form, "A = \"\"\nB = \"\"\n");
+    let fields = [("version", "2"), ("from", "1"), ("text", form.as_str())];
+    site.post("/modules/bare/new", &fields).redirects("/modules/bare/2?stored");
+    let two = site.host.standing(&Place::version("bare", "2")).unwrap().unwrap();
+    assert_eq!(two.secrets.expose_text(), "A = 'hunter2-a'\nB = true\n");
+}
+
+const AUTH: &str = "\
+CLARIFAI_PAT = \"hunter2-pat\"
+CLARIFAI_USER_ID = \"hunter2-owner\"
+PORT = 8080
+DEBUG = true
+[db_credentials]
+username = \"hunter2-user\"
+port = 5432
+";
+
+#[test]
+fn a_run_has_exactly_its_environment() {
+    let site = Site::new();
+    site.post("/modules", &[("name", "auth"), ("folder", "")]).redirects("/modules/auth");
+    site.post("/modules/auth/new", &[("version", "1"), ("text", AUTH)]).is(StatusCode::SEE_OTHER);
+    let url = "/modules/auth/1/run";
+    site.get(url).has("CLARIFAI_PAT").has("secrets.toml line 1").lacks("What it printed");
+    let printed = site.post(url, &[]).shows_no_value().pre();
+    assert_eq!(
+        printed,
+        "3 environment variables\n  CLARIFAI_PAT: 11 bytes\n  CLARIFAI_USER_ID: 13 bytes\n  \
+         PORT: 4 bytes\n1 strings in the section db_credentials\n  username: 12 bytes\n",
+    );
+
+    // A visitor is somebody else; what the link says is nowhere on the page.
+    let link = format!("{url}?user_id=hunter2-visitor");
+    let page = site.get(&link);
+    page.has("query parameter <code>user_id</code></td><td>secrets.toml line 2").shows_no_value();
+    let page = site.post(&link, &[]);
+    page.shows_no_value();
+    assert!(page.pre().contains("CLARIFAI_USER_ID: 15 bytes"), "{}", page.pre());
+
+    // Another endpoint goes without the owner's credential.
+    let link = format!("{url}?base=https://api.clarifai.com");
+    site.get(&link).has("displaced by query parameter <code>base</code>");
+    let printed = site.post(&link, &[]).pre();
+    assert!(!printed.contains("CLARIFAI_PAT") && printed.contains("CLARIFAI_API_BASE: 24 bytes"));
+
+    // A hostile one is refused, and nothing runs.
+    let link = format!("{url}?base=https://evil.example");
+    for page in [site.get(&link), site.post(&link, &[])] {
+        page.has("query parameter <code>base</code> is refused: its host is not allowed");
+        page.lacks("What it printed").lacks("CLARIFAI_PAT</code>");
+    }
+}
+
+#[test]
+fn keys_are_rotated_and_what_was_sealed_stays() {
+    let site = site_with_version();
+    let page = site.get("/keys");
+    page.has("primary").lacks("destroyed").lacks("Rotating");
+    let old = site.host.keyring().unwrap().primary().to_string();
+    site.post("/keys/rotate", &[]).redirects("/keys");
+    let mut seen = String::new();
+    while let Status::Running { step, .. } = site.host.rotation() {
+        seen = step.to_owned();
+        site.get("/keys").shows_no_value();
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(!seen.is_empty(), "it was under way");
+    let page = site.get("/keys");
+    page.has("Done: 1 records were sealed again, and the old key was destroyed");
+    page.has(&format!("<code>{old}</code></th><td>destroyed</td><td>0</td>"));
+    site.get("/modules/chat/1.0.0").has("Revision 2").lacks(&old);
+    assert_eq!(site.value("1.0.0", None, "TOKEN"), "hunter2-token");
+}
+
+#[test]
+fn a_rotation_that_was_cut_short_is_completed_by_the_next() {
+    let site = site_with_version();
+    let mut keyring = site.host.keyring().unwrap();
+    let half = keyring.add().unwrap();
+    site.host.set_keyring(keyring).unwrap();
+    let mut keyring = site.host.keyring().unwrap();
+    keyring.promote(&half).unwrap();
+    site.host.set_keyring(keyring).unwrap();
+
+    assert!(site.host.begin_rotation() && !site.host.begin_rotation(), "one at a time");
+    site.host.rotate();
+    site.get("/keys").has("Done: 1 records").has("2 old keys were destroyed");
+    assert_eq!(site.value("1.0.0", None, "TOKEN"), "hunter2-token");
+}
+
+#[test]
+fn a_restart_finds_everything() {
+    let site = site_with_version();
+    let site = site.restart(None).unwrap();
+    assert_eq!(site.value("1.0.0", None, "TOKEN"), "hunter2-token");
+    site.checkout("chat", "OTHER = \"\"\n");
+    site.get("/modules/chat/1.0.0").has("Your token.").lacks("OTHER");
+
+    let error = site.restart(Some("wrong")).err().unwrap();
+    assert!(error.contains("the passphrase or key is wrong"), "{error}");
+}
+
+#[test]
+fn what_is_lost_is_said() {
+    let folder = support::Folder::new();
+    drop(Host::open(folder.path(), Some("hunter2-passphrase".to_owned())).unwrap());
+    assert!(!folder.path().join("passphrase").exists(), "one of the caller's is kept nowhere");
+    let error = |passphrase: Option<&str>| {
+        let opened = Host::open(folder.path(), passphrase.map(str::to_owned));
+        opened.err().unwrap().to_string()
+    };
+    assert_eq!(
+        error(None),
+        "the keyring is locked with a passphrase of yours: set MODULE_MANAGER_PASSPHRASE",
+    );
+    fs::remove_file(folder.path().join("keyring.toml")).unwrap();
+    assert!(error(Some("hunter2-passphrase")).ends_with("put it back"));
+}
+
+#[test]
+fn every_response_is_guarded() {
+    let site = site_with_version();
+    for url in ["/", "/style.css", "/keys", "/nowhere", "/modules/chat/new", "/modules/%00"] {
+        let page = site.get(url);
+        for (name, value) in [
+            ("cache-control", "no-store"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("x-content-type-options", "nosniff"),
+        ] {
+            assert_eq!(page.headers[name], value, "{url}");
+        }
+        let policy = page.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        page.lacks("<script").lacks("style=").lacks("onclick");
+    }
+}
+
+#[test]
+fn what_others_send_is_refused() {
+    let site = Site::with_module(TEMPLATE);
+    let hosts =
+        ["evil.example", "127.0.0.1", "127.0.0.1:1", "localhost:85010", "127.0.0.1:8501.evil"];
+    for host in hosts {
+        site.send("GET", "/", &[("host", host)], None).is(StatusCode::MISDIRECTED_REQUEST);
+    }
+    let host = ("host", "LOCALHOST:8501");
+    site.send("GET", "/", &[host], None).is(StatusCode::OK);
+    site.send("GET", "/", &[host, ("host", "evil.example")], None)
+        .is(StatusCode::MISDIRECTED_REQUEST);
+
+    let token = site.token();
+    let body = format!("token={token}&name=new&folder=");
+    let post = |headers: &[(&str, &str)], body: &str| {
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        let headers: Vec<_> = [host, form].iter().chain(headers).copied().collect();
+        site.send("POST", "/modules", &headers, Some(body)).status
+    };
+    for headers in [
+        &[("origin", "http://evil.example")][..],
+        &[("origin", "https://127.0.0.1:8501")],
+        &[("origin", "null")],
+        &[("origin", "null"), ("sec-fetch-site", "cross-site")],
+        &[("origin", "http://127.0.0.1:8501"), ("origin", "http://127.0.0.1:8501")],
+    ] {
+        assert_eq!(post(headers, &body), StatusCode::FORBIDDEN, "{headers:?}");
+    }
+    assert_eq!(post(&[], "token=&name=new"), StatusCode::FORBIDDEN);
+    assert_eq!(post(&[], "name=new"), StatusCode::FORBIDDEN);
+    assert_eq!(post(&[], &format!("token={token}0&name=new")), StatusCode::FORBIDDEN);
+    assert!(!site.get("/").body.contains("/modules/new"));
+    assert_eq!(
+        post(&[("origin", "null"), ("sec-fetch-site", "same-origin")], &body),
+        StatusCode::SEE_OTHER
+    );
+    assert_eq!(
+        post(&[("origin", "http://localhost:8501")], &body.replace("new", "newer")),
+        StatusCode::SEE_OTHER,
+    );
+
+    let plain = [host, ("content-type", "text/plain")];
+    site.send("POST", "/modules", &plain, Some(&body)).is(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    site.send("GET", "/modules", &[host], None).is(StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[test]
+fn a_body_has_its_limit() {
+    let site = Site::with_module(TEMPLATE);
+    let room = MAX_BODY - format!("token={}&version=1&text=", site.token()).len();
+    let post = |len: usize| {
+        let text = format!("{}{}", "TOKEN%3D1%0A".replace('%', "x"), "a".repeat(len));
+        site.post("/modules/chat/new", &[("version", "1"), ("text", &text[..len])]).status
+    };
+    assert_eq!(post(room), StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(post(room + 1), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[test]
+fn a_template_that_breaks_is_shown_as_such() {
+    let site = site_with_version();
+    site.checkout("chat", "TOKEN = \"hunter2\n");
+    site.get("/modules/chat").has("not well-formed").shows_no_value();
+    site.get("/modules/chat/new").is(StatusCode::UNPROCESSABLE_ENTITY).has("not well-formed");
+    site.get("/modules/chat/1.0.0").has("Your token.");
+}
+
+#[test]
+fn names_lead_nowhere_else() {
+    let site = site_with_version();
+    for url in [
+        "/modules/..",
+        "/modules/%2e%2e",
+        "/modules/chat/..%2f..",
+        "/modules/chat/1.0.0%00",
+        "/modules/nobody",
+        "/modules/chat/9",
+        "/modules/chat/1.0.0/installs/nobody",
+        "/modules/nobody/new",
+        "/modules/chat/new?from=../x",
+        "/modules/chat/1.0.0/nothing",
+    ] {
+        site.get(url).is(StatusCode::NOT_FOUND).has("There is nothing here");
+    }
+}
+
+#[test]
+fn the_log_has_routes_and_no_values() {
+    let site = site_with_version();
+    site.get("/modules/chat/1.0.0/run?user_id=hunter2-visitor&token=hunter2");
+    site.get("/hunter2-nowhere");
+    let log = support::log();
+    assert!(log.contains("POST /modules/{module}/new 303"), "{log}");
+    assert!(log.contains("GET /modules/{module}/{version}/run 200"), "{log}");
+    assert!(!log.contains(CANARY), "{log}");
+}
