@@ -1,1 +1,309 @@
-fn main() {}
+//! The whole way in a browser, by the keyboard alone, at two widths. It needs `chromium` and
+//! `chromedriver` on the path:
+//!
+//! ```sh
+//! cargo test -p module-manager --test browser -- --ignored
+//! ```
+//!
+//! With `SCREENSHOTS` set to a folder, each page is kept there as a picture.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use thirtyfour::prelude::*;
+use thirtyfour::{ChromiumLikeCapabilities, Key, TypingData};
+
+/// The widths of a telephone and of a desk.
+const WIDTHS: [u32; 2] = [360, 1440];
+
+/// A process that ends with the test.
+struct Process(Child);
+
+impl Process {
+    /// Starts a program, and waits for the line in which it says where it listens.
+    fn start(
+        program: &str,
+        arguments: &[&str],
+        line: impl Fn(&str) -> Option<String>,
+    ) -> (Self, String) {
+        let mut command = Command::new(program);
+        command.args(arguments).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{program}: {error}"));
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let found = lines.by_ref().find_map(|text| line(&text.unwrap())).expect("it says where");
+        // What it says from then on is read, so that it can go on.
+        std::thread::spawn(move || lines.for_each(drop));
+        (Self(child), found)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A person at a keyboard.
+struct Person {
+    driver: WebDriver,
+    site: String,
+    pictures: Option<PathBuf>,
+}
+
+impl Person {
+    async fn go(&self, path: &str) {
+        self.driver.goto(format!("{}{path}", self.site)).await.unwrap();
+    }
+
+    /// Types into whatever has the focus.
+    async fn keys(&self, keys: impl Into<TypingData>) {
+        self.driver.active_element().await.unwrap().send_keys(keys.into()).await.unwrap();
+    }
+
+    /// Presses the tabulator until an element has the focus.
+    async fn tab_to(&self, css: &str) {
+        for _ in 0..60 {
+            let focused = format!("return document.activeElement.matches({css:?})");
+            let found = self.driver.execute(focused, Vec::new()).await.unwrap();
+            if found.convert::<bool>().unwrap() {
+                return;
+            }
+            self.keys(Key::Tab + "").await;
+        }
+        panic!("the keyboard does not lead to {css} on {}", self.source().await);
+    }
+
+    /// Goes to a link or a button, and presses it.
+    async fn press(&self, css: &str) {
+        let page = self.driver.find(By::Css("html")).await.unwrap().element_id().to_string();
+        self.tab_to(css).await;
+        self.keys(Key::Enter + "").await;
+        // A form is sent when the next page is there.
+        for _ in 0..500 {
+            let now = self.driver.find(By::Css("html")).await;
+            if now.is_ok_and(|now| now.element_id().to_string() != page) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("nothing came of {css}");
+    }
+
+    /// Goes to a field, and types over what is in it.
+    async fn fill(&self, css: &str, text: &str) {
+        self.tab_to(css).await;
+        self.keys(Key::Control + "a").await;
+        self.keys(text).await;
+    }
+
+    async fn text(&self, css: &str) -> String {
+        self.driver.find(By::Css(css)).await.unwrap().text().await.unwrap()
+    }
+
+    /// What stands in the text area.
+    async fn typed(&self) -> String {
+        let area = self.driver.find(By::Css("#text")).await.unwrap();
+        area.prop("value").await.unwrap().unwrap()
+    }
+
+    async fn source(&self) -> String {
+        self.driver.source().await.unwrap()
+    }
+
+    #[track_caller]
+    fn sees(text: &str, part: &str) {
+        assert!(text.contains(part), "no {part:?} in {text:?}");
+    }
+
+    /// Looks at the page at every width: nothing of it is cut off.
+    async fn look(&self, name: &str) {
+        for width in WIDTHS {
+            self.driver.set_window_rect(0, 0, width, 900).await.unwrap();
+            let fits = "return document.documentElement.scrollWidth <= window.innerWidth";
+            let fits = self.driver.execute(fits, Vec::new()).await.unwrap();
+            assert!(fits.convert::<bool>().unwrap(), "{name} is wider than {width} pixels");
+            if let Some(folder) = &self.pictures {
+                let file = folder.join(format!("{name}-{width}.png"));
+                self.driver.screenshot(&file).await.unwrap();
+            }
+        }
+    }
+}
+
+const TYPED: &str = "CLARIFAI_PAT = \"hunter2-pat\"\nCLARIFAI_USER_ID = \"\"\n";
+
+#[tokio::test]
+#[ignore = "needs chromium and chromedriver"]
+async fn the_whole_way() {
+    let folder =
+        std::env::temp_dir().join(format!("module-manager-browser-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    let checkout = folder.join("checkout");
+    fs::create_dir_all(checkout.join(".streamlit")).unwrap();
+    let template = checkout.join(".streamlit/secrets.toml");
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/sample/.streamlit/secrets.toml");
+    let sample = fs::read_to_string(sample).unwrap();
+    fs::write(&template, &sample).unwrap();
+
+    let data = folder.join("data");
+    let arguments = ["--port", "0", "--data", data.to_str().unwrap()];
+    let (server, site) = Process::start(env!("CARGO_BIN_EXE_module-manager"), &arguments, |line| {
+        line.starts_with("http://").then(|| line.to_owned())
+    });
+    let (chromedriver, port) = Process::start("chromedriver", &["--port=0"], |line| {
+        let (_, port) = line.split_once("started successfully on port ")?;
+        Some(port.trim_end_matches('.').to_owned())
+    });
+    let mut wanted = DesiredCapabilities::chrome();
+    for argument in
+        ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"]
+    {
+        wanted.add_arg(argument).unwrap();
+    }
+    let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await.unwrap();
+    let pictures = std::env::var_os("SCREENSHOTS").map(PathBuf::from);
+    let person = Person { driver: driver.clone(), site, pictures };
+
+    // What fails is told after the browser and the server have ended.
+    let end = tokio::spawn(async move {
+        walk(&person, &template, &sample, checkout.to_str().unwrap()).await;
+    })
+    .await;
+    driver.quit().await.unwrap();
+    drop((chromedriver, server));
+    fs::remove_dir_all(&folder).unwrap();
+    end.unwrap();
+}
+
+async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str) {
+    person.go("/").await;
+    person.fill("#name", "chat").await;
+    person.fill("#folder", checkout).await;
+    person.look("1-modules").await;
+    person.press("form button").await;
+    person.look("2-module").await;
+
+    // The template, comments and all, and beside it what it needs.
+    person.press("a[href='/modules/chat/new']").await;
+    assert_eq!(person.typed().await, sample);
+    Person::sees(&person.text(".side").await, "Your personal access token");
+    person.look("3-template").await;
+
+    // Sent with a blank, it is refused beside the line, and what was typed is there.
+    person.fill("#version", "1.0.0").await;
+    person.fill("#text", TYPED).await;
+    person.press("form button").await;
+    assert!(person.driver.title().await.unwrap().starts_with("Error"));
+    let focused = person.driver.active_element().await.unwrap();
+    assert_eq!(focused.attr("role").await.unwrap().as_deref(), Some("alert"), "it is announced");
+    let problems = person.text("#problems").await;
+    Person::sees(&problems, "Line 2: CLARIFAI_USER_ID is blank");
+    Person::sees(&problems, "db_credentials.username is missing");
+    Person::sees(&person.text(".notes").await, "CLARIFAI_USER_ID is blank");
+    assert_eq!(person.typed().await, TYPED);
+    person.look("4-refusal").await;
+    person.tab_to("#problems a[href='#line-2']").await;
+    person.keys(Key::Enter + "").await;
+    assert!(person.driver.current_url().await.unwrap().as_str().ends_with("#line-2"));
+
+    // Corrected, it is stored.
+    let filled = sample
+        .replace("CLARIFAI_PAT = \"\"", "CLARIFAI_PAT = \"hunter2-pat\"")
+        .replace("USER_ID = \"\"", "USER_ID = \"hunter2-owner\"")
+        .replace("username = \"\"", "username = \"hunter2-user\"")
+        .replace("password = \"\"", "password = \"hunter2-password\"");
+    person.fill("#text", &filled).await;
+    person.press("form button").await;
+    Person::sees(&person.text("[role=status]").await, "at revision 1");
+    assert!(!person.source().await.contains("hunter2"));
+    person.look("5-version").await;
+
+    // The next version's template has one more and one less.
+    let next = sample.replace(
+        "MAX_TOKENS = 512               #",
+        "# Where answers are kept.\nBUCKET = \"\"\nSTYLE = \"dry\" #",
+    );
+    fs::write(template, &next).unwrap();
+    person.press("a[href='/modules/chat/new?from=1.0.0']").await;
+    Person::sees(&person.text(".note").await, "left behind: MAX_TOKENS");
+    Person::sees(&person.text(".side").await, "kept from 1.0.0");
+    assert!(!person.source().await.contains("hunter2"));
+    person.look("6-next-version").await;
+    person.fill("#version", "2.0.0").await;
+    let typed = person.typed().await.replace("BUCKET = \"\"", "BUCKET = \"hunter2-bucket\"");
+    person.fill("#text", &typed).await;
+    person.press("form button").await;
+    Person::sees(&person.text("[role=status]").await, "at revision 1");
+
+    // An install starts with a copy.
+    person.fill("#name", "acme").await;
+    person.press("form[action$='/installs'] button").await;
+    Person::sees(&person.text("h1").await, "acme");
+    person.look("7-install").await;
+
+    // Two windows on one form: the second is told, and its text is kept.
+    let url = "/modules/chat/2.0.0/installs/acme";
+    person.press("a[href$='/acme/edit']").await;
+    person.look("8-replace").await;
+    let first = person.driver.window().await.unwrap();
+    let second = person.driver.new_window().await.unwrap();
+    person.driver.switch_to_window(second).await.unwrap();
+    person.go(&format!("{url}/edit")).await;
+    let text = person.typed().await;
+    person.fill("#text", &text.replacen("\"\"", "\"hunter2-second\"", 1)).await;
+    person.press("form button").await;
+    Person::sees(&person.text("[role=status]").await, "at revision 2");
+    person.driver.close_window().await.unwrap();
+    person.driver.switch_to_window(first).await.unwrap();
+    let late = text.replacen("\"\"", "\"hunter2-first\"", 1);
+    person.fill("#text", &late).await;
+    person.press("form button").await;
+    Person::sees(
+        &person.text("#problems").await,
+        "You began from revision 1; revision 2 stands now",
+    );
+    assert_eq!(person.typed().await, late);
+    person.look("9-conflict").await;
+    person.press("form button").await;
+    Person::sees(&person.text("[role=status]").await, "at revision 3");
+
+    // It runs under its environment; a link may say who visits, and not where the token goes.
+    person.press("a[href$='/acme/run']").await;
+    person.press("form button").await;
+    Person::sees(&person.text("pre").await, "CLARIFAI_PAT: 13 bytes");
+    Person::sees(&person.text("pre").await, "password: 16 bytes");
+    person.press("a[href='?user_id=visitor']").await;
+    person.press("form button").await;
+    Person::sees(&person.text("pre").await, "CLARIFAI_USER_ID: 7 bytes");
+    Person::sees(&person.text("table").await, "query parameter user_id");
+    person.look("10-run").await;
+    person.press("a[href='?base=https://evil.example']").await;
+    Person::sees(&person.text(".problems").await, "base is refused: its host is not allowed");
+    person.press("form button").await;
+    assert!(person.driver.find_all(By::Css("pre")).await.unwrap().is_empty(), "nothing runs");
+    person.look("11-hostile-link").await;
+
+    // The key is rotated, and everything still opens.
+    person.press("nav a[href='/keys']").await;
+    person.press("form button").await;
+    for _ in 0..100 {
+        // The page reloads itself while there is something to see.
+        if person.source().await.contains("Done: ") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    Person::sees(&person.text("[role=status]").await, "3 records were sealed again");
+    person.look("12-keys").await;
+    person.go(url).await;
+    Person::sees(&person.text("main").await, "Revision 4");
+    assert!(!person.source().await.contains("hunter2"));
+
+    person.press("form[action$='/delete'] button").await;
+    assert!(person.driver.current_url().await.unwrap().as_str().ends_with("/modules/chat/2.0.0"));
+}
