@@ -25,10 +25,7 @@ pub(crate) fn form(document: &Document) -> String {
     let comments = document::lex(text)
         .into_iter()
         .filter(|token| token.kind() == TokenKind::Comment)
-        .map(|token| {
-            let start = text[..token.span().start()].trim_end_matches([' ', '\t']).len();
-            (start..token.span().end(), "")
-        });
+        .map(|token| (comment(text, token.span().start()..token.span().end()), ""));
     let mut splices: Vec<_> = values.chain(comments).collect();
     splices.sort_by_key(|(span, _)| span.start);
     // An array may have comments inside.
@@ -39,6 +36,15 @@ pub(crate) fn form(document: &Document) -> String {
         outside
     });
     splice(text, splices).concat()
+}
+
+/// What goes with a comment: the blanks before it, and the line where nothing else is on it.
+fn comment(text: &str, span: Range<usize>) -> Range<usize> {
+    let start = text[..span.start].trim_end_matches([' ', '\t']).len();
+    let alone = matches!(text[..start].chars().next_back(), None | Some('\n' | '\u{feff}'));
+    let rest = &text[span.end..];
+    let newline = rest.strip_prefix("\r\n").or(rest.strip_prefix('\n')).unwrap_or(rest);
+    start..if alone { text.len() - newline.len() } else { span.end }
 }
 
 /// Checks a document whose blanks stand for the values of another.

@@ -254,8 +254,7 @@ async fn show(State(app): Shared, In(place): In<Place>, RawQuery(query): RawQuer
 async fn edit(State(app): Shared, In(place): In<Place>) -> Page {
     blocking(app, move |app| {
         let Standing { secrets, revision, .. } = app.standing(&place)?;
-        let editor = Editor::of(&secrets.form());
-        html(pages::edit(app, &place, revision, &editor, None))
+        html(app.edit_page(&place, revision, &Editor::of(&secrets.form()), None))
     })
     .await
 }
@@ -264,34 +263,20 @@ async fn replace(State(app): Shared, In(place): In<Place>, mut fields: Fields) -
     blocking(app, move |app| {
         let text = fields.take("text");
         let read = fields.revision()?;
-        match app.host.replace(&place, &text, read) {
-            Ok(_) => Ok(Redirect::to(&pages::stored_url(&place)).into_response()),
+        let editor = match app.host.replace(&place, &text, read) {
+            Ok(_) => return Ok(Redirect::to(&pages::stored_url(&place)).into_response()),
             Err(Refusal::Conflict(current)) => {
-                let page = pages::edit(
-                    app,
-                    &place,
-                    current.unwrap_or(read),
-                    &Editor::of(&text),
-                    Some((read, current)),
-                );
-                refused(StatusCode::CONFLICT, page)
+                // To save again is to replace what stands now.
+                let (next, editor) = (current.unwrap_or(read), Editor::of(&text));
+                let page = app.edit_page(&place, next, &editor, Some((read, current)));
+                return refused(StatusCode::CONFLICT, page);
             }
-            Err(Refusal::Syntax(error)) => {
-                let editor = Editor::syntax(&text, &error);
-                refused(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    pages::edit(app, &place, read, &editor, None),
-                )
-            }
-            Err(Refusal::Invalid(invalid)) => {
-                let editor = Editor::invalid(&text, &invalid);
-                refused(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    pages::edit(app, &place, read, &editor, None),
-                )
-            }
-            Err(refusal) => Err(refusal.into()),
-        }
+            Err(Refusal::Syntax(error)) => Editor::syntax(&text, &error),
+            Err(Refusal::Invalid(invalid)) => Editor::invalid(&text, &invalid),
+            Err(refusal) => return Err(refusal.into()),
+        };
+        let page = app.edit_page(&place, read, &editor, None);
+        refused(StatusCode::UNPROCESSABLE_ENTITY, page)
     })
     .await
 }
@@ -441,6 +426,17 @@ impl App {
         }
     }
 
+    fn edit_page(
+        &self,
+        place: &Place,
+        revision: Revision,
+        editor: &Editor,
+        conflict: Option<(Revision, Option<Revision>)>,
+    ) -> Markup {
+        let template = self.host.template_of(place);
+        pages::edit(self, place, template.as_ref(), revision, editor, conflict)
+    }
+
     fn run_page(
         &self,
         place: &Place,
@@ -452,7 +448,7 @@ impl App {
         let env = match env.override_with(&Overrides::clarifai(), query.unwrap_or_default()) {
             Ok(env) => env,
             // Neither the owner's variables nor the visitor's: nothing is run.
-            Err(error) => return Ok(pages::run_refused(self, place, &error)),
+            Err(error) => return Ok(pages::run_refused(place, &error)),
         };
         let ran = match start {
             true => Some(run::run(&self.program, secrets, &env)),

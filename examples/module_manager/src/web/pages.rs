@@ -76,7 +76,10 @@ struct Trail(Vec<(String, String)>);
 
 impl Trail {
     fn to(place: &Place, itself: bool) -> Self {
-        let mut trail = vec![(place.module.clone(), format!("/modules/{}", place.module))];
+        let mut trail = vec![
+            ("Modules".to_owned(), "/".to_owned()),
+            (place.module.clone(), format!("/modules/{}", place.module)),
+        ];
         let version = Place::version(&place.module, &place.version);
         if place.install.is_some() || itself {
             trail.push((place.version.clone(), url(&version)));
@@ -227,8 +230,8 @@ fn variables(template: &Template, from: Option<(&str, &Prefilled)>) -> Markup {
                             code { (path) }
                             @if let Some(description) = variable.description() { p { (description) } }
                         }
-                        td { (variable.kind()) }
-                        td {
+                        td data-label="Kind" { (variable.kind()) }
+                        td data-label="Needed" {
                             @if variable.is_required() { "required" } @else { span .optional { "optional" } }
                             @if let Some((from, prefilled)) = from {
                                 @if prefilled.carried().any(|carried| carried == path) {
@@ -402,8 +405,8 @@ fn contents(secrets: &Secrets, template: Option<&Template>) -> Markup {
                             code { (shown) }
                             @if let Some(description) = describe(&shown) { p { (description) } }
                         }
-                        td { (value.kind()) }
-                        td {
+                        td data-label="Kind" { (value.kind()) }
+                        td data-label="Where it is" {
                             @match (path.parent(), path.name().zip(env.as_ref())) {
                                 (Some(section), _) => { "section " code { (section) } },
                                 (None, Some((name, env))) => @match env.source(name) {
@@ -423,6 +426,7 @@ fn contents(secrets: &Secrets, template: Option<&Template>) -> Markup {
 pub(super) fn edit(
     app: &App,
     place: &Place,
+    template: Option<&Template>,
     revision: Revision,
     editor: &Editor,
     conflict: Option<(Revision, Option<Revision>)>,
@@ -447,51 +451,53 @@ pub(super) fn edit(
                 }
             }
         }
-        form method="post" action={ (url(place)) "/edit" } {
-            (token(app))
-            input type="hidden" name="revision" value=(revision);
-            label for="text" { "Secrets" }
-            small #text-help {
-                "What you leave as " code { "\"\"" } " stays as it is. What you write replaces it, and a "
-                "line that you remove is gone."
+        div .beside {
+            form method="post" action={ (url(place)) "/edit" } {
+                (token(app))
+                input type="hidden" name="revision" value=(revision);
+                label for="text" { "Secrets" }
+                small #text-help {
+                    "What you leave as " code { "\"\"" } " stays as it is. What you write replaces it, "
+                    "and a line that you remove is gone."
+                }
+                (editor.area())
+                button { "Save" }
             }
-            (editor.area())
-            button { "Save" }
+            @if let Some(template) = template {
+                section .side { h2 { "Variables" } (variables(template, None)) }
+            }
         }
     })
 }
 
-fn run_layout(app: &App, place: &Place, body: &Markup) -> Markup {
+fn run_layout(place: &Place, body: &Markup) -> Markup {
     Trail::to(place, true).layout("Run", &html! {
         h1 { "Run " (place.install.as_deref().unwrap_or(&place.version)) }
         p .lead {
             "The module runs as a process of its own, with these variables and no others. A query in "
-            "this page's address overrides some of them, as a visitor's link does: try "
-            a href="?user_id=visitor" { code { "?user_id=visitor" } } ", "
-            a href="?base=https://api.clarifai.com" { code { "?base=https://api.clarifai.com" } } ", and "
-            a href="?base=https://evil.example" { code { "?base=https://evil.example" } } "."
+            "this page's address overrides some of them, as a visitor's link does:"
+        }
+        ul {
+            @for query in ["?user_id=visitor", "?base=https://api.clarifai.com", "?base=https://evil.example"] {
+                li { a href=(query) { code { (query) } } }
+            }
         }
         (body)
-        // Without an `action` it goes to this address, the query included, which is shown nowhere.
-        form method="post" { (token(app)) button { "Run" } }
     })
 }
 
-pub(super) fn run_refused(app: &App, place: &Place, error: &OverrideError) -> Markup {
-    run_layout(
-        app,
-        place,
-        &html! {
-            div .problems role="alert" {
-                h2 { "The link is refused, and nothing runs" }
-                p { (code(&error.to_string())) }
-                p {
-                    "Whoever made the link chose where the owner's credentials would be sent. Not even the "
-                    "owner's own variables are used with it."
-                }
+pub(super) fn run_refused(place: &Place, error: &OverrideError) -> Markup {
+    let page = html! {
+        div .problems role="alert" {
+            h2 { "The link is refused, and nothing runs" }
+            p { (code(&error.to_string())) }
+            p {
+                "A link that breaks one rule is refused as a whole: not even the owner's own "
+                "variables are used with it."
             }
-        },
-    )
+        }
+    };
+    run_layout(place, &page)
 }
 
 pub(super) fn run(
@@ -501,28 +507,28 @@ pub(super) fn run(
     query: bool,
     ran: Option<io::Result<Ran>>,
 ) -> Markup {
-    run_layout(
-        app,
-        place,
-        &html! {
-            section {
-                h2 { "Its environment" @if query { ", with this link" } }
-                table .variables {
-                    thead { tr { th scope="col" { "Variable" } th scope="col" { "Value from" } th scope="col" { "Instead of" } } }
-                    tbody { @for explanation in env.explain() { (explained(&explanation)) } }
-                }
+    let page = html! {
+        section {
+            h2 { "Its environment" @if query { ", with this link" } }
+            table .variables {
+                thead { tr { th scope="col" { "Variable" } th scope="col" { "Value from" } th scope="col" { "Instead of" } } }
+                tbody { @for explanation in env.explain() { (explained(&explanation)) } }
             }
-            @match ran {
-                Some(Ok(Ran { output, status })) => section #output {
-                    h2 { "What it printed" }
-                    pre tabindex="0" role="status" { (output) }
-                    p .path { "It ended with " (status) "." }
-                },
-                Some(Err(error)) => p .problems role="alert" { "It could not be run: " (error) },
-                None => {},
-            }
-        },
-    )
+        }
+        // Without an `action` it goes to this address, the query included, which is shown
+        // nowhere.
+        form method="post" { (token(app)) button { "Run" } }
+        @match ran {
+            Some(Ok(Ran { output, status })) => section #output {
+                h2 { "What it printed" }
+                pre tabindex="0" role="status" { (output) }
+                p .path { "It ended with " (status) "." }
+            },
+            Some(Err(error)) => p .problems role="alert" { "It could not be run: " (error) },
+            None => {},
+        }
+    };
+    run_layout(place, &page)
 }
 
 fn explained(explanation: &Explanation<'_>) -> Markup {
@@ -534,13 +540,13 @@ fn explained(explanation: &Explanation<'_>) -> Markup {
     html! {
         tr .gone[explanation.winner().is_none()] {
             th scope="row" { code { (explanation.variable()) } }
-            td {
+            td data-label="Value from" {
                 @match explanation.displaced_by() {
                     Some(by) => { "displaced by " (code(&by.to_string())) },
                     None => (source(explanation.winner())),
                 }
             }
-            td { (source(explanation.replaced())) }
+            td data-label="Instead of" { (source(explanation.replaced())) }
         }
     }
 }
