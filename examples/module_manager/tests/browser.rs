@@ -135,8 +135,6 @@ impl Person {
     }
 }
 
-const TYPED: &str = "CLARIFAI_PAT = \"hunter2-pat\"\nCLARIFAI_USER_ID = \"\"\n";
-
 #[tokio::test]
 #[ignore = "needs chromium and chromedriver"]
 async fn the_whole_way() {
@@ -196,20 +194,27 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
 
     // Sent with a blank, it is refused beside the line, and what was typed is there.
     person.fill("#version", "1.0.0").await;
-    person.fill("#text", TYPED).await;
+    let typed = sample
+        .replace("CLARIFAI_PAT = \"\"", "CLARIFAI_PAT = \"hunter2-pat\"")
+        .replace("username = \"\"", "username = \"hunter2-user\"")
+        .replace("512 ", "\"many\"")
+        .replace("port = 5432\n", "");
+    person.fill("#text", &typed).await;
     person.press("form button").await;
     assert!(person.driver.title().await.unwrap().starts_with("Error"));
     let focused = person.driver.active_element().await.unwrap();
     assert_eq!(focused.attr("role").await.unwrap().as_deref(), Some("alert"), "it is announced");
     let problems = person.text("#problems").await;
-    Person::sees(&problems, "Line 2: CLARIFAI_USER_ID is blank");
-    Person::sees(&problems, "db_credentials.username is missing");
+    Person::sees(&problems, "Line 6: CLARIFAI_USER_ID is blank");
+    Person::sees(&problems, "Line 8: MAX_TOKENS is a string: the template has an integer");
+    Person::sees(&problems, "Line 15: db_credentials.password is blank");
+    Person::sees(&problems, "db_credentials.port is missing");
     Person::sees(&person.text(".notes").await, "CLARIFAI_USER_ID is blank");
-    assert_eq!(person.typed().await, TYPED);
+    assert_eq!(person.typed().await, typed);
     person.look("4-refusal").await;
-    person.tab_to("#problems a[href='#line-2']").await;
+    person.tab_to("#problems a[href='#line-6']").await;
     person.keys(Key::Enter + "").await;
-    assert!(person.driver.current_url().await.unwrap().as_str().ends_with("#line-2"));
+    assert!(person.driver.current_url().await.unwrap().as_str().ends_with("#line-6"));
 
     // Corrected, it is stored.
     let filled = sample
