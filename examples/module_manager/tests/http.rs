@@ -109,6 +109,12 @@ fn what_is_filled_in_is_stored_and_not_shown() {
     let page = site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", FILLED)]);
     page.is(StatusCode::UNPROCESSABLE_ENTITY).has("there is a version 1.0.0 already");
     assert_eq!(page.text_area(), FILLED);
+    // The version that is there keeps its own template.
+    site.checkout("chat", "OTHER = \"\"\n");
+    site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", "OTHER = 'hunter2'")])
+        .is(StatusCode::UNPROCESSABLE_ENTITY)
+        .has("there is a version 1.0.0 already");
+    site.get("/modules/chat/1.0.0").has("Your token.");
     let page = site.post("/modules/chat/new", &[("version", "a/b"), ("text", FILLED)]);
     page.is(StatusCode::UNPROCESSABLE_ENTITY).has("“a/b” cannot be the name of a version");
 }
@@ -205,6 +211,7 @@ fn a_replacement_that_is_refused_comes_back() {
             "Line 4",
         ),
         ("TOKEN = hunter2\n", "Line 1"),
+        ("[db_credentials]\nusername = \"\"\n", "<code>TOKEN</code> is missing"),
     ] {
         let page = site.post(url, &[("revision", "1"), ("text", text)]);
         page.is(StatusCode::UNPROCESSABLE_ENTITY).has(why);
@@ -315,6 +322,9 @@ fn a_rotation_that_was_cut_short_is_completed_by_the_next() {
     assert!(site.host.begin_rotation() && !site.host.begin_rotation(), "one at a time");
     site.host.rotate();
     site.get("/keys").has("Done: 1 records").has("2 old keys were destroyed");
+    assert!(site.host.begin_rotation());
+    site.host.rotate();
+    site.get("/keys").has("Done: 1 records").has("the old key was destroyed");
     assert_eq!(site.value("1.0.0", None, "TOKEN"), "hunter2-token");
 }
 
