@@ -181,25 +181,25 @@ async fn add_module(State(app): Shared, mut fields: Fields) -> Page {
     .await
 }
 
-async fn module(State(app): Shared, In(module): In<Module>) -> Page {
+async fn module(State(app): Shared, Path(module): Path<String>) -> Page {
     blocking(app, move |app| {
-        let entry = app.module(&module.module)?;
+        let entry = app.module(&module)?;
         let mut versions = Vec::new();
-        for name in app.host.names(Scopes::Versions(&module.module))? {
-            let place = Place::version(&module.module, &name);
+        for name in app.host.names(Scopes::Versions(&module))? {
+            let place = Place::version(&module, &name);
             let revision = app.host.standing(&place)?.map(|standing| standing.revision);
-            let installs = app.host.names(Scopes::Installs(&module.module, &name))?.len();
+            let installs = app.host.names(Scopes::Installs(&module, &name))?.len();
             versions.push((name, revision, installs));
         }
         let template = entry.template();
-        html(pages::module(&module.module, &entry, &template, &versions))
+        html(pages::module(&module, &entry, &template, &versions))
     })
     .await
 }
 
 async fn new_version(
     State(app): Shared,
-    In(module): In<Module>,
+    Path(module): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Page {
     blocking(app, move |app| {
@@ -207,16 +207,16 @@ async fn new_version(
         if from.is_some_and(|from| !is_name(from)) {
             return Err(Failure::NotFound);
         }
-        app.new_version(&module.module, from, None)
+        app.new_version(&module, from, None)
     })
     .await
 }
 
-async fn create(State(app): Shared, In(module): In<Module>, mut fields: Fields) -> Page {
+async fn create(State(app): Shared, Path(module): Path<String>, mut fields: Fields) -> Page {
     blocking(app, move |app| {
         let [version, text, from] = ["version", "text", "from"].map(|name| fields.take(name));
         let from = Some(from.as_str()).filter(|from| !from.is_empty());
-        let place = Place::version(&module.module, &version);
+        let place = Place::version(&module, &version);
         let problem = if !is_name(&version) {
             Problem::Name(format!("“{}” cannot be the name of a version", *version))
         } else {
@@ -230,12 +230,12 @@ async fn create(State(app): Shared, In(module): In<Module>, mut fields: Fields) 
                 Err(refusal) => return Err(refusal.into()),
             }
         };
-        app.new_version(&module.module, from, Some((&version, &text, problem)))
+        app.new_version(&module, from, Some((&version, &text, problem)))
     })
     .await
 }
 
-async fn show(State(app): Shared, In(place): In<Place>, RawQuery(query): RawQuery) -> Page {
+async fn show(State(app): Shared, In(place): In, RawQuery(query): RawQuery) -> Page {
     blocking(app, move |app| {
         let standing = app.standing(&place)?;
         let template = app.host.template_of(&place);
@@ -251,7 +251,7 @@ async fn show(State(app): Shared, In(place): In<Place>, RawQuery(query): RawQuer
     .await
 }
 
-async fn edit(State(app): Shared, In(place): In<Place>) -> Page {
+async fn edit(State(app): Shared, In(place): In) -> Page {
     blocking(app, move |app| {
         let Standing { secrets, revision, .. } = app.standing(&place)?;
         html(app.edit_page(&place, revision, &Editor::of(&secrets.form()), None))
@@ -259,7 +259,7 @@ async fn edit(State(app): Shared, In(place): In<Place>) -> Page {
     .await
 }
 
-async fn replace(State(app): Shared, In(place): In<Place>, mut fields: Fields) -> Page {
+async fn replace(State(app): Shared, In(place): In, mut fields: Fields) -> Page {
     blocking(app, move |app| {
         let text = fields.take("text");
         let read = fields.revision()?;
@@ -281,7 +281,7 @@ async fn replace(State(app): Shared, In(place): In<Place>, mut fields: Fields) -
     .await
 }
 
-async fn delete(State(app): Shared, In(place): In<Place>, fields: Fields) -> Page {
+async fn delete(State(app): Shared, In(place): In, fields: Fields) -> Page {
     blocking(app, move |app| {
         app.host.delete(&place, fields.revision()?)?;
         let up = match &place.install {
@@ -293,7 +293,7 @@ async fn delete(State(app): Shared, In(place): In<Place>, fields: Fields) -> Pag
     .await
 }
 
-async fn install(State(app): Shared, In(place): In<Place>, mut fields: Fields) -> Page {
+async fn install(State(app): Shared, In(place): In, mut fields: Fields) -> Page {
     blocking(app, move |app| {
         let name = fields.take("name");
         if !is_name(&name) {
@@ -312,7 +312,7 @@ async fn install(State(app): Shared, In(place): In<Place>, mut fields: Fields) -
     .await
 }
 
-async fn explain(State(app): Shared, In(place): In<Place>, RawQuery(query): RawQuery) -> Page {
+async fn explain(State(app): Shared, In(place): In, RawQuery(query): RawQuery) -> Page {
     blocking(app, move |app| {
         let Standing { secrets, .. } = app.standing(&place)?;
         html(app.run_page(&place, &secrets, query.as_deref(), false)?)
@@ -320,12 +320,7 @@ async fn explain(State(app): Shared, In(place): In<Place>, RawQuery(query): RawQ
     .await
 }
 
-async fn start(
-    State(app): Shared,
-    In(place): In<Place>,
-    RawQuery(query): RawQuery,
-    _: Fields,
-) -> Page {
+async fn start(State(app): Shared, In(place): In, RawQuery(query): RawQuery, _: Fields) -> Page {
     blocking(app, move |app| {
         let Standing { secrets, .. } = app.standing(&place)?;
         html(app.run_page(&place, &secrets, query.as_deref(), true)?)
@@ -458,13 +453,8 @@ impl App {
     }
 }
 
-/// The names in an address, each of which can be one.
-struct In<T>(T);
-
-#[derive(Deserialize)]
-struct Module {
-    module: String,
-}
+/// The place that an address names, by names that can be such.
+struct In(Place);
 
 #[derive(Deserialize)]
 struct Segments {
@@ -473,19 +463,7 @@ struct Segments {
     install: Option<String>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for In<Module> {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut request::Parts, state: &S) -> Result<Self, Failure> {
-        let path = Path::<Module>::from_request_parts(parts, state).await;
-        match path {
-            Ok(Path(module)) if is_name(&module.module) => Ok(Self(module)),
-            _ => Err(Failure::NotFound),
-        }
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for In<Place> {
+impl<S: Send + Sync> FromRequestParts<S> for In {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut request::Parts, state: &S) -> Result<Self, Failure> {

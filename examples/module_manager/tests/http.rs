@@ -176,6 +176,7 @@ fn an_install_is_independent() {
 
     site.post("/modules/chat/1.0.0/delete", &[("revision", "1")]).redirects("/modules/chat");
     site.get("/modules/chat/1.0.0").is(StatusCode::NOT_FOUND);
+    site.get("/modules/chat").lacks("/modules/chat/1.0.0");
     site.get(url).has("Revision 2");
     site.post(&format!("{url}/delete"), &[("revision", "2")]).redirects("/modules/chat/1.0.0");
     site.get(url).is(StatusCode::NOT_FOUND);

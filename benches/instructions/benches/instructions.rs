@@ -1,0 +1,89 @@
+//! How many instructions the five main functions take, of a document of 48 variables: counted, so
+//! that a busy machine makes no difference. `.ci/instructions` holds them against `baseline.txt`.
+
+use std::hint::black_box;
+
+use gungraun::{library_benchmark, library_benchmark_group, main};
+use secrets_toml::seal::{Keyring, Record, Revision, Scope};
+use secrets_toml::{Document, Env, Secrets, Template};
+
+fn text(value: &str) -> String {
+    let mut text = String::new();
+    for i in 0..48 {
+        if i == 36 {
+            text.push_str("[section]\n");
+        }
+        match i % 10 {
+            8 => text.push_str(&format!("PORT_{i} = {}\n", 8000 + i)),
+            9 => text.push_str(&format!("RATE_{i} = {i}.5\n")),
+            _ => text.push_str(&format!(
+                "# What the service gave us.\nSERVICE_TOKEN_{i} = \"{value}\"\n"
+            )),
+        }
+    }
+    text
+}
+
+fn filled() -> String {
+    text("9f8e7d6c5b4a39281706f5e4d3c2b1a0")
+}
+
+fn document() -> Document {
+    Document::parse(filled()).expect("it is well-formed")
+}
+
+fn template() -> (Template, Document) {
+    (Template::parse(&text("")).expect("it is well-formed"), document())
+}
+
+fn keyring() -> (Keyring, Scope, Secrets) {
+    let scope = Scope::module("chat").expect("it is a name");
+    (Keyring::from_bytes([7; 32]), scope, document().validate().expect("it is filled in"))
+}
+
+fn record() -> (Keyring, Scope, Record) {
+    let (keyring, scope, secrets) = keyring();
+    let record = keyring.seal(&scope, Revision::FIRST, &secrets).expect("it is short");
+    (keyring, scope, record)
+}
+
+// What a function gives is handed back, so that its end is not counted.
+
+#[library_benchmark]
+#[bench::small(setup = filled)]
+fn parse(text: String) -> Document {
+    Document::parse(black_box(text)).expect("it is well-formed")
+}
+
+#[library_benchmark]
+#[bench::small(setup = template)]
+fn validate((template, document): (Template, Document)) -> (Template, Secrets) {
+    let secrets = template.validate(black_box(document)).expect("it is filled in");
+    (template, secrets)
+}
+
+#[library_benchmark]
+#[bench::small(setup = document)]
+fn env(document: Document) -> (Document, Env) {
+    let env = black_box(&document).env().expect("it is mappable");
+    (document, env)
+}
+
+#[library_benchmark]
+#[bench::small(setup = keyring)]
+fn seal((keyring, scope, secrets): (Keyring, Scope, Secrets)) -> (Keyring, Secrets, Record) {
+    let record = keyring.seal(&scope, Revision::FIRST, black_box(&secrets)).expect("it is short");
+    (keyring, secrets, record)
+}
+
+#[library_benchmark]
+#[bench::small(setup = record)]
+fn open(
+    (keyring, scope, record): (Keyring, Scope, Record),
+) -> (Keyring, secrets_toml::seal::Opened) {
+    let opened = keyring.open(&scope, black_box(record.as_bytes())).expect("it is ours");
+    (keyring, opened)
+}
+
+library_benchmark_group!(name = functions, benchmarks = [parse, validate, env, seal, open]);
+main!(library_benchmark_groups = functions);
