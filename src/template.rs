@@ -91,6 +91,9 @@ impl Template {
     /// Reads the template of a checked-out repository: `<root>/.streamlit/secrets.toml`. `None`
     /// where there is none: a module may need no secrets.
     ///
+    /// The file is looked at, then read: it is *not* promised that somebody who changes the checkout
+    /// meanwhile cannot put another in its place.
+    ///
     /// # Errors
     ///
     /// Where the folder or the file is a symbolic link (a repository must not show what lies

@@ -271,7 +271,7 @@ impl LockedKeyring {
                 let kek = cost.derive(passphrase, salt).ok_or(UnlockError::OutOfMemory)?;
                 Material::copy_of(&kek)
             }
-            (Outer::Argon2id { .. }, _) => return Err(UnlockError::Means("a passphrase")),
+            (Outer::Argon2id { .. }, _) => return Err(UnlockError::Means(PASSPHRASE)),
             #[cfg(feature = "passphrase")]
             (_, Unlock::Passphrase(_)) => return Err(UnlockError::Means("a key")),
         };
@@ -385,14 +385,21 @@ pub enum UnlockError {
     Open(#[from] OpenError),
 }
 
-fn opening(error: &OpenError) -> String {
+fn opening(error: &OpenError) -> &'static str {
     match error {
         OpenError::UnknownKey(_) => {
-            "the passphrase or key is wrong, or the keyring's text was edited".to_owned()
+            "the passphrase or key is wrong, or the keyring's text was edited"
         }
-        error => format!("the sealed keys were not opened: {error}"),
+        _ => "the sealed keys were not opened",
     }
 }
+
+/// What unlocks a keyring that is locked with a passphrase.
+const PASSPHRASE: &str = if cfg!(feature = "passphrase") {
+    "a passphrase"
+} else {
+    "a passphrase, for which the feature `passphrase` is needed"
+};
 
 /// A text that is not a locked keyring, or not one that this library unlocks.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -420,8 +427,8 @@ enum Fault {
     #[error("the keyring's `{field}` has a length that is not allowed")]
     Length { field: &'static str },
     #[error("the keyring's {0}")]
-    Cost(#[source] PassphraseCostError),
-    #[error("the keyring's `sealed` is not a sealed keyring: {0}")]
+    Cost(PassphraseCostError),
+    #[error("the keyring's `sealed` is not a sealed keyring")]
     Record(#[source] OpenError),
 }
 

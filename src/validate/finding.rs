@@ -209,7 +209,15 @@ impl<'a> Finding<'a> {
         if parent == ROOT {
             "add the line above the first `[section]`".into()
         } else if index.is_element(parent) && parent != first {
-            format!("add it below a `[[{}]]`", path(index.node(parent).parent)).into()
+            let array = index.node(parent).parent;
+            let is_there = index.node(array).parent == first
+                && self.document.child(within, template.key(array)).is_some();
+            if is_there {
+                // A header would define it a second time.
+                format!("add it to `{}`", path(array)).into()
+            } else {
+                format!("add it below a `[[{}]]`", path(array)).into()
+            }
         } else if self.is_in_array(parent, within) || index.node(parent).kind == Kind::InlineTable {
             format!("add it to `{}`", path(parent)).into()
         } else {

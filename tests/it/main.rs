@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic")]
 
+mod absence;
 mod bad_input;
 mod deserialize;
 #[cfg(feature = "redb")]

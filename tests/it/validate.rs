@@ -108,11 +108,11 @@ fn elements_are_held_against_the_templates_first() {
     );
     // However the array is written, and where it is absent or empty.
     assert_findings(template, "u = [{ name = 'a', mail = 'b', keys = [{ id = 1 }] }]\n", &[]);
-    for text in ["", "u = []\n"] {
+    for (text, help) in [("", "add it below a `[[u]]`"), ("u = []\n", "add it to `u`")] {
         let invalid = check(template, text).unwrap_err();
         let paths: Vec<_> = invalid.findings().map(|f| f.path().to_string()).collect();
         assert_eq!(paths, ["u[0].name", "u[0].mail", "u[0].keys[0].id"], "{text}");
-        assert_eq!(invalid.findings().next().unwrap().help(), "add it below a `[[u]]`");
+        assert_eq!(invalid.findings().next().unwrap().help(), help, "{text}");
     }
 }
 

@@ -144,7 +144,7 @@ fn another_key_or_an_edited_field_unlocks_nothing() {
     }
     let error = UnlockError::from(OpenError::Mismatch);
     assert_eq!(
-        error.to_string(),
+        chain(&error),
         "the sealed keys were not opened: \
          the record belongs to another scope, or its header was altered"
     );
@@ -178,7 +178,15 @@ fn the_fields_of_a_kms_have_limits() {
 /// A text that is refused before it is unlocked, and why.
 #[track_caller]
 fn refused(text: &str, message: &str) {
-    assert_eq!(LockedKeyring::parse(text).unwrap_err().to_string(), message);
+    assert_eq!(chain(&LockedKeyring::parse(text).unwrap_err()), message);
+}
+
+/// An error and what caused it, each told once.
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", chain(source)),
+        None => error.to_string(),
+    }
 }
 
 #[test]
@@ -198,7 +206,10 @@ fn hostile_texts_are_refused() {
     let long = raw.clone() + &"#".repeat(MAX_LOCKED_LEN + 1 - raw.len());
     refused(&long, "the keyring's text is longer than 65536 bytes");
     assert!(LockedKeyring::parse(&long[..MAX_LOCKED_LEN]).is_ok());
-    refused("format = ", "the keyring's text is not TOML");
+    refused(
+        "format = ",
+        "the keyring's text is not TOML: line 1, column 10: a key without a value (write `= \"\"`)",
+    );
     refused("", "the keyring's text lacks `format`");
     refused(
         &raw.replace("format = 1", "format = 2"),
