@@ -1,28 +1,40 @@
 //! The way of a text to the environment, beside what the parser alone takes and beside the other
-//! TOML readers: `cargo bench --bench pipeline`. It ends with a table of medians and ratios.
+//! TOML readers; then each stage on its own: `cargo bench --bench pipeline`. It ends with a table of
+//! medians and ratios.
 
+#[path = "support/limits.rs"]
+mod limits;
 #[path = "support/median.rs"]
 mod median;
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::process::ExitCode;
 
-use criterion::{BenchmarkId, Criterion, Throughput};
-use secrets_toml::{Document, Template};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
+use secrets_toml::seal::{Keyring, Revision, Scope};
+use secrets_toml::{Document, Env, Overrides, Secrets, Template};
+use serde::Deserialize;
 use toml_parser::Source;
 use toml_parser::parser::parse_document;
 
+use crate::limits::Limits;
 use crate::median::median;
 
 /// The sizes, in variables.
 const SIZES: [usize; 3] = [5, 48, 1500];
 
-fn main() {
+/// What a visitor's link says.
+const QUERY: &str = "user_id=alice&app_id=demo&utm_source=mail&base=https%3A%2F%2Fapi.clarifai.com";
+
+fn main() -> ExitCode {
     let mut criterion = Criterion::default().configure_from_args().without_plots();
     for variables in SIZES {
         bench(&mut criterion, variables);
+        stages(&mut criterion, variables);
     }
     criterion.final_summary();
-    summary();
+    summary()
 }
 
 fn bench(criterion: &mut Criterion, variables: usize) {
@@ -56,6 +68,75 @@ fn bench(criterion: &mut Criterion, variables: usize) {
     group.finish();
 }
 
+/// Any value, borrowed where it is a string.
+#[derive(Deserialize)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "it is made, and not read")]
+enum Any<'a> {
+    String(&'a str),
+    Integer(i64),
+    Float(f64),
+    #[serde(borrow)]
+    Table(BTreeMap<&'a str, Self>),
+}
+
+/// Each stage on its own. What a stage takes is made before, and what it gives is dropped after the
+/// clock: to drop is to wipe, which `parse` above counts.
+fn stages(criterion: &mut Criterion, variables: usize) {
+    let text = document(variables);
+    let template = Template::parse(&template(variables)).expect("the template is well-formed");
+    let keyring = Keyring::from_bytes([7; 32]);
+    let scope = Scope::module("chat").and_then(|module| module.version("1.2.0")).expect("names");
+    let overrides = Overrides::clarifai();
+    let parsed = || Document::parse(text.as_str()).expect("well-formed");
+    let secrets = parsed().validate().expect("filled in");
+    let record = keyring.seal(&scope, Revision::FIRST, &secrets).expect("short");
+
+    let seal = |secrets: &Secrets| keyring.seal(&scope, Revision::FIRST, secrets).expect("short");
+    let open = || keyring.open(&scope, black_box(record.as_bytes())).expect("ours");
+    let apply = |env: Env| env.override_with(&overrides, black_box(QUERY)).expect("accepted");
+    // Few at a time, so that they are in the cache.
+    let few = BatchSize::NumIterations(8);
+
+    let mut group = criterion.benchmark_group("stage");
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    let id = |what| BenchmarkId::new(what, variables);
+    group.bench_function(id("parse"), |b| {
+        b.iter_batched(|| text.clone(), |text| Document::parse(text).expect("well-formed"), few);
+    });
+    group.bench_function(id("validate"), |b| {
+        b.iter_batched(parsed, |document| template.validate(document).expect("filled in"), few);
+    });
+    group.bench_function(id("env"), |b| {
+        b.iter_with_large_drop(|| black_box(&secrets).env().expect("mappable"));
+    });
+    group.bench_function(id("override"), |b| {
+        b.iter_batched(|| secrets.env().expect("mappable"), apply, few);
+    });
+    group.bench_function(id("deserialize"), |b| {
+        b.iter_with_large_drop(|| {
+            let values: BTreeMap<&str, Any<'_>> = black_box(&secrets).deserialize().expect("fits");
+            values
+        });
+    });
+    group.bench_function(id("seal"), |b| b.iter_with_large_drop(|| seal(black_box(&secrets))));
+    group.bench_function(id("open"), |b| b.iter_with_large_drop(open));
+    group.bench_function(id("to-store"), |b| {
+        let way = |text: String| {
+            let document = Document::parse(text).expect("well-formed");
+            seal(&template.validate(document).expect("filled in"))
+        };
+        b.iter_batched(|| text.clone(), way, few);
+    });
+    group.bench_function(id("to-module"), |b| {
+        b.iter_with_large_drop(|| {
+            let secrets = open().into_secrets().expect("a document");
+            apply(secrets.env().expect("mappable"))
+        });
+    });
+    group.finish();
+}
+
 /// A file of secrets: mostly root strings, some numbers, a comment now and then, then sections.
 fn document(variables: usize) -> String {
     file(variables, |i| format!("\"9f8e7d6c5b4a39281706f5e4d3c2b1a{i:05}\""))
@@ -85,26 +166,53 @@ fn file(variables: usize, string: impl Fn(usize) -> String) -> String {
 }
 
 /// Prints the medians of this run, and what they have to reach.
-fn summary() {
-    println!("\n{:>9}  {:>9}  {:>12}  {:>9}  limit", "variables", "what", "median", "ratio");
+fn summary() -> ExitCode {
+    let mut limits = Limits::new();
+    println!("\n{:>9}  {:>11}  {:>12}  {:>9}  limit", "variables", "what", "median", "ratio");
     for variables in SIZES {
-        let median = |what| median("read", what, variables);
-        let (Some(floor), Some(parse)) = (median("floor"), median("parse")) else { return };
+        let read = |what| median("read", what, variables);
+        let (Some(floor), Some(parse)) = (read("floor"), read("parse")) else { continue };
         let row = |what: &str, time: f64, ratio: f64, limit: &str| {
             let time = format!("{:.2} µs", time / 1000.0);
-            // Of a few variables, what every document takes is the most: it is only reported.
-            let limit = if variables > 5 { limit } else { "" };
-            println!("{variables:>9}  {what:>9}  {time:>12}  {ratio:>8.2}x  {limit}");
+            println!("{variables:>9}  {what:>11}  {time:>12}  {ratio:>8.2}x  {limit}");
         };
+        // Of a few variables, what every document takes is the most: it is only reported.
+        let judged = variables > 5;
         row("floor", floor, 1.0, "");
-        row("parse", parse, parse / floor, "of the floor: at most 2.0");
-        if let Some(whole) = median("whole") {
-            row("whole", whole, whole / floor, "of the floor: at most 3.2");
+        for (what, most) in [("parse", 2.0), ("whole", 3.2)] {
+            let Some(time) = read(what) else { continue };
+            let limit = match judged {
+                true => format!("of the floor: {}", limits.at_most(time / floor, most)),
+                false => "of the floor".to_owned(),
+            };
+            row(what, time, time / floor, &limit);
         }
-        for (peer, limit) in [("toml_edit", "2.0"), ("toml", "1.4")] {
-            if let Some(time) = median(peer) {
-                row(peer, time, time / parse, &format!("of parse: at least {limit}"));
+        for (peer, least) in [("toml_edit", 2.0), ("toml", 1.4)] {
+            let Some(time) = read(peer) else { continue };
+            let limit = match judged {
+                true => format!("of parse: {}", limits.at_least(time / parse, least)),
+                false => "of parse".to_owned(),
+            };
+            row(peer, time, time / parse, &limit);
+        }
+        println!();
+        let stages = [
+            "parse",
+            "validate",
+            "env",
+            "override",
+            "deserialize",
+            "seal",
+            "open",
+            "to-store",
+            "to-module",
+        ];
+        for what in stages {
+            if let Some(time) = median("stage", what, variables) {
+                row(what, time, time / parse, "of parse");
             }
         }
+        println!();
     }
+    limits.end()
 }

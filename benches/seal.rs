@@ -3,29 +3,46 @@
 //!
 //! Randomness and wiping are included; parsing the text is not.
 
+#[path = "support/limits.rs"]
+mod limits;
+#[path = "support/turns.rs"]
+mod turns;
+
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::process::ExitCode;
+use std::time::Duration;
 
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
 use criterion::{Criterion, Throughput};
 use secrets_toml::Document;
 use secrets_toml::seal::{Keyring, Revision, Scope};
 
+use crate::limits::Limits;
+use crate::turns::{Run, medians};
+
 /// A nonce is used once; here nothing is kept.
 const NONCE: [u8; 12] = [1; 12];
 
-fn main() {
+fn main() -> ExitCode {
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(3))
         .configure_from_args();
-    for len in [1024, 60 * 1024] {
-        compare(&mut criterion, len);
+    let mut limits = Limits::new();
+    for (len, seal, open) in [(1024, 2.8, 2.0), (60 * 1024, 2.2, 1.5)] {
+        compare(&mut criterion, len, &mut limits, [seal, open]);
     }
     criterion.final_summary();
+    limits.end()
 }
 
-fn compare(criterion: &mut Criterion, len: usize) {
+/// Measures documents of one length, of which sealing and opening may take so many bare passes.
+fn compare(
+    criterion: &mut Criterion,
+    len: usize,
+    limits: &mut Limits,
+    [most_seal, most_open]: [f64; 2],
+) {
     let text = format!("TOKEN = \"{}\"\n", "x".repeat(len - 11));
     let secrets = Document::parse(text).expect("TOML").validate().expect("valid");
     let scope = Scope::module("chat").and_then(|m| m.version("1.2.0")).expect("names");
@@ -35,19 +52,19 @@ fn compare(criterion: &mut Criterion, len: usize) {
 
     let padded = (len + 4).next_power_of_two();
     let mut buffer = vec![0_u8; padded];
-    let mut bare = || {
+    let bare = || {
         let cipher = ChaCha20Poly1305::new(black_box(&[7; 32].into()));
         let tag = cipher.encrypt_inout_detached(&NONCE.into(), b"", buffer.as_mut_slice().into());
         let _ = black_box(tag);
     };
-    let mut seal = || drop(black_box(keyring.seal(&scope, Revision::FIRST, &secrets)));
-    let mut open = || drop(black_box(keyring.open(&scope, record.as_bytes())));
-    let mut open_scoped = || drop(black_box(scope_keyring.open(record.as_bytes())));
-    let mut runs: [(&str, &mut dyn FnMut()); 4] = [
-        ("bare pass", &mut bare),
-        ("seal", &mut seal),
-        ("open", &mut open),
-        ("open with a scope's keyring", &mut open_scoped),
+    let seal = || drop(black_box(keyring.seal(&scope, Revision::FIRST, &secrets)));
+    let open = || drop(black_box(keyring.open(&scope, record.as_bytes())));
+    let open_scoped = || drop(black_box(scope_keyring.open(record.as_bytes())));
+    let mut runs: [Run<'_>; 4] = [
+        ("bare pass", Box::new(bare)),
+        ("seal", Box::new(seal)),
+        ("open", Box::new(open)),
+        ("open with a scope's keyring", Box::new(open_scoped)),
     ];
 
     let mut group = criterion.benchmark_group(format!("{len} bytes"));
@@ -56,30 +73,15 @@ fn compare(criterion: &mut Criterion, len: usize) {
         group.bench_function(*name, |bencher| bencher.iter(&mut *run));
     }
     group.finish();
-    let [bare, times @ ..] = medians(&mut runs);
-    for ((name, _), time) in runs[1..].iter().zip(times) {
-        let micros = time * 1e6;
-        println!("{len} bytes: {name}: {micros:.2} µs, {:.2} bare passes (medians)", time / bare);
+    let times = medians(&mut runs);
+    for ((name, _), time) in runs.iter().zip(&times).skip(1) {
+        let (micros, ratio) = (time * 1e6, time / times[0]);
+        let limit = match *name {
+            "seal" => limits.at_most(ratio, most_seal),
+            "open" => limits.at_most(ratio, most_open),
+            _ => String::new(),
+        };
+        println!("{len} bytes: {name}: {micros:.2} µs, {ratio:.2} bare passes (medians) {limit}");
     }
     println!();
-}
-
-/// The median time of each, in seconds. They take turns, so that what else the machine does falls
-/// on all alike.
-fn medians<const N: usize>(runs: &mut [(&str, &mut dyn FnMut()); N]) -> [f64; N] {
-    const ROUNDS: usize = 501;
-    const CALLS: u32 = 50;
-
-    let mut times = [const { Vec::new() }; N];
-    for _ in 0..ROUNDS {
-        for ((_, run), times) in runs.iter_mut().zip(&mut times) {
-            let start = Instant::now();
-            (0..CALLS).for_each(|_| run());
-            times.push(start.elapsed().as_secs_f64() / f64::from(CALLS));
-        }
-    }
-    times.map(|mut times| {
-        times.sort_by(f64::total_cmp);
-        times[ROUNDS / 2]
-    })
 }

@@ -1,93 +1,152 @@
-//! One document of 1 KiB, sealed and opened by this crate and by its peers, in one run: `age` to
-//! an X25519 recipient, `cocoon` with a passphrase, `securestore` with a key file.
+//! The two jobs of this crate beside other crates that do one of them: `cargo bench`, in this folder.
+//! It ends with the table that the README shows.
 //!
-//! They promise different things; what is compared is what a host pays for a document. Keys are at
-//! hand before the clock starts. `cocoon` derives its key for every container.
+//! **Reading**: from a text to values that can be looked up, and back to freed memory. Each by its
+//! leanest way to a tree of any values; ours wipes what it frees.
+//!
+//! **Sealing**: one document, sealed and opened. They promise different things; what is compared is
+//! what a host pays for a document. Keys are at hand before the clock starts. `age` seals to an X25519
+//! recipient, `orion` with one key for all, `securestore` with a key file and a key for a store;
+//! `cocoon` derives its key from a passphrase, for every container; ours derives one for every record.
 
-use std::cell::RefCell;
+#[path = "../../support/turns.rs"]
+mod turns;
+
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
+use age::x25519::Identity;
 use cocoon::Cocoon;
-use criterion::Criterion;
+use figment::Figment;
+use figment::providers::{Format, Toml};
 use secrets_toml::Document;
 use secrets_toml::seal::{Keyring, Revision, Scope};
 use securestore::{KeySource, SecretsManager};
 
+use crate::turns::{Run, medians};
+
 fn main() {
-    let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(3))
-        .configure_from_args();
-    let text = format!("TOKEN = \"{}\"\n", "x".repeat(1024 - 11));
+    println!("| to read | 48 variables | 1,500 variables |\n|---|---|---|");
+    print(&[reading(&text(48)), reading(&text(1500))]);
+    println!("\n| to seal, to open | 1 KiB | | 60 KiB | |\n|---|---|---|---|---|");
+    let [small, large] =
+        [1024, 60 * 1024].map(|len| format!("TOKEN = \"{}\"\n", "x".repeat(len - 11)));
+    let ([seal_small, open_small], [seal_large, open_large]) = (sealing(&small), sealing(&large));
+    print(&[seal_small, open_small, seal_large, open_large]);
+}
+
+type Times = Vec<(&'static str, f64)>;
+
+/// A row for each crate: ours in microseconds, the others as multiples of ours.
+fn print(columns: &[Times]) {
+    for row in 0..columns[0].len() {
+        print!("| {} |", columns[0][row].0);
+        for column in columns {
+            let (ours, time) = (column[0].1, column[row].1);
+            match row {
+                0 => print!(" {:.1} µs |", time * 1e6),
+                _ if time / ours < 10.0 => print!(" × {:.2} |", time / ours),
+                _ => print!(" × {:.0} |", time / ours),
+            }
+        }
+        println!();
+    }
+}
+
+fn times(mut runs: Vec<Run<'_>>) -> Times {
+    let times = medians(&mut runs);
+    runs.into_iter().map(|(name, _)| name).zip(times).collect()
+}
+
+/// Times what is made and dropped.
+fn run<'a, T>(name: &'static str, mut make: impl FnMut() -> T + 'a) -> Run<'a> {
+    (name, Box::new(move || drop(black_box(make()))))
+}
+
+fn reading(text: &str) -> Times {
+    times(vec![
+        run("**secrets-toml**", || Document::parse(text).expect("TOML")),
+        run("`toml_edit::Document`", || toml_edit::Document::parse(text).expect("TOML")),
+        run("`toml::de::DeTable`", || toml::de::DeTable::parse(text).expect("TOML")),
+        run("`toml::Table`", || text.parse::<toml::Table>().expect("TOML")),
+        run("`basic-toml`", || basic_toml::from_str::<serde_json::Value>(text).expect("TOML")),
+        run("`toml-span`", || toml_span::parse(text).expect("TOML")),
+        run("`config`", || {
+            let file = config::File::from_str(text, config::FileFormat::Toml);
+            config::Config::builder().add_source(file).build().expect("TOML")
+        }),
+        run("`figment`", || {
+            let figment = Figment::from(Toml::string(text));
+            figment.extract::<figment::value::Dict>().expect("TOML")
+        }),
+    ])
+}
+
+/// Sealing, and opening.
+fn sealing(text: &str) -> [Times; 2] {
     let bytes = text.as_bytes();
 
     let keyring = Keyring::generate().expect("randomness");
     let scope = Scope::module("chat").and_then(|m| m.version("1.2.0")).expect("names");
-    let secrets = Document::parse(text.as_str()).expect("TOML").validate().expect("valid");
-    let sealed = keyring.seal(&scope, Revision::FIRST, &secrets).expect("sealed");
-    let opened = keyring.open(&scope, sealed.as_bytes()).expect("opened");
-    assert_eq!(opened.expose_text(), Some(text.as_str()));
-    let seal = || keyring.seal(&scope, Revision::FIRST, &secrets);
-    let ours = [
-        median(&mut criterion, "seal/secrets-toml", seal),
-        median(&mut criterion, "open/secrets-toml", || keyring.open(&scope, sealed.as_bytes())),
-    ];
+    let secrets = Document::parse(text).expect("TOML").validate().expect("valid");
+    let ours = keyring.seal(&scope, Revision::FIRST, &secrets).expect("sealed");
+    let opened = keyring.open(&scope, ours.as_bytes()).expect("opened");
+    assert_eq!(opened.expose_text(), Some(text));
 
-    let identity = age::x25519::Identity::generate();
+    let identity = Identity::generate();
     let recipient = identity.to_public();
-    let sealed = age::encrypt(&recipient, bytes).expect("sealed");
-    assert_eq!(age::decrypt(&identity, &sealed).expect("opened"), bytes);
-    let age = [
-        median(&mut criterion, "seal/age", || age::encrypt(&recipient, bytes)),
-        median(&mut criterion, "open/age", || age::decrypt(&identity, &sealed)),
-    ];
+    let age = age::encrypt(&recipient, bytes).expect("sealed");
+    assert_eq!(age::decrypt(&identity, &age).expect("opened"), bytes);
 
-    let mut container = Cocoon::new(b"correct horse battery staple");
-    let sealed = container.wrap(bytes).expect("sealed");
-    assert_eq!(container.unwrap(&sealed).expect("opened"), bytes);
-    let cocoon = [
-        median(&mut criterion, "seal/cocoon", || container.wrap(bytes)),
-        median(&mut criterion, "open/cocoon", || {
-            Cocoon::parse_only(b"correct horse battery staple").unwrap(&sealed)
-        }),
-    ];
+    let secret_key = orion::aead::SecretKey::default();
+    let orion = orion::aead::seal(&secret_key, bytes).expect("sealed");
+    assert_eq!(orion::aead::open(&secret_key, &orion).expect("opened"), bytes);
 
     let file = std::env::temp_dir().join(format!("securestore-{}.key", std::process::id()));
     let manager = SecretsManager::new(KeySource::Csprng).expect("a new store");
     manager.export_key(&file).expect("a key file");
-    let mut manager = SecretsManager::new(KeySource::Path(&file)).expect("a store");
+    let mut writer = SecretsManager::new(KeySource::Path(&file)).expect("a store");
+    let mut reader = SecretsManager::new(KeySource::Path(&file)).expect("a store");
     std::fs::remove_file(&file).expect("the key file");
-    manager.set("document", text.as_str());
-    assert_eq!(manager.get("document").expect("opened"), text);
-    let securestore = [
-        median(&mut criterion, "seal/securestore", || manager.set("document", text.as_str())),
-        median(&mut criterion, "open/securestore", || manager.get("document")),
-    ];
-    criterion.final_summary();
+    reader.set("document", text);
+    assert_eq!(reader.get("document").expect("opened"), text);
 
-    for (peer, times) in [("age", age), ("cocoon", cocoon), ("securestore", securestore)] {
-        for (what, time, ours) in [("seal", times[0], ours[0]), ("open", times[1], ours[1])] {
-            println!("{peer} takes {:.1} times as long to {what} (medians)", time / ours);
-        }
-    }
+    const PASSPHRASE: &[u8] = b"correct horse battery staple";
+    let mut container = Cocoon::new(PASSPHRASE);
+    let cocoon = container.wrap(bytes).expect("sealed");
+    assert_eq!(container.unwrap(&cocoon).expect("opened"), bytes);
+
+    let seal = vec![
+        run("**secrets-toml**", || keyring.seal(&scope, Revision::FIRST, &secrets)),
+        run("`orion::aead`", || orion::aead::seal(&secret_key, bytes)),
+        run("`securestore`", move || writer.set("document", text)),
+        run("`age`", || age::encrypt(&recipient, bytes)),
+        run("`cocoon`", move || container.wrap(bytes)),
+    ];
+    let open = vec![
+        run("**secrets-toml**", || keyring.open(&scope, ours.as_bytes())),
+        run("`orion::aead`", || orion::aead::open(&secret_key, &orion)),
+        run("`securestore`", || reader.get("document")),
+        run("`age`", || age::decrypt(&identity, &age)),
+        run("`cocoon`", || Cocoon::parse_only(PASSPHRASE).unwrap(&cocoon)),
+    ];
+    [times(seal), times(open)]
 }
 
-/// Runs a benchmark and returns the median of its samples, in nanoseconds a call.
-fn median<T>(criterion: &mut Criterion, name: &str, mut run: impl FnMut() -> T) -> f64 {
-    let samples = RefCell::new(Vec::new());
-    criterion.bench_function(name, |bencher| {
-        bencher.iter_custom(|calls| {
-            let start = Instant::now();
-            for _ in 0..calls {
-                drop(black_box(run()));
-            }
-            let elapsed = start.elapsed();
-            samples.borrow_mut().push(elapsed.as_nanos() as f64 / calls as f64);
-            elapsed
-        });
-    });
-    let mut samples = samples.into_inner();
-    samples.sort_by(f64::total_cmp);
-    samples.get(samples.len() / 2).copied().unwrap_or(f64::NAN)
+/// A file of secrets: mostly root strings, some numbers, a comment now and then, then sections.
+fn text(variables: usize) -> String {
+    let mut text = String::new();
+    for i in 0..variables {
+        if i % 8 == 0 {
+            text.push_str("\n# What the service gave us.\n");
+        }
+        if i >= variables * 3 / 4 && i % 12 == 0 {
+            text.push_str(&format!("[section_{i}]\n"));
+        }
+        match i % 10 {
+            8 => text.push_str(&format!("PORT_{i} = {}\n", 8000 + i)),
+            9 => text.push_str(&format!("RATE_{i} = {i}.5\n")),
+            _ => text.push_str(&format!("TOKEN_{i} = \"9f8e7d6c5b4a39281706f5e4d3c2b1a{i:05}\"\n")),
+        }
+    }
+    text
 }

@@ -1,1 +1,1 @@
-//! A comparison with other crates that seal: see `benches/peers.rs`.
+//! A comparison with other crates: see `benches/peers.rs`.
