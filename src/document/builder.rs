@@ -164,6 +164,7 @@ impl<'e, 't> Builder<'e, 't> {
 
     /// Adds an element to an array.
     fn add_element(&mut self, array: u32, span: Span, kind: Kind) -> Option<u32> {
+        debug_assert!(self.nodes[array as usize].kind.is_array(), "only arrays have elements");
         let position = self.node(array).len as usize;
         let id = self.push(array, Place::in_text(position, position), span, kind)?;
         self.append(array, id);
@@ -269,14 +270,9 @@ impl<'e, 't> Builder<'e, 't> {
         let span = Span::new(span);
         let id = match self.pending.take() {
             Some(id) => id,
-            None if self.node(self.container).kind == Kind::Array => {
-                self.add_element(self.container, span, kind)?
-            }
-            // A value without a key: the grammar has reported it.
-            None => {
-                self.lost = true;
-                return None;
-            }
+            // What has no key before it stands in an array: elsewhere the grammar reports it, and
+            // the structure is lost.
+            None => self.add_element(self.container, span, kind)?,
         };
         self.node(id).kind = kind;
         self.node(id).span = span;
@@ -428,7 +424,7 @@ impl EventReceiver for Builder<'_, '_> {
 
     fn comment(&mut self, span: ParserSpan, _: &mut dyn ErrorSink) {
         let comment = &self.text[span.start()..span.end()];
-        if comment.bytes().any(|byte| (byte < 0x20 && byte != b'\t') || byte == 0x7F) {
+        if comment.bytes().any(|byte| matches!(byte, 0x00..=0x08 | 0x0A..=0x1F | 0x7F)) {
             Raw::new_unchecked(comment, None, span).decode_comment(&mut DecodeErrors(self.errors));
         }
     }
@@ -440,14 +436,18 @@ impl EventReceiver for Builder<'_, '_> {
     }
 }
 
-/// How many keys and how many other elements the tokens make at the most. Each key ends with an `=`
-/// or a `.`, or with its header, which has a `[` for it and one more for an element; each element of
+/// How many keys and how many other elements the tokens make at the most, in a text with errors too.
+/// Each key ends with an `=` or a `.`, or with its header, which has a `[` for it and one more for
+/// an element, or, where the `=` is missing, with its inline table, which has a `{`; each element of
 /// an array follows a `[` or a `,`.
 fn most_nodes(tokens: &[Token]) -> (usize, usize) {
     let (mut keys, mut elements) = (0, 0);
     for token in tokens {
         match token.kind() {
-            TokenKind::Equals | TokenKind::Dot | TokenKind::LeftSquareBracket => keys += 1,
+            TokenKind::Equals
+            | TokenKind::Dot
+            | TokenKind::LeftSquareBracket
+            | TokenKind::LeftCurlyBracket => keys += 1,
             TokenKind::Comma => elements += 1,
             _ => {}
         }

@@ -210,17 +210,16 @@ pub(super) struct Names {
     hasher: RandomState,
     /// The upper half of a hash and a node; node 0, the root, has no key and marks an empty slot.
     slots: Vec<(u32, u32)>,
-    used: usize,
 }
 
 impl Names {
     /// The most keys of a table that are not hashed.
     const FEW: u32 = 4;
 
-    /// Room for `keys` keys, at most half full.
+    /// Room for `keys` keys, at most half full: it never grows.
     pub(super) fn with_capacity(keys: usize) -> Self {
         let len = (2 * keys).next_power_of_two();
-        Self { hasher: RandomState::new(), slots: vec![(0, ROOT); len], used: 0 }
+        Self { hasher: RandomState::new(), slots: vec![(0, ROOT); len] }
     }
 
     /// The node of a key in a table, whose last child is given too; or the key's hash, where the
@@ -274,16 +273,6 @@ impl Names {
                 id = nodes[id as usize].sibling;
             }
         }
-        // Only a text with errors has more keys than its tokens promise.
-        if 2 * self.used > self.slots.len() {
-            let len = 2 * self.slots.len();
-            let old = std::mem::replace(&mut self.slots, vec![(0, ROOT); len]);
-            self.used = 0;
-            for (_, id) in old.into_iter().filter(|&(_, id)| id != ROOT) {
-                let node = &nodes[id as usize];
-                self.insert(self.hash(node.parent, node.key.of(text, decoded)), id);
-            }
-        }
     }
 
     fn insert(&mut self, hash: u64, id: u32) {
@@ -292,7 +281,6 @@ impl Names {
             slot = self.slot(slot as u64 + 1);
         }
         self.slots[slot] = ((hash >> 32) as u32, id);
-        self.used += 1;
     }
 
     fn slot(&self, hash: u64) -> usize {
