@@ -86,7 +86,7 @@ impl<'q> Iterator for Pieces<'q> {
             [] => return None,
             [b'+', ..] => (1, Some(b' ')),
             [b'%', high, low, ..] => match (digit(*high), digit(*low)) {
-                (Some(high), Some(low)) => (3, Some(high << 4 | low)),
+                (Some(high), Some(low)) => (3, Some(high * 16 + low)),
                 _ => (1, None),
             },
             // A `%` that begins no escape stands for itself, here at the end.

@@ -271,6 +271,8 @@ fn limits_are_met_exactly() {
     let query = format!("a={value}&b={}", "y".repeat(MAX_PARAMETER_LEN + 1));
     let error = env(&secrets).override_with(&letters(), &query).unwrap_err();
     assert_eq!(error.parameter(), Some("b"));
+    let read = applied(&letters(), "", &format!("a={value}&b={value}"));
+    assert_eq!(read.len(), "A= B=".len() + 2 * MAX_PARAMETER_LEN);
 
     let fields = "x=y&".repeat(MAX_QUERY_FIELDS - 1) + "a=z";
     assert_eq!(applied(&letters(), "A = 1", &fields), "A=z");
@@ -366,6 +368,13 @@ fn an_explanation_is_one_harmless_line() {
     let overrides = Overrides::new().allow(Parameter::new("p\n", "X"));
     let env = env.override_with(&overrides, "p%0A=x").unwrap();
     assert_eq!(explained(&env)[1], "X: query parameter `p\\n`");
+}
+
+#[test]
+fn debug_shows_the_rules() {
+    let ui = Parameter::new("ui", "UI").https_host(["a.example"]).accept(|_| true);
+    let shown = format!("{:?}", Overrides::new().allow(ui));
+    assert!(shown.contains(r#"rules: [HttpsHost(["a.example"]), Accept]"#), "{shown}");
 }
 
 #[test]
