@@ -297,7 +297,7 @@ impl fmt::Debug for LockedKeyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LockedKeyring")
             .field("outer", &self.outer)
-            .field("generation", &self.generation)
+            .field("generation", &self.generation())
             .finish_non_exhaustive()
     }
 }

@@ -29,10 +29,10 @@ fn least() -> PassphraseCost {
     PassphraseCost::new(19 * 1024, 2, 1).unwrap()
 }
 
-/// A text under a passphrase that need not be unlocked.
-fn argon2id() -> String {
+/// A raw text as one under a passphrase, which need not be unlocked.
+pub(super) fn argon2id(raw: &str) -> String {
     let section = "[argon2id]\nm_kib = 65536\nt = 3\np = 4\nsalt = \"AAAAAAAAAAAAAAAAAAAAAA==\"\n";
-    raw().replace("\"raw\"", "\"argon2id\"") + section
+    raw.replace("\"raw\"", "\"argon2id\"") + section
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[test]
 fn hostile_texts_are_refused() {
-    let (raw, kms, argon2id) = (raw(), kms(), argon2id());
+    let (raw, kms, argon2id) = (raw(), kms(), argon2id(&raw()));
     assert!(LockedKeyring::parse(&argon2id).is_ok(), "what is edited below");
     let sealed = |value: &str| {
         let (before, rest) = raw.split_once("sealed = ").unwrap();

@@ -4,9 +4,11 @@ use std::error::Error;
 use std::fmt::Debug;
 
 use secrets_toml::seal::{
-    self, KeyState, Keyring, LockedKeyring, Opened, Protection, Record, ScopeKeyring, Unlock,
+    self, KeyState, Keyring, KmsKey, LockedKeyring, Opened, Protection, Record, ScopeKeyring,
+    Unlock,
 };
 
+use crate::seal::lock::argon2id;
 use crate::seal::{install, keyring, revision, secrets, version};
 
 const KEK: [u8; 32] = *b"a key encryption key of 32 bytes";
@@ -38,6 +40,7 @@ fn debug_shows_shapes() {
     let record = keyring.seal(&version(), revision(1), &secrets()).unwrap();
     let opened = keyring.open(&version(), record.as_bytes()).unwrap();
     assert_eq!(format!("{record:?}"), "Record { len: 1140 }");
+    assert_eq!(record.as_ref(), record.as_bytes());
     assert_eq!(
         format!("{opened:?}"),
         format!(
@@ -66,6 +69,20 @@ fn debug_shows_shapes() {
     {
         assert_eq!(format!("{:?}", Protection::passphrase("p")), "Protection(argon2id)");
         assert_eq!(format!("{:?}", Unlock::Passphrase(b"p")), "Unlock(passphrase)");
+    }
+    let kms = KmsKey::new("aws", "alias/secrets").unwrap();
+    assert_eq!(format!("{:?}", Protection::kms(&kms, b"wrapped", &KEK)), "Protection(kms)");
+    for (text, outer) in [
+        (keyring.lock(Protection::kms(&kms, b"wrapped", &KEK)).unwrap(), format!("{kms:?}")),
+        (argon2id(&text), "PassphraseCost { m_kib: 65536, t: 3, p: 4 }".to_owned()),
+        (text.clone(), "raw".to_owned()),
+    ] {
+        let locked = LockedKeyring::parse(&text).unwrap();
+        let generation = locked.generation();
+        assert_eq!(
+            format!("{locked:?}"),
+            format!("LockedKeyring {{ outer: {outer}, generation: {generation}, .. }}")
+        );
     }
     for value in [
         &record as &dyn Debug,
