@@ -182,6 +182,16 @@ fn errors_say_where_and_which_kind() {
         assert_eq!(error.to_string(), message, "{text}");
     }
 
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code, reason = "only read into")]
+    struct Aliased {
+        #[serde(alias = "token")]
+        pat: String,
+    }
+    let document = Document::parse("pat = 'x'\ntoken = 'y'\n").unwrap();
+    let error = document.deserialize::<Aliased>().unwrap_err();
+    assert_eq!(error.to_string(), "the key `pat` is there twice");
+
     let document = Document::parse("\n[a]\nb = { c = 1 }\n").unwrap();
     type Nested = HashMap<String, HashMap<String, HashMap<String, String>>>;
     let error = document.deserialize::<Nested>().unwrap_err();
@@ -201,4 +211,18 @@ fn a_message_of_the_type_itself_is_dropped() {
     let document = Document::parse("url = 'hunter2'").unwrap();
     let error = document.deserialize::<HashMap<String, Url>>().unwrap_err();
     assert_eq!(error.to_string(), "line 1, column 7: `url`: refused by the type");
+}
+
+/// A type may catch an error, and keep what it displays.
+#[test]
+fn an_error_that_a_type_catches_holds_no_value() {
+    struct Caught(String);
+    impl<'de> Deserialize<'de> for Caught {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            Ok(Self(u8::deserialize(deserializer).unwrap_err().to_string()))
+        }
+    }
+    let document = Document::parse("port = 'hunter2'").unwrap();
+    let read: HashMap<&str, Caught> = document.deserialize().unwrap();
+    assert_eq!(read["port"].0, "expected u8");
 }

@@ -85,14 +85,13 @@ fn a_path_that_leads_nowhere_finds_nothing() {
 
 #[test]
 fn what_a_path_displays_is_found_again() {
-    let text =
-        "[\"a.b\".\"\u{202e}\\u0007\\\"\"]\n'' = [{ 'k e y' = '' }, 1]\nx.y = [[{ z = '' }]]\n";
+    let text = "[\"a.b\".\"\u{202e}\\u0007\u{e0001}\\\"\"]\n'' = [{ 'k e y' = '' }, 1]\nx.y = [[{ z = '' }]]\n";
     let document = Document::parse(text).unwrap();
     let shown = format!("{document:?}");
     for path in [
-        r#""a.b"."\u202E\u0007\""."""#,
-        r#""a.b"."\u202E\u0007\"".""[0]."k e y""#,
-        r#""a.b"."\u202E\u0007\"".x.y[0][0].z"#,
+        r#""a.b"."\u202E\u0007\U000E0001\""."""#,
+        r#""a.b"."\u202E\u0007\U000E0001\"".""[0]."k e y""#,
+        r#""a.b"."\u202E\u0007\U000E0001\"".x.y[0][0].z"#,
     ] {
         assert!(document.find(path).is_some(), "{path}");
         assert!(path.ends_with("\"\"") || shown.contains(&format!("{path:?}")), "{path} {shown}");
@@ -117,6 +116,8 @@ fn tables_and_arrays_are_views_in_document_order() {
     let users = document.get("users").and_then(|users| users.as_array()).unwrap();
     let names: Vec<_> = users.iter().map(|user| user.get("name").unwrap().as_str()).collect();
     assert_eq!(names, [Some("first"), Some("second")]);
+    let second = users.get(1).and_then(|user| user.get("name"));
+    assert_eq!(second.and_then(|name| name.as_str()), Some("second"));
     assert!(users.get(2).is_none() && users.len() == 2 && !users.is_empty());
 
     let kind = |path: &str| document.find(path).unwrap().kind();

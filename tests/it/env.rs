@@ -100,6 +100,7 @@ fn what_no_environment_takes_is_an_error_that_names_it() {
     ] {
         let error = Document::parse(text).unwrap().env().unwrap_err();
         assert_eq!(error.to_string(), message, "{text}");
+        assert!(message.starts_with(&format!("line {}: `{}`", error.line(), error.path())));
     }
     // What is not mapped is not looked at.
     assert!(env("'' = true\n'a=b' = ['x']\n[s]\nx = \"\\u0000\"\n").is_empty());

@@ -66,6 +66,20 @@ fn variables_come_in_the_order_of_the_text_with_what_their_comments_say() {
 }
 
 #[test]
+fn debug_shows_shapes() {
+    let template = Template::parse("A = 'hunter2'\n[[b]]\nc = 1 # @optional\n").unwrap();
+    assert_eq!(format!("{template:?}"), r#"Template(Document { "A": string, "b[0].c": integer })"#);
+    let shown: Vec<_> = template.variables().map(|v| format!("{v:?}")).collect();
+    assert_eq!(
+        shown,
+        [
+            r#"Variable { path: KeyPath(A), kind: "string", required: true }"#,
+            r#"Variable { path: KeyPath(b[0].c), kind: "integer", required: false }"#,
+        ]
+    );
+}
+
+#[test]
 fn a_default_is_what_is_not_blank() {
     let template = Template::parse("A = ''\nB = ' '\nC = 0\n").unwrap();
     let defaults: Vec<_> = template.variables().map(|v| v.default_value().is_some()).collect();
@@ -221,6 +235,8 @@ fn what_is_no_small_regular_utf8_file_is_refused() {
     );
     let error = Template::from_repository(&repository.0).unwrap_err();
     assert_eq!(error.parse_error().unwrap().errors().len(), 1);
+    let error = Template::from_repository("a\0b").unwrap_err();
+    assert!(error.parse_error().is_none(), "{error:?}");
 
     fs::write(repository.file(), b"A = 1\n\xff").unwrap();
     assert_eq!(

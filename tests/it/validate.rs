@@ -90,6 +90,18 @@ fn missing_comes_last_in_the_templates_order() {
     let first = invalid.findings().next().unwrap();
     assert_eq!((first.line(), first.column(), first.span()), (None, None, None));
     assert_eq!(first.template_line(), Some(1));
+    let invalid = check(template, "B = ''\n[[t]]\n").unwrap_err();
+    let found: Vec<_> = invalid.findings().map(|f| (f.path().name(), f.template_line())).collect();
+    assert_eq!(found[0], (Some("B"), None));
+    assert_eq!(found[1], (Some("t"), None), "another kind");
+}
+
+#[test]
+fn an_element_has_a_path_without_a_name() {
+    let invalid = check("t = ['']\n", "t = [{ x = '' }]\n").unwrap_err();
+    let found: Vec<_> =
+        invalid.findings().map(|f| (f.path().to_string(), f.path().name())).collect();
+    assert_eq!(found, [("t[0]".to_owned(), None), ("t[0].x".to_owned(), Some("x"))]);
 }
 
 #[test]
@@ -351,11 +363,40 @@ fn diagnostics_have_code_severity_and_help_and_no_source() {
     assert_eq!(related[1].severity(), Some(miette::Severity::Warning));
     assert_eq!(related[0].help().unwrap().to_string(), "write the value between the quotes");
     assert!(related.iter().all(|r| r.source_code().is_none() && r.labels().is_none()));
+    let findings: Vec<_> = invalid.findings().map(|finding| finding.to_string()).collect();
+    assert_eq!(related.iter().map(|r| r.to_string()).collect::<Vec<_>>(), findings);
+
+    let template =
+        "A = ''\nB = 'your-b'\nC = 1\nD = ''\nE = ''\nPATH = ''\n'a=b' = ''\n[s]\nx = ''\n";
+    let text =
+        "A = ''\nB = 'your-b'\nC = 'x'\nPATH = 'x'\n'a=b' = 'x'\nF = 1\n[s]\nx = 'x'\nE = 'x'\n";
+    let invalid = check(template, text).unwrap_err();
+    let kinds = invalid.findings().map(|finding| format!("{:?}", finding.kind()));
+    let codes = invalid.related().unwrap().map(|related| related.code().unwrap().to_string());
+    let found: Vec<_> = kinds.zip(codes).collect();
+    for (i, (kind, code)) in [
+        ("Blank", "blank"),
+        ("Placeholder", "placeholder"),
+        ("KindMismatch", "kind_mismatch"),
+        ("ReservedName", "reserved_name"),
+        ("Unmappable", "unmappable"),
+        ("Unknown", "unknown"),
+        ("Misplaced", "misplaced"),
+        ("Missing", "missing"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(found[i], (kind.to_owned(), format!("secrets_toml::{code}")), "{found:?}");
+    }
 
     let error = Document::parse("A =\n").unwrap_err();
     assert_eq!(error.code().unwrap().to_string(), "secrets_toml::parse");
     let related: Vec<_> = error.related().unwrap().collect();
     assert_eq!(related[0].help().unwrap().to_string(), "write `= \"\"`");
+    assert_eq!(related[0].code().unwrap().to_string(), "secrets_toml::syntax");
+    assert_eq!((error.severity(), related[0].severity()), (invalid.severity(), error.severity()));
+    assert_eq!(error.severity(), Some(miette::Severity::Error));
     assert!(error.source_code().is_none() && error.labels().is_none());
 }
 

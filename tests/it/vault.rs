@@ -8,8 +8,8 @@ mod rotation;
 mod transfer;
 
 use secrets_toml::seal::{Keyring, OpenError, Revision, Scope, SealError};
-use secrets_toml::store::{MemoryStore, Outcome, Store, Write};
-use secrets_toml::vault::{Expected, Vault, VaultError};
+use secrets_toml::store::{Blocking, MemoryStore, Outcome, Store, Write};
+use secrets_toml::vault::{AsyncVault, Expected, Scopes, Vault, VaultError};
 use secrets_toml::{Document, Secrets, Template};
 
 use crate::faulty::{Faulty, Step};
@@ -293,6 +293,10 @@ fn nothing_printed_holds_a_value_or_a_name() {
             "Vault {{ keyring: Keyring {{ generation: 0, entries: [KeyId({id}): Primary] }}, .. }}"
         )
     );
+    let listing = format!("{:?}", vault.scopes(Scopes::All).unwrap());
+    assert_eq!(listing, "AsyncListing { .. }");
+    let asynchronous = AsyncVault::new(Blocking(MemoryStore::new()), keyring());
+    assert_eq!(format!("{asynchronous:?}"), format!("{vault:?}").replace("Vault", "AsyncVault"));
     vault.store().writes([Step::Lost, Step::Lost]);
     let at = Expected::Revision(revision(1));
     let unknown = vault.put(&install("acme"), &secrets(), at).unwrap_err();

@@ -24,8 +24,9 @@ fn what_was_written_is_there_when_it_is_opened_again() {
     let chat = scope("chat");
     let write = Write::create(&chat, tombstone(&chat, 1));
     applies(&RedbStore::create(&file).unwrap(), write.clone());
+    assert_eq!(format!("{:?}", RedbStore::open(&file).unwrap()), "RedbStore { .. }");
     for _ in 0..3 {
-        let store = RedbOptions::new().cache_len(1 << 20).open(&file).unwrap();
+        let store = RedbOptions::default().cache_len(1 << 20).open(&file).unwrap();
         assert_eq!(store.get(chat.as_bytes()).unwrap().as_deref(), Some(write.record()));
     }
 }
