@@ -165,8 +165,12 @@ mod tests {
             "xxxx",
             "XXX",
             "sk-xxxxxxxx",
+            "xxxxxxxxxxxxxxxx",
             "****",
+            "****************",
+            "sk-****1",
             "???",
+            "id????9",
             "sk-...",
             "ghp_…",
             "changeme",
@@ -176,17 +180,28 @@ mod tests {
             "replace this",
             "REPLACE_WITH_YOUR_TOKEN",
             "TODO",
+            "to-do",
             "todo: ask Ada",
             "TBD",
             "placeholder",
             "insert key here",
             "api-key-here",
+            "key here",
+            "my key here",
             "put your token in",
             "https://your-company.example.com",
             " changeme ",
             "postgres://user:your_password@localhost/db",
         ] {
             assert!(is_placeholder(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_no_placeholder() {
+        for (len, expected) in [(MAX_LEN, true), (MAX_LEN + 1, false)] {
+            let value = format!("{:-<len$}", "your-token");
+            assert_eq!(is_placeholder(&value), expected, "{len} bytes");
         }
     }
 
@@ -204,6 +219,7 @@ mod tests {
             "us-east-1",
             "postgres://user:pw@localhost/db",
             "todo-app",
+            "to/do",
             "hunter2",
             "correct horse battery staple",
             "0123456789abcdef",
@@ -221,6 +237,8 @@ mod tests {
             "yourself.example.org",
             "Zm9vYmFyYmF6cXV4Cg==",
             "a>b<c",
+            "x<5 and y>3",
+            "Set this and go",
             "2024-01-01",
             "user",
             "secret",
