@@ -268,7 +268,7 @@ impl<'a> Against<'a> {
                     // Of many tables, one lacks what stands elsewhere once.
                     Role::Variable if mem::take(&mut elsewhere[node as usize]) => {}
                     Role::Variable => missing.push((node, within, first)),
-                    Role::Tables => absent.extend(index.children(node).first()),
+                    // Of an array of tables, the first alone is needed.
                     _ => absent.extend(
                         index
                             .children(node)

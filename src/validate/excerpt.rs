@@ -67,9 +67,11 @@ fn write_line(
     };
     // The line may begin inside a value of several lines.
     let mut next = leaves.partition_point(|&leaf| span(leaf).end <= at);
-    while shown.left > 0 {
+    loop {
         let value = leaves.get(next).map(|&leaf| span(leaf)).unwrap_or(text.len()..text.len());
-        if at < value.start && !write_gap(&mut shown, &text[at..value.start])? {
+        if let Some(gap) = text.get(at..value.start)
+            && !write_gap(&mut shown, gap)?
+        {
             return Ok(());
         }
         if value.is_empty() {
@@ -82,7 +84,6 @@ fn write_line(
         at = value.end;
         next += 1;
     }
-    Ok(())
 }
 
 /// Writes what stands between two values: keys, punctuation, and comments masked. `false`: the

@@ -239,6 +239,48 @@ fn an_unknown_name_is_named_once_with_what_it_may_mean() {
 }
 
 #[test]
+fn only_a_few_short_names_are_compared_with_those_that_are_absent() {
+    #[track_caller]
+    fn means(template: &str, name: &str, expected: Option<&str>) {
+        let document = format!("{name} = 'x'\n");
+        let found = match check(template, &document) {
+            Ok(secrets) => secrets.warnings().next().unwrap().help().into_owned(),
+            Err(invalid) => invalid.findings().next().unwrap().help().into_owned(),
+        };
+        let expected = match expected {
+            Some(other) => format!("did you mean `{other}`?"),
+            None => "remove it, unless the module reads it".to_owned(),
+        };
+        assert_eq!(found, expected, "{name}");
+    }
+    // A quarter of the longer name may differ.
+    means("abcd = ''\n", "abc", Some("abcd"));
+    means("abc = ''\n", "abcd", Some("abc"));
+    means("abcd = ''\n", "ab", None);
+    means("abcd = ''\n", "abef", None);
+    for (name, other, is_compared) in [(64, 64, true), (64, 65, false), (65, 64, false)] {
+        let other = format!("{:a<other$}", "b");
+        let expected = is_compared.then_some(other.as_str());
+        means(&format!("{other} = ''\n"), &"a".repeat(name), expected);
+    }
+    // What is there is not meant.
+    let found = check("[s]\ntoken = ''\n", "tokem = 'x'\n[s]\ntoken = 'x'\n").unwrap();
+    assert_eq!(found.warnings().next().unwrap().help(), "remove it, unless the module reads it");
+
+    let names = |last| (0..21).map(|i| format!("name{i:02}{last} = 'x'\n")).collect::<String>();
+    let invalid = check(&names("a"), &names("b")).unwrap_err();
+    let help: Vec<_> = invalid.findings().map(|finding| finding.help().into_owned()).collect();
+    assert_eq!(help[19], "did you mean `name19a`?");
+    assert_eq!(help[20], "remove it, unless the module reads it");
+}
+
+#[test]
+fn any_array_stands_for_an_array() {
+    assert_findings("A = []\n", "A = [{ x = 1 }]\n", &[]);
+    assert_findings("A = [{ x = 1 }]\n", "[[A]]\nx = 1\n", &[]);
+}
+
+#[test]
 fn what_cannot_be_an_environment_variable_is_an_error() {
     let text = "'' = 'x'\n'a=b' = 1\n\"n\\u0000\" = 1.5\nV = \"\\u0000\"\n'c=d' = true\n[s]\n'e=f' = 'x'\n";
     let invalid = Document::parse(text).unwrap().validate().unwrap_err();
@@ -327,12 +369,17 @@ error: line 8, column 9: `\"a\\u202Eb\"` is blank
 #[test]
 fn a_long_line_is_cut_around_the_finding() {
     let many: Vec<_> = (0..3000).map(|i| format!("k{i} = 'hunter2'")).collect();
-    let text =
-        format!("a = {{ {}, blank = '', {} }}\n", many.join(", "), many[0].replace('k', "z"));
-    let shown = Document::parse(text).unwrap().validate().unwrap_err().to_string();
-    let line = shown.lines().nth(2).unwrap();
-    assert!(line.contains("… , blank = ••••••••, z0 = ••••••••"), "{line}");
-    assert!(line.chars().count() < 120);
+    let many = many.join(", ");
+    let long = "z".repeat(5000);
+    for (behind, end) in [(many.replace('k', "z"), ", z5…"), (format!("{long} = 1"), "zzz…")]
+    {
+        let text = format!("a = {{ {many}, blank = '', {behind} }}\n");
+        let shown = Document::parse(text).unwrap().validate().unwrap_err().to_string();
+        let line = shown.lines().nth(2).unwrap();
+        assert!(line.starts_with("1 | … , blank = ••••••••, z"), "{line}");
+        assert!(line.ends_with(end), "{line}");
+        assert_eq!(line.chars().count(), "1 | ".len() + 100, "{line}");
+    }
 
     let key = format!("{}x", "k".repeat(5000));
     let text = format!("{key} = ''\n");
