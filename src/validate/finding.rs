@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::document::Document;
-use crate::document::index::{Kind, ROOT};
+use crate::document::index::{Index, Kind, ROOT};
 use crate::document::places::Places;
 use crate::env::Unmappable;
 use crate::path::KeyPath;
@@ -218,25 +218,11 @@ impl<'a> Finding<'a> {
             } else {
                 format!("add it below a `[[{}]]`", path(array)).into()
             }
-        } else if self.is_in_array(parent, within) || index.node(parent).kind == Kind::InlineTable {
+        } else if is_in_array(index, parent) || index.node(parent).kind == Kind::InlineTable {
             format!("add it to `{}`", path(parent)).into()
         } else {
             format!("add the line below `[{}]`", path(parent)).into()
         }
-    }
-
-    /// Whether a table of the template stands in an element of an array, of its own or of the table
-    /// of the document that it is missing within. No header names it then.
-    fn is_in_array(&self, table: u32, within: u32) -> bool {
-        let above = |document: &Document, mut node: u32| {
-            let index = document.index();
-            while node != ROOT && !index.is_element(node) {
-                node = index.node(node).parent;
-            }
-            node != ROOT
-        };
-        above(self.document, within)
-            || self.template.is_some_and(|template| above(&template.document, table))
     }
 
     fn template_parent(&self, node: u32) -> Option<String> {
@@ -264,6 +250,14 @@ impl fmt::Debug for Finding<'_> {
             .field("line", &self.line())
             .finish()
     }
+}
+
+/// Whether a table stands in an element of an array: no header names it then.
+fn is_in_array(index: &Index, mut table: u32) -> bool {
+    while table != ROOT && !index.is_element(table) {
+        table = index.node(table).parent;
+    }
+    table != ROOT
 }
 
 fn with_article(kind: Kind) -> String {

@@ -93,6 +93,8 @@ fn missing_comes_last_in_the_templates_order() {
     let invalid = check(template, "B = ''\n[[t]]\n").unwrap_err();
     let found: Vec<_> = invalid.findings().map(|f| (f.path().name(), f.template_line())).collect();
     assert_eq!(found[0], (Some("B"), None));
+    let blank = invalid.findings().next().unwrap();
+    assert_eq!((blank.line(), blank.column(), blank.span()), (Some(1), Some(5), Some(4..6)));
     assert_eq!(found[1], (Some("t"), None), "another kind");
 }
 
@@ -335,6 +337,20 @@ fn secrets_and_invalid_give_the_document_back() {
 }
 
 #[test]
+fn debug_shows_shapes() {
+    let secrets = check("A = ''\n", "A = 'hunter2'\nB = 1\n").unwrap();
+    assert_eq!(
+        format!("{secrets:?}"),
+        r#"Secrets { document: Document { "A": string, "B": integer }, warnings: 1 }"#
+    );
+    let invalid = check("A = ''\n", "A = ''\n").unwrap_err();
+    assert_eq!(
+        format!("{invalid:?}"),
+        "Invalid [Finding { severity: Error, kind: Blank, path: KeyPath(A), line: Some(1) }]"
+    );
+}
+
+#[test]
 fn findings_of_a_table_opened_late_are_in_document_order() {
     let found = findings("A = ''\n", "A = 'x'\n[z.y]\nv = 1\n[b]\n[z]\nw = 1\n");
     let lines: Vec<_> = found.iter().map(|line| line.split(',').next().unwrap()).collect();
@@ -371,8 +387,7 @@ fn a_long_line_is_cut_around_the_finding() {
     let many: Vec<_> = (0..3000).map(|i| format!("k{i} = 'hunter2'")).collect();
     let many = many.join(", ");
     let long = "z".repeat(5000);
-    for (behind, end) in [(many.replace('k', "z"), ", z5…"), (format!("{long} = 1"), "zzz…")]
-    {
+    for (behind, end) in [(many.replace('k', "z"), ", z5…"), (format!("{long} = 1"), "zzz…")] {
         let text = format!("a = {{ {many}, blank = '', {behind} }}\n");
         let shown = Document::parse(text).unwrap().validate().unwrap_err().to_string();
         let line = shown.lines().nth(2).unwrap();
@@ -497,6 +512,9 @@ fn help_names_no_header_that_cannot_be_written() {
     let invalid = template.validate(document).unwrap_err();
     let help: Vec<_> = invalid.findings().map(|finding| finding.help().into_owned()).collect();
     assert_eq!(help, ["add it to `users[0].addr`"]);
+    let invalid = template.validate(Document::parse("").unwrap()).unwrap_err();
+    let help: Vec<_> = invalid.findings().map(|finding| finding.help().into_owned()).collect();
+    assert_eq!(help, ["add it below a `[[users]]`", "add it to `users[0].addr`"]);
 }
 
 /// What a module may say by default is its to say.
