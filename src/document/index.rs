@@ -30,7 +30,7 @@ impl Place {
     }
 
     pub(crate) fn decoded(start: usize, end: usize) -> Self {
-        Self { start: start as u32 | Self::DECODED, end: end as u32 }
+        Self { start: Self::DECODED + start as u32, end: end as u32 }
     }
 
     /// The position in its array that stands in the key's place of an element.

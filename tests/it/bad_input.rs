@@ -45,6 +45,16 @@ fn each_mistake_has_its_message() {
             "line 1, column 7: a control character in a text \
              (remove it, or write it between double quotes as an escape such as \\u0007)",
         ),
+        (
+            "A = \"\"\"\u{1}\"\"\"\n",
+            "line 1, column 8: a control character in a text \
+             (remove it, or write it between double quotes as an escape such as \\u0007)",
+        ),
+        (
+            "A = \"\"\"a\rb\"\"\"\n",
+            "line 1, column 10: a carriage return without a line feed \
+             (save the file with LF or CRLF line ends)",
+        ),
         ("# \u{7}\n", "line 1, column 3: a control character in a comment"),
         ("KEY =\n", "line 1, column 6: a key without a value (write `= \"\"`)"),
         (
@@ -68,6 +78,12 @@ fn each_mistake_has_its_message() {
              (text of several lines goes between \"\"\" and \"\"\")",
         ),
         (
+            "A = '''",
+            "line 1, column 5: a text without its closing quote \
+             (text of several lines goes between \"\"\" and \"\"\")",
+        ),
+        ("A = open\"\n", "line 1, column 5: a text without its opening quote"),
+        (
             "A = \"C:\\dir\"\n",
             "line 1, column 9: a backslash that begins no escape \
              (write it as `\\\\`, or put the text between single quotes)",
@@ -79,6 +95,12 @@ fn each_mistake_has_its_message() {
         ),
         (
             "A = \"\\ud800\"\n",
+            "line 1, column 8: an escape that names no Unicode character \
+             (\\x takes two digits, \\u four, \\U eight)",
+        ),
+        // What stands for the three is longer than they are: it is the escape that is refused.
+        (
+            "A = \"\\u\\u\\u\"",
             "line 1, column 8: an escape that names no Unicode character \
              (\\x takes two digits, \\u four, \\U eight)",
         ),
@@ -101,6 +123,14 @@ fn each_mistake_has_its_message() {
         (
             "N = 0x\n",
             "line 1, column 5: neither a number nor a date (if it is text, put it between quotes)",
+        ),
+        (
+            "N = 0b12\n",
+            "line 1, column 8: neither a number nor a date (if it is text, put it between quotes)",
+        ),
+        (
+            "N = 1__2\n",
+            "line 1, column 6: neither a number nor a date (if it is text, put it between quotes)",
         ),
         (
             "D = 2020-13-01\n",
@@ -221,6 +251,28 @@ fn an_error_that_leaves_the_structure_open_ends_the_check_for_repetitions() {
         ),
     ] {
         assert_eq!(refused(text), message, "{text:?}");
+    }
+}
+
+/// What is too deep is reported while it is known where it stands.
+#[test]
+fn an_error_between_the_values_leaves_the_structure_known() {
+    let deep = format!("{}a = 1\n", "a.".repeat(80));
+    for (text, known) in [
+        ("= 1\n", true),
+        ("a b\n", true),
+        ("x = 1 2\n", true),
+        ("x = ['' '']\n", false),
+        ("x = ['' '']\n[h]\n", false),
+        ("x = { a b }\n", false),
+        ("[h\n", false),
+        ("[[h\n", false),
+        ("[h\n[i]\n", false),
+        ("[h 1]\n", false),
+    ] {
+        let error = Document::parse(format!("{text}{deep}")).unwrap_err();
+        let found = error.errors().last().unwrap().line() > text.lines().count();
+        assert_eq!(found, known, "{text}");
     }
 }
 
