@@ -29,9 +29,14 @@ fn mixed(keys: usize) -> String {
     })
 }
 
+/// One array of so many elements.
+fn elements(count: usize) -> String {
+    format!("l = [{}]", "1, ".repeat(count))
+}
+
 #[test]
 fn parse_takes_eight_and_one_to_grow() {
-    for shape in [flat, mixed] {
+    for shape in [flat, mixed, elements] {
         for keys in [5, 48, 1_500, 60_000] {
             let text = shape(keys);
             let (document, report) = probe::during(|| Document::parse(text.as_str()).unwrap());
@@ -39,6 +44,27 @@ fn parse_takes_eight_and_one_to_grow() {
             assert!(report.reallocations <= 1, "{keys} keys: {report:?}");
             drop(document);
         }
+    }
+}
+
+/// Only what is written otherwise than it is meant takes a second buffer.
+#[test]
+fn what_is_verbatim_takes_no_second_buffer() {
+    let allocations = |text: &str| probe::during(|| Document::parse(text).unwrap()).1.allocations;
+    let content = "some words, for each block of sixteen bytes: \t~";
+    let least = allocations("k = 1");
+    for verbatim in [
+        format!("k = \"{content}\"\n'{content}' = 1"),
+        format!("k = '{content}\\n'\n\"{content}\" = 1"),
+        format!("k = \"\"\"\n{content}\n{content}\"\"\""),
+        format!("k = '''\n{content}\\n\n{content}'''"),
+        "k = 1_000".to_owned(),
+        "k = 1.5".to_owned(),
+    ] {
+        assert_eq!(allocations(&verbatim), least, "{verbatim}");
+    }
+    for decoded in ["k = \"\\n\"", "k = \"\"\"\r\n\"\"\"", "k = '''a\r\n'''", "k = 1_0.5"] {
+        assert_eq!(allocations(decoded), least + 1, "{decoded:?}");
     }
 }
 

@@ -266,7 +266,7 @@ impl Names {
         let table = nodes[id as usize].parent;
         if let Some(hash) = hash {
             self.insert(hash, id);
-        } else if nodes[table as usize].len > Self::FEW {
+        } else if nodes[table as usize].len == Self::FEW + 1 {
             let mut id = id;
             while id != ROOT {
                 self.insert(self.hash(table, nodes[id as usize].key.of(text, decoded)), id);
@@ -294,5 +294,18 @@ impl Names {
         // fewer tables than slots.
         const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
         hasher.finish().wrapping_add(u64::from(table).wrapping_mul(SPREAD))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_least_half_of_the_slots_stay_empty() {
+        for keys in [0, 1, 5, 1000] {
+            let slots = Names::with_capacity(keys).slots.len();
+            assert!(slots >= 2 * keys && slots.is_power_of_two(), "{keys} keys: {slots} slots");
+        }
     }
 }

@@ -116,3 +116,32 @@ impl ErrorSink for DecodeErrors<'_, '_> {
         self.0.report_parser(&error);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a line are kept: the first clash up to the first error of another kind.
+    #[test]
+    fn of_a_line_the_first_error_is_kept() {
+        let text = "abc\ndef\n";
+        for (reported, kept) in [
+            (&[(0, false), (0, false), (1, false), (3, false)][..], 1),
+            (&[(0, false), (4, false), (5, false)], 2),
+            (&[(0, true), (1, true), (3, true)], 1),
+            (&[(0, true), (1, false), (2, false), (3, true)], 2),
+            (&[(0, false), (1, true), (2, true)], 1),
+            (&[(0, true), (4, true), (5, false), (6, true)], 3),
+            (&[(1, false), (0, false)], 2),
+        ] {
+            let errors = Errors::new(text);
+            for &(start, clash) in reported {
+                match clash {
+                    true => errors.clash(start..start, Fault::DefinedTwice, 0, 0),
+                    false => errors.report(start..start, Fault::Other),
+                }
+            }
+            assert_eq!(errors.len(), kept, "{reported:?}");
+        }
+    }
+}

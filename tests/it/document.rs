@@ -185,6 +185,33 @@ fn one_key_in_many_tables_is_many_keys() {
     assert!(document.find("t1.kez").is_none() && document.find("t2000").is_none());
 }
 
+/// The first few keys of a table are gone through, all of a larger one are hashed.
+#[test]
+fn a_table_of_any_size_finds_each_of_its_keys() {
+    let key = |i| ["a", "b", "\"c\\u0041\"", "d", "'e f'", "g", "h", "i", "j", "k"][i];
+    for len in 1..=10 {
+        for sections in [1, 50] {
+            let mut text = String::new();
+            for section in 0..sections {
+                text.push_str(&format!("[s{section}]\n"));
+                (0..len).for_each(|i| text.push_str(&format!("{} = {i}\n", key(i))));
+            }
+            let document = Document::parse(text.as_str()).unwrap();
+            for i in 0..10 {
+                let path = format!("s{}.{}", sections / 2, key(i));
+                let value = document.find(&path).and_then(|value| value.as_integer());
+                assert_eq!(value, (i < len).then_some(i as i64), "{path} of {len}");
+            }
+            for i in 0..len {
+                let error = Document::parse(format!("{text}{} = 0\n", key(i))).unwrap_err();
+                let path = format!("s{}.{}", sections - 1, key(i)).replace('\'', "\"");
+                let path = path.replace("\\u0041", "A").replace("\"cA\"", "cA");
+                assert_eq!(error.errors()[0].path(), Some(path.as_str()), "of {len}");
+            }
+        }
+    }
+}
+
 #[test]
 fn an_array_has_no_keys() {
     for (text, path) in [

@@ -54,6 +54,14 @@ fn blank_and_missing_heed_optional_and_nothing_else_does() {
 }
 
 #[test]
+fn two_findings_on_a_line_have_columns_of_their_own() {
+    let text = "a = { 'é' = '', y = '' }\n";
+    let invalid = Document::parse(text).unwrap().validate().unwrap_err();
+    let columns: Vec<_> = invalid.findings().map(|f| (f.line(), f.column())).collect();
+    assert_eq!(columns, [(Some(1), Some(13)), (Some(1), Some(21))]);
+}
+
+#[test]
 fn white_space_only_is_a_warning() {
     assert_findings(
         "A = ''\n",
