@@ -102,6 +102,20 @@ fn enums_are_strings_or_tables_with_one_key() {
              found integer",
         ),
         (
+            "b = {}",
+            "line 1, column 5: `b`: expected the name of a variant or a table with one key, \
+             found table",
+        ),
+        (
+            "b = { disk = 1, none = {} }",
+            "line 1, column 5: `b`: expected the name of a variant or a table with one key, \
+             found table",
+        ),
+        (
+            "b.none = { x = 1 }",
+            "line 1, column 10: `b.none`: expected a variant without content, found table",
+        ),
+        (
             "b.none = 1",
             "line 1, column 10: `b.none`: expected a variant without content, found integer",
         ),
@@ -160,6 +174,18 @@ fn errors_say_where_and_which_kind() {
         (
             base.replace("small = 1", "small = 300"),
             "line 2, column 9: `small`: expected u8, found another integer",
+        ),
+        (
+            base.replace("small = 1", "small = true"),
+            "line 2, column 9: `small`: expected u8, found boolean",
+        ),
+        (
+            base.replace("small = 1", "small = [1]"),
+            "line 2, column 9: `small`: expected u8, found array",
+        ),
+        (
+            base.replace("small = 1", "small = {}"),
+            "line 2, column 9: `small`: expected u8, found table",
         ),
         (base.replace("true", "1.5"), "line 3, column 8: `flag`: expected a boolean, found float"),
         (
@@ -225,4 +251,41 @@ fn an_error_that_a_type_catches_holds_no_value() {
     let document = Document::parse("port = 'hunter2'").unwrap();
     let read: HashMap<&str, Caught> = document.deserialize().unwrap();
     assert_eq!(read["port"].0, "expected u8");
+}
+
+#[test]
+fn arrays_and_tables_tell_how_much_is_left() {
+    use serde::de::{MapAccess, SeqAccess, Visitor};
+
+    struct Hints(Vec<Option<usize>>);
+    impl<'de> Visitor<'de> for Hints {
+        type Value = Self;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an array or a table")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Self, A::Error> {
+            self.0.push(seq.size_hint());
+            while seq.next_element::<i64>()?.is_some() {
+                self.0.push(seq.size_hint());
+            }
+            Ok(self)
+        }
+        fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+            self.0.push(map.size_hint());
+            while map.next_entry::<&str, i64>()?.is_some() {
+                self.0.push(map.size_hint());
+            }
+            Ok(self)
+        }
+    }
+    impl<'de> Deserialize<'de> for Hints {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_any(Self(Vec::new()))
+        }
+    }
+    let document = Document::parse("list = [1, 2]\ntable = { a = 1, b = 2 }\n").unwrap();
+    let read: HashMap<&str, Hints> = document.deserialize().unwrap();
+    for name in ["list", "table"] {
+        assert_eq!(read[name].0, [Some(2), Some(1), Some(0)], "{name}");
+    }
 }
