@@ -142,7 +142,7 @@ fn transferred() {
 #[test]
 fn rejected() {
     let vectors = vectors("reject");
-    assert_eq!(vectors.len(), 44);
+    assert_eq!(vectors.len(), 45);
     for vector in vectors {
         let keyring = vector.keyring();
         let record = vector.bytes("record");
@@ -479,6 +479,8 @@ fn generate_reject(files: &mut BTreeMap<String, String>) {
         &payload(9, b"A = 1234"),
     );
     bytes("padding", "padding that is not zero", "BadPayload", &payload(5, b"A = 1\0\0\x01"));
+    let note = "padding of two bytes that cancel each other out";
+    bytes("padding-pair", note, "BadPayload", &payload(5, b"A = 1\x01\0\x01"));
     bytes("not-utf-8", "a text that is not UTF-8", "BadPayload", &payload(5, b"A = \xFF\0\0\0"));
     let tombstone = sealer.reseal(&with(6, &[2]), b"\0\0\0\x05A = 1\0\0\0".to_vec());
     bytes("tombstone-text", "a tombstone with a text", "BadPayload", &tombstone);
