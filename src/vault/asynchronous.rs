@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use crate::seal::{KeyId, KeyState, Keyring, Opened, Revision, Scope};
-use crate::store::{AsyncStore, Outcome, StoreError};
+use crate::store::{AsyncStore, Outcome, StoreError, Write};
 use crate::validate::Secrets;
 use crate::vault::decide::{self, Change, Plan, Standing};
 use crate::vault::watermark::{Seen, Watermarks};
@@ -175,7 +175,7 @@ impl<S: AsyncStore> AsyncVault<S> {
 
     async fn commit(&self, keyring: &Keyring, scope: &Scope, plan: Plan) -> Result<(), VaultError> {
         let writes = [plan.write];
-        match self.store.apply(&writes).await.and_then(|outcomes| decide::only(&outcomes)) {
+        match self.apply(&writes).await.map(|outcomes| outcomes[0]) {
             Ok(Outcome::Applied) => return Ok(()),
             Ok(Outcome::Conflict) => {
                 let current = self.read(keyring, scope).await?.0;
@@ -187,12 +187,22 @@ impl<S: AsyncStore> AsyncVault<S> {
         }
         // What the first attempt did, or may still do, is decided by the second.
         let unknown = |error: VaultError| VaultError::Unknown(error.into());
-        let again = self.store.apply(&writes).await.and_then(|outcomes| decide::only(&outcomes));
-        if again.map_err(|error| unknown(error.into()))? == Outcome::Applied {
+        let again = self.apply(&writes).await.map_err(|error| unknown(error.into()))?;
+        if again[0] == Outcome::Applied {
             return Ok(());
         }
         let (standing, _) = self.read(keyring, scope).await.map_err(unknown)?;
         decide::resolve(&writes[0], plan.revision, standing.as_ref())
+    }
+
+    /// Applies writes. A store that gives another number of outcomes does not tell what it did.
+    pub(super) async fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+        let outcomes = self.store.apply(writes).await?;
+        if outcomes.len() != writes.len() {
+            let told = "it gave another number of outcomes than of writes";
+            return Err(StoreError::Unknown(told.into()));
+        }
+        Ok(outcomes)
     }
 
     /// Reads and authenticates what stands, and holds it against what was seen before.

@@ -1,7 +1,7 @@
 //! What a vault decides, as functions of what it has read: no store is touched here.
 
 use crate::seal::{self, Keyring, OpenError, Opened, Record, Revision, Scope, SealError};
-use crate::store::{self, Outcome, StoreError, Write};
+use crate::store::{self, Write};
 use crate::validate::Secrets;
 use crate::vault::{Expected, VaultError};
 
@@ -112,14 +112,6 @@ pub(super) fn resolve(
     } else {
         VaultError::Superseded { current }
     })
-}
-
-/// The one outcome of a batch of one write.
-pub(super) fn only(outcomes: &[Outcome]) -> Result<Outcome, StoreError> {
-    match outcomes {
-        [outcome] => Ok(*outcome),
-        _ => Err(StoreError::Unknown("it gave another number of outcomes than of writes".into())),
-    }
 }
 
 /// What is to be done about a record that a scan met.

@@ -285,7 +285,7 @@ impl<S: AsyncStore> AsyncVault<S> {
             let Some(standing) = standing else { return Ok(false) };
             let plan = decide::rewrap_standing(keyring, scope, &standing)?;
             let Some(Plan { write, revision }) = plan else { return Ok(false) };
-            if decide::only(&self.apply_again(&[write]).await?)? == Outcome::Applied {
+            if self.apply_again(&[write]).await?[0] == Outcome::Applied {
                 self.raise_existing(scope, revision, seen);
                 return Ok(true);
             }
@@ -297,9 +297,9 @@ impl<S: AsyncStore> AsyncVault<S> {
     /// Applies writes, and once more where the store does not tell. What was refused then may have
     /// been written the first time.
     pub(super) async fn apply_again(&self, writes: &[Write]) -> Result<Vec<Outcome>, VaultError> {
-        match self.store.apply(writes).await {
+        match self.apply(writes).await {
             Err(StoreError::Unknown(_)) => {
-                self.store.apply(writes).await.map_err(|error| VaultError::Unknown(error.into()))
+                self.apply(writes).await.map_err(|error| VaultError::Unknown(error.into()))
             }
             result => Ok(result?),
         }

@@ -1,10 +1,12 @@
 //! A store that fails while it writes: the four outcomes.
 
 use std::error::Error;
+use std::io::Cursor;
+use std::ops::ControlFlow::Continue;
 
 use secrets_toml::seal::{Revision, Scope};
-use secrets_toml::store::{MemoryStore, Outcome, Store, StoreError};
-use secrets_toml::vault::{Expected, Vault, VaultError};
+use secrets_toml::store::{Fetch, MemoryStore, Outcome, Row, Store, StoreError, Write, export};
+use secrets_toml::vault::{Expected, ImportError, Vault, VaultError};
 
 use crate::faulty::Step;
 use crate::seal::{install, keyring, revision, secrets};
@@ -200,4 +202,57 @@ fn a_purge_is_sent_again() {
     let (vault, acme) = with([Step::Unavailable]);
     assert!(matches!(vault.purge(&acme), Err(VaultError::Store(StoreError::Unavailable(_)))));
     holds(&vault, &acme, 1, crate::seal::TEXT);
+}
+
+/// Does what it is asked to, and gives an outcome too few.
+struct Forgetful(MemoryStore);
+
+impl Store for Forgetful {
+    fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.get(scope)
+    }
+
+    fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+        let mut outcomes = self.0.apply(writes)?;
+        outcomes.pop();
+        Ok(outcomes)
+    }
+
+    fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        fetch: Fetch,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.0.scan(prefix, after, limit, fetch)
+    }
+
+    fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
+        self.0.purge(scope)
+    }
+}
+
+#[test]
+fn an_outcome_too_few_is_no_answer() {
+    let mut keyring = keyring();
+    let vault = Vault::new(MemoryStore::new(), self::keyring());
+    for name in ["one", "two"] {
+        vault.put(&install(name), &secrets(), Expected::Absent).unwrap();
+    }
+    let mut file = Vec::new();
+    export(vault.store(), &mut file).unwrap();
+    let forgetful = |store| Vault::new(Forgetful(store), self::keyring());
+
+    let error = forgetful(MemoryStore::new()).put(&install("one"), &secrets(), Expected::Absent);
+    assert!(matches!(error, Err(VaultError::Unknown(_))), "{error:?}");
+    let error = forgetful(MemoryStore::new()).import(Cursor::new(&file));
+    assert!(matches!(error, Err(ImportError::Vault(VaultError::Unknown(_)))), "{error:?}");
+
+    let new = keyring.add().unwrap();
+    keyring.promote(&new).unwrap();
+    let store = MemoryStore::new();
+    Vault::new(&store, self::keyring()).import(Cursor::new(&file)).unwrap();
+    let error = Vault::new(Forgetful(store), keyring).rewrap_all(|_| Continue(())).unwrap_err();
+    assert!(matches!(error, VaultError::Unknown(_)), "{error:?}");
 }
