@@ -1,7 +1,9 @@
 //! Listings and counts.
 
+use std::ops::ControlFlow::Continue;
+
 use secrets_toml::seal::{KeyId, Keyring, Kind, OpenError, Scope};
-use secrets_toml::store::{MemoryStore, StoreError};
+use secrets_toml::store::{Fetch, MemoryStore, Outcome, Row, Store, StoreError, Write};
 use secrets_toml::vault::{Expected, Scopes, Vault, VaultError};
 
 use crate::faulty::Step;
@@ -116,4 +118,54 @@ fn usage_counts_by_key() {
     let usage = vault.usage().unwrap();
     assert_eq!(usage.iter().collect::<Vec<_>>(), expected);
     assert_eq!((usage.records(&old), usage.records(&new)), (2, 1));
+}
+
+/// Shows a row that is filed under no scope, before the others.
+struct Strange(MemoryStore);
+
+impl Store for Strange {
+    fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.get(scope)
+    }
+
+    fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+        self.0.apply(writes)
+    }
+
+    fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        fetch: Fetch,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut rows = self.0.scan(prefix, after, limit, fetch)?;
+        if after.is_none() {
+            rows.insert(0, Row::new(b"\0no scope".to_vec(), b"no record".to_vec()));
+        }
+        Ok(rows)
+    }
+
+    fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
+        self.0.purge(scope)
+    }
+}
+
+#[test]
+fn a_row_under_no_scope_is_told_of() {
+    let vault = Vault::new(Strange(MemoryStore::new()), keyring());
+    vault.put(&install("acme"), &secrets(), Expected::Absent).unwrap();
+    let told = "these bytes are not the encoding of a scope";
+    let mut listing = vault.scopes(Scopes::All).unwrap();
+    assert_eq!(listing.next().unwrap().unwrap_err().to_string(), told);
+    assert_eq!(listing.next().unwrap().unwrap().scope(), &install("acme"));
+
+    let moved = vault.rewrap_all(|_| Continue(())).unwrap();
+    assert_eq!((moved.done(), moved.skipped(), moved.failed()), (0, 1, 1));
+    let found = vault.verify().unwrap();
+    assert_eq!((found.documents(), found.failed()), (1, 1));
+    for failure in [&moved.failures()[0], &found.failures()[0]] {
+        assert_eq!(failure.scope(), None);
+        assert_eq!(failure.to_string(), format!("a row that is filed under no scope: {told}"));
+    }
 }

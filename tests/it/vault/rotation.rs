@@ -158,6 +158,52 @@ fn a_record_that_is_written_in_between_is_read_again() {
 }
 
 #[test]
+fn a_record_that_others_keep_writing_is_tried_so_often() {
+    let host = Arc::new(Host::new());
+    for (times, expected) in [(2, (1, 0, 0)), (100, (1, 0, 0)), (101, (0, 0, 1))] {
+        let vault = vault();
+        let scopes = fill(&vault, 1);
+        vault.set_keyring(host.promoted());
+        vault.store().writes((0..times).map(|number| {
+            let (scope, ring) = (scopes[0].clone(), host.clone());
+            Step::after(move |store: &MemoryStore| {
+                let at = Expected::Revision(revision(number + 1));
+                Vault::new(store, ring.load()).put(&scope, &secrets(), at).unwrap();
+            })
+        }));
+        let moved = vault.rewrap_all(|_| Continue(())).unwrap();
+        assert_eq!((moved.done(), moved.skipped(), moved.failed()), expected, "{times} times");
+        if let [failure] = moved.failures() {
+            assert!(matches!(failure.error(), VaultError::Conflict { current: Some(_) }));
+        }
+    }
+}
+
+/// A page may be older than what was seen: what stands counts.
+#[test]
+fn what_is_written_or_purged_after_a_page_was_read_is_no_failure() {
+    for (purged, expected) in [(false, (1, 0, 0)), (true, (0, 0, 0))] {
+        let vault = Arc::new(vault());
+        let scope = fill(&vault, 1).remove(0);
+        let before = vault.store().store.get(scope.as_bytes()).unwrap().unwrap();
+        vault.put(&scope, &secrets(), Expected::Revision(revision(1))).unwrap();
+        vault.store().show(scope.as_bytes(), before);
+        let (inside, at) = (vault.clone(), scope.clone());
+        vault.store().reads([
+            Step::Pass,
+            Step::after(move |_: &MemoryStore| {
+                inside.store().show_all();
+                if purged {
+                    inside.purge(&at).unwrap();
+                }
+            }),
+        ]);
+        let found = vault.verify().unwrap();
+        assert_eq!((found.documents(), found.tombstones(), found.failed()), expected);
+    }
+}
+
+#[test]
 fn a_record_that_is_purged_in_between_is_skipped() {
     let host = Host::new();
     let vault = Arc::new(vault());

@@ -1,11 +1,12 @@
 //! Exports, and manifests: what they carry, notice and refuse.
 
-use std::io::Cursor;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use secrets_toml::seal::{Keyring, OpenError, Revision, Scope};
 use secrets_toml::store::{ExportError, MemoryStore, Store, Write, commitment, export};
 use secrets_toml::vault::{DeviationKind, Expected, ImportError, ManifestError, Vault, VaultError};
 
+use crate::faulty::Step;
 use crate::seal::{install, keyring, revision, secrets, version};
 use crate::vault::document;
 
@@ -115,6 +116,85 @@ fn what_does_not_open_is_reported_and_the_rest_is_imported() {
     assert!(new.get(&scope("strange")).unwrap().is_none());
 }
 
+/// What is gone from the store may be brought back, though not to a lower revision than was seen.
+#[test]
+fn what_was_seen_and_is_gone_is_imported_as_high_as_it_was() {
+    let old = filled();
+    for (seen, written, failed) in [(2, 6, 0), (3, 5, 1)] {
+        let new = fresh();
+        new.put(&scope("b"), &secrets(), Expected::Absent).unwrap();
+        for number in 1..seen {
+            let at = Expected::Revision(revision(number));
+            new.put(&scope("b"), &secrets(), at).unwrap();
+        }
+        new.store().purge(scope("b").as_bytes()).unwrap();
+        let imported = new.import(Cursor::new(exported(&old))).unwrap();
+        assert_eq!((imported.written(), imported.failed()), (written, failed));
+        if let [failure] = imported.failures() {
+            assert!(matches!(failure.error(), VaultError::RolledBack { found: None, .. }));
+        }
+    }
+}
+
+#[test]
+fn a_record_that_is_written_in_between_is_held_against_the_imported() {
+    let old = filled();
+    let import = |name: &'static str, number| {
+        let new = crate::vault::vault();
+        new.store().writes([Step::after(move |store: &MemoryStore| {
+            let record = keyring().seal(&scope(name), revision(number), &secrets()).unwrap();
+            store.apply(&[Write::create(&scope(name), record)]).unwrap();
+        })]);
+        let imported = new.import(Cursor::new(exported(&old))).unwrap();
+        let told: Vec<_> = imported.failures().iter().map(ToString::to_string).collect();
+        (imported.written(), imported.kept(), told)
+    };
+    assert_eq!(import("b", 2), (5, 1, vec![]));
+    assert_eq!(import("b", 3), (5, 1, vec![]));
+    let told = "Scope(\"b\"): revision 1 stands, and another state was expected";
+    assert_eq!(import("b", 1), (5, 0, vec![told.to_owned()]));
+}
+
+#[test]
+fn a_store_that_fails_ends_an_import() {
+    let file = exported(&filled());
+    let new = crate::vault::vault();
+    new.store().reads([Step::Pass, Step::Unavailable]);
+    let error = new.import(Cursor::new(&file)).unwrap_err();
+    assert!(matches!(error, ImportError::Vault(VaultError::Store(_))), "{error:?}");
+    assert_eq!(new.import(Cursor::new(&file)).unwrap().written(), 6);
+}
+
+/// Gives an error after some bytes.
+struct Broken<'a>(&'a [u8]);
+
+impl Read for Broken<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(into)? {
+            0 => Err(io::Error::other("broken")),
+            read => Ok(read),
+        }
+    }
+}
+
+impl Seek for Broken<'_> {
+    fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+        Ok(0)
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_not_called_cut_off() {
+    let vault = filled();
+    let (file, manifest) = (exported(&vault), manifest(&vault));
+    for end in [3, 100] {
+        let error = fresh().import(Broken(&file[..end])).unwrap_err();
+        assert!(matches!(error, ImportError::Export(ExportError::Io(_))), "{error:?}");
+        let error = vault.verify_against(Broken(&manifest[..end])).unwrap_err();
+        assert!(matches!(error, ManifestError::Io(_)), "{error:?}");
+    }
+}
+
 #[test]
 fn of_a_damaged_export_nothing_is_written() {
     let file = exported(&filled());
@@ -138,6 +218,7 @@ fn of_a_damaged_export_nothing_is_written() {
     };
     long.store().apply(&(0..2_100).map(seal).collect::<Vec<_>>()).unwrap();
     let long = exported(&long);
+    assert_eq!(fresh().import(Cursor::new(&long)).unwrap().written(), 2_100);
     let (imported, count) = import(&long[..long.len() - 1]);
     assert!(matches!(imported, Err(ImportError::Export(ExportError::Truncated))));
     assert_eq!(count, 0);
