@@ -136,7 +136,8 @@ fn write_steps<'a>(f: &mut impl Write, steps: impl Iterator<Item = Step<'a>>) ->
                 if i > 0 {
                     f.write_char('.')?;
                 }
-                // A key is cut before it is looked at: it may be half a megabyte.
+                // A key is cut before it is looked at: it may be half a megabyte. What is left of
+                // it is as much as is shown at all.
                 let cut = cut(key, MAX_SHOWN);
                 if !cut.is_empty() && cut.bytes().all(is_bare) {
                     f.write_str(cut)?;
@@ -146,9 +147,6 @@ fn write_steps<'a>(f: &mut impl Write, steps: impl Iterator<Item = Step<'a>>) ->
                         write_escaped(&mut f, character)?;
                     }
                     f.write_char('"')?;
-                }
-                if cut.len() < key.len() {
-                    f.write_char('…')?;
                 }
             }
         }

@@ -130,9 +130,7 @@ impl Scope {
 
     /// The encoding of any kind, without a check of its components.
     pub(super) fn encode(kind: u8, components: &[&[u8]]) -> Self {
-        let len = components.iter().map(|component| 2 + component.len()).sum::<usize>();
-        let mut scope = Vec::with_capacity(1 + len);
-        scope.push(kind);
+        let mut scope = vec![kind];
         for component in components {
             push(&mut scope, component);
         }

@@ -67,6 +67,9 @@ fn a_path_that_leads_nowhere_finds_nothing() {
         "users[0",
         "users[0]]",
         "users[x]",
+        "users.0]",
+        "users.0.name",
+        "users[0.name",
         "[0]",
         "owner[0]",
         "title[0]",
@@ -105,6 +108,17 @@ fn a_long_path_is_cut_when_it_is_shown() {
     let shown = format!("{document:?}");
     assert!(shown.chars().count() < 300 && shown.contains('…'), "{} bytes", shown.len());
     assert!(document.find(&format!("{key}.a")).is_some());
+    let key = "k".repeat(100);
+    for (header, ends) in [(format!("{key}.{key}"), ".a"), (format!("{key}.{key}.{key}"), "kk…")]
+    {
+        let document = Document::parse(format!("[{header}]\na = ''\n")).unwrap();
+        let invalid = document.validate().unwrap_err();
+        let path = invalid.findings().next().unwrap().path();
+        let shown = path.to_string();
+        assert!(shown.ends_with(ends), "{shown}");
+        assert_eq!(shown.chars().count(), (header.len() + 2).min(256), "{shown}");
+        assert_eq!(format!("{path:?}"), format!("KeyPath({shown})"));
+    }
 }
 
 #[test]

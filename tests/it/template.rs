@@ -248,6 +248,9 @@ fn what_is_no_small_regular_utf8_file_is_refused() {
         repository.error(),
         "FILE: not well-formed:\nline 1, column 65537: the template is longer than the limit of 64 KiB"
     );
+    let most = [&b"#".repeat(64 * 1024 - 1)[..], b"\xC3"].concat();
+    fs::write(repository.file(), most).unwrap();
+    assert!(repository.error().ends_with("the text is not UTF-8 (save the file as UTF-8)"));
     for start in ["#", "# ", "#  ", "#   "] {
         for character in ["é", "日", "😀"] {
             fs::write(repository.file(), format!("{start}{}", character.repeat(40_000))).unwrap();
