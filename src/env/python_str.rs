@@ -41,9 +41,7 @@ pub(super) fn write_float(out: &mut impl Write, value: f64) -> fmt::Result {
         if count > 1 {
             write!(out, ".{}", &text[1..])?;
         }
-        let exponent = point - 1;
-        let sign = if exponent < 0 { '-' } else { '+' };
-        write!(out, "e{sign}{:02}", exponent.abs())
+        write!(out, "e{:+03}", point - 1)
     } else if point <= 0 {
         out.write_str("0.")?;
         zeros(out, -point)?;

@@ -145,6 +145,18 @@ fn tables_and_arrays_are_views_in_document_order() {
 }
 
 #[test]
+fn debug_shows_kinds_and_empty_is_told() {
+    let document = Document::parse("t = { a = 'hunter2', b = [] }\nl = [1, {}]\n").unwrap();
+    let table = document.get("t").and_then(|value| value.as_table()).unwrap();
+    let array = document.get("l").and_then(|value| value.as_array()).unwrap();
+    assert_eq!(format!("{table:?}"), r#"{"a": string, "b": array}"#);
+    assert_eq!(format!("{array:?}"), "[integer, table]");
+    assert!(!table.is_empty() && !array.is_empty());
+    assert!(array.get(1).and_then(|value| value.as_table()).unwrap().is_empty());
+    assert!(table.get("b").and_then(|value| value.as_array()).unwrap().is_empty());
+}
+
+#[test]
 fn accessors_give_nothing_for_another_kind() {
     let document = document();
     let title = document.get("title").unwrap();
