@@ -33,31 +33,16 @@ pub(super) fn write_float(out: &mut impl Write, value: f64) -> fmt::Result {
     }
 
     let mut buffer = ryu::Buffer::new();
+    let printed = buffer.format_finite(value);
     let mut digits = [0; MAX_DIGITS];
-    let (text, point) = take_apart(buffer.format_finite(value), &mut digits);
-    let count = text.len() as i32;
-    if !(-3..=16).contains(&point) {
-        out.write_str(&text[..1])?;
-        if count > 1 {
-            write!(out, ".{}", &text[1..])?;
-        }
-        write!(out, "e{:+03}", point - 1)
-    } else if point <= 0 {
-        out.write_str("0.")?;
-        zeros(out, -point)?;
-        out.write_str(text)
-    } else if point >= count {
-        out.write_str(text)?;
-        zeros(out, point - count)?;
-        out.write_str(".0")
-    } else {
-        let (whole, fraction) = text.split_at(point as usize);
-        write!(out, "{whole}.{fraction}")
+    let (digits, point) = take_apart(printed, &mut digits);
+    // What Python writes without an exponent, `ryu` does too, and in the same way.
+    if (-3..=16).contains(&point) {
+        return out.write_str(printed);
     }
-}
-
-fn zeros(out: &mut impl Write, count: i32) -> fmt::Result {
-    (0..count).try_for_each(|_| out.write_char('0'))
+    let (first, others) = digits.split_at(1);
+    let dot = if others.is_empty() { "" } else { "." };
+    write!(out, "{first}{dot}{others}e{:+03}", point - 1)
 }
 
 /// The significant digits of what `ryu` printed (`12.5`, `0.001`, `1e300`, `1.5e-7`), and how many
@@ -74,9 +59,6 @@ fn take_apart<'b>(printed: &str, digits: &'b mut [u8; MAX_DIGITS]) -> (&'b str, 
             digits[count] = byte;
             count += 1;
         }
-    }
-    while count > 1 && digits[count - 1] == b'0' {
-        count -= 1;
     }
     (std::str::from_utf8(&digits[..count]).unwrap_or_default(), point)
 }
