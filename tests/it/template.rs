@@ -112,6 +112,14 @@ fn a_comment_belongs_to_what_stands_directly_below_it() {
 }
 
 #[test]
+fn keys_in_an_array_have_comments_and_elements_have_none() {
+    let text = "users = [{\n  # the name\n  name = '' }, # @optional\n]\n";
+    let template = Template::parse(text).unwrap();
+    let variable = template.variables().next().unwrap();
+    assert_eq!((variable.description(), variable.is_required()), (Some("the name"), true));
+}
+
+#[test]
 fn a_header_above_another_is_optional_alone() {
     let template = Template::parse("# @optional\n[a.b]\nx = ''\n[a]\ny = ''\n").unwrap();
     let required: Vec<_> = template.variables().map(|v| v.is_required()).collect();
