@@ -108,7 +108,8 @@ impl<'t> Comments<'t> {
         let mut lines: Vec<_> = text.split('\n').skip(usize::from(!whole)).map(str::trim).collect();
         // What stands before the key on its own line is white space.
         lines.pop();
-        let start = lines.iter().rposition(|line| !line.starts_with('#')).map_or(0, |i| i + 1);
+        // From the last that is blank, which says nothing.
+        let start = lines.iter().rposition(|line| !line.starts_with('#')).unwrap_or(0);
         lines.split_off(start)
     }
 
