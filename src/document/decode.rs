@@ -289,6 +289,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn one_decoded_text_is_cleared_and_what_does_not_fit_is_refused() {
+        let mut decoded = Wiped::with_capacity(8);
+        assert!(decoded.push_str("ab"));
+        let mut output = Output { decoded: &mut decoded, start: 2 };
+        assert!(output.push_str("c\r\nd") && output.push_char('e'));
+        assert!(!output.push_str("fgh\r\n") && !output.push_str("\r\nfg"));
+        assert_eq!(&**output.decoded, "abc\nde");
+        output.clear();
+        assert_eq!(&*decoded, "ab");
+    }
+
+    #[test]
     fn integers_have_the_range_of_64_bits() {
         for (text, value) in [
             ("0", Some(0)),

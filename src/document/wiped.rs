@@ -104,5 +104,7 @@ mod tests {
         assert!(text.push_str("ab") && !text.push_str("cde") && text.push('c'));
         assert!(!text.push('é'), "two bytes do not fit into one");
         assert_eq!((&*text, text.as_ptr()), ("abc", place));
+        text.truncate(1);
+        assert_eq!((&*text, text.capacity()), ("a", 4));
     }
 }
