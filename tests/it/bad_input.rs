@@ -214,6 +214,10 @@ fn what_is_defined_twice_is_named_where_the_rest_is_well_formed() {
             "line 2, column 1: `\"a\\u202Eb\"` is defined twice, first on line 1 \
              (keep one of the two)",
         ),
+        (
+            "[a.b]\nx = 1\n[a]\nb.y = 2\n",
+            "line 4, column 1: `a.b` is defined twice, first on line 1 (keep one of the two)",
+        ),
         // Another error may have turned a secret into a key: no name is shown.
         (
             "A = 1\nA = 2\nB = \"open\n",

@@ -93,6 +93,11 @@ fn a_bad_record_is_listed_and_a_failing_store_ends_the_list() {
     assert!(!listed[1].is_tombstone());
     let usage = vault.usage().unwrap();
     assert_eq!((usage.records(&keyring().primary()), usage.unreadable()), (2, 1));
+    vault.store().show(install("c").as_bytes(), b"none either".to_vec());
+    let usage = vault.usage().unwrap();
+    assert_eq!((usage.records(&keyring().primary()), usage.unreadable()), (1, 2));
+    vault.store().show_all();
+    assert_eq!(vault.usage().unwrap().unreadable(), 0);
 
     vault.store().reads([Step::Unavailable]);
     let mut listing = vault.scopes(Scopes::All).unwrap();
