@@ -4,7 +4,9 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use secrets_toml::seal::{Keyring, OpenError, Revision, Scope};
 use secrets_toml::store::{ExportError, MemoryStore, Store, Write, commitment, export};
-use secrets_toml::vault::{DeviationKind, Expected, ImportError, ManifestError, Vault, VaultError};
+use secrets_toml::vault::{
+    DeviationKind, Expected, ImportError, MAX_FAILURES, ManifestError, Vault, VaultError,
+};
 
 use crate::faulty::Step;
 use crate::seal::{install, keyring, revision, secrets, version};
@@ -333,6 +335,22 @@ fn a_manifest_that_was_altered_tells_nothing() {
     let stranger = Vault::new(MemoryStore::new(), Keyring::from_bytes([9; 32]));
     let error = stranger.verify_against(&manifest[..]).unwrap_err();
     assert!(matches!(error, ManifestError::Open(OpenError::UnknownKey(_))), "{error:?}");
+}
+
+#[test]
+fn of_many_deviations_the_first_are_named() {
+    let vault = fresh();
+    let scopes: Vec<_> = (0..=MAX_FAILURES).map(|i| scope(&format!("{i:03}"))).collect();
+    for scope in &scopes {
+        let record = keyring().seal_tombstone(scope, Revision::FIRST).unwrap();
+        vault.store().apply(&[Write::create(scope, record)]).unwrap();
+    }
+    let mut manifest = Vec::new();
+    vault.manifest(Revision::FIRST, &mut manifest).unwrap();
+    scopes.iter().for_each(|scope| assert!(vault.store().purge(scope.as_bytes()).unwrap()));
+    let found = vault.verify_against(&manifest[..]).unwrap();
+    assert_eq!(found.deviating(), MAX_FAILURES as u64 + 1);
+    assert!(found.deviations().iter().map(|one| one.scope()).eq(&scopes[..MAX_FAILURES]));
 }
 
 #[test]
