@@ -217,13 +217,13 @@ impl Store for RedbStore {
             Ok((outcomes, commit))
         };
         self.write(run, |outcomes, database| {
-            let mut planned = writes.iter().zip(outcomes);
-            let Some((write, _)) = planned.find(|(_, outcome)| **outcome == Outcome::Applied)
-            else {
-                return Ok(true);
-            };
-            // They were committed together or not at all, so that one tells of all.
-            Ok(look_up(database, write.scope())?.as_deref() == Some(write.record()))
+            for (write, outcome) in writes.iter().zip(outcomes) {
+                let stands = look_up(database, write.scope())?;
+                if *outcome == Outcome::Applied && stands.as_deref() != Some(write.record()) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
         })
     }
 

@@ -250,6 +250,25 @@ fn a_store_that_fails_ends_it_and_it_goes_on_later() {
 }
 
 #[test]
+fn a_store_that_fails_when_one_record_is_read_again_ends_it_too() {
+    let host = Host::new();
+    let vault = vault();
+    let scope = fill(&vault, 1).remove(0);
+    let before = vault.store().store.get(scope.as_bytes()).unwrap().unwrap();
+    vault.put(&scope, &secrets(), Expected::Revision(revision(1))).unwrap();
+    vault.store().show(scope.as_bytes(), before);
+    vault.set_keyring(host.promoted());
+    for _ in 0..2 {
+        vault.store().reads([Step::Pass, Step::Unavailable]);
+    }
+    assert!(matches!(vault.verify(), Err(VaultError::Store(StoreError::Unavailable(_)))));
+    let moved = vault.rewrap_all(|_| Continue(()));
+    assert!(matches!(moved, Err(VaultError::Store(StoreError::Unavailable(_)))), "{moved:?}");
+    vault.store().show_all();
+    assert_eq!(rewrap(&vault), (1, 0, 0));
+}
+
+#[test]
 fn living_writers_lose_nothing() {
     const PUTS: u64 = 300;
     let host = Host::new();
