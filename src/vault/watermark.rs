@@ -95,6 +95,14 @@ mod tests {
         marks.forget(&scope);
         marks.raise(&scope, revision(2), seen);
         assert_eq!(marks.seen(&scope).highest, None, "what was read before sets no mark");
+        for _ in 0..2 {
+            let seen = marks.seen(&scope);
+            assert!(!marks.has_forgotten_since(seen));
+            marks.forget_all();
+            assert!(marks.has_forgotten_since(seen));
+            marks.raise(&scope, revision(2), seen);
+            assert_eq!(marks.seen(&scope).highest, None, "nor before all were forgotten");
+        }
     }
 
     #[test]

@@ -124,6 +124,13 @@ fn a_header_above_another_is_optional_alone() {
     let template = Template::parse("# @optional\n[a.b]\nx = ''\n[a]\ny = ''\n").unwrap();
     let required: Vec<_> = template.variables().map(|v| v.is_required()).collect();
     assert_eq!(required, [false, true]);
+    // What no header opens has no comment.
+    for text in ["# @optional\n[a.b]\nx = ''\n[a.c]\ny = ''\n", "# @optional\na.b = ''\na.c = ''\n"]
+    {
+        let template = Template::parse(text).unwrap();
+        let required: Vec<_> = template.variables().map(|v| v.is_required()).collect();
+        assert_eq!(required, [false, true], "{text}");
+    }
     let template =
         Template::parse("[a] # @optional\nx = ''\n[a.b]\ny = ''\n[c]\nz = ''\n").unwrap();
     let required: Vec<_> = template.variables().map(|v| v.is_required()).collect();
