@@ -99,6 +99,17 @@ fn a_write_is_decided_on_its_condition(store: &dyn Store) {
     assert_eq!(store.apply(&[]).unwrap(), []);
 }
 
+#[test]
+fn a_write_says_what_it_expects() {
+    let chat = scope("chat");
+    let [first, second] = [1, 2].map(|number| tombstone(&chat, number));
+    let create = Write::create(&chat, first.clone());
+    let replace = Write::replace(&chat, commitment_of(&first), second.clone());
+    assert_eq!((create.expected(), create.record()), (None, first.as_bytes()));
+    assert_eq!(replace.expected(), Some(&commitment_of(&first)));
+    assert_eq!((replace.scope(), replace.record()), (chat.as_bytes(), second.as_bytes()));
+}
+
 fn no_increment_is_lost(store: &dyn Store) {
     const THREADS: u64 = 8;
     const INCREMENTS: u64 = 50;
