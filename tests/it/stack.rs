@@ -84,6 +84,10 @@ fn what_never_closes() {
             assert!(!go_through(unit.repeat(levels)), "{unit}");
         }
     }
+    // What is closed was too deep to be opened, so that it makes no room for one more.
+    let most = "[".repeat(MAX_DEPTH);
+    assert!(!go_through(format!("a={most}{}", "[],[".repeat(200_000))));
+    assert!(!go_through(format!("a={most}{}", "{},[".repeat(200_000))));
     let table = format!("{{a{}=", ".a".repeat(MAX_DEPTH - 1));
     assert!(!go_through(nested(&table, "1", "}", MAX_DEPTH)));
 }
