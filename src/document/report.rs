@@ -47,7 +47,6 @@ impl<'t> Errors<'t> {
             // What follows an error on its line is not kept, so that a million `=` cost nothing.
             // An error of syntax is kept beside a clash: it decides whether that names its path.
             Some(last) if same_line(last) && (!clash(last) || clash(&error)) => return,
-            Some(last) if same_line(last) => {}
             _ => {
                 let rest = &self.text.as_bytes()[error.start..];
                 let len = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
