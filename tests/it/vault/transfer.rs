@@ -231,6 +231,20 @@ fn of_a_damaged_export_nothing_is_written() {
     // The first bytes, the count, and lengths that are no lengths.
     let huge_scope = [&file[..5], &[0x10, 0], &[0; 5000][..]].concat();
     let huge_record = [&file[..5], &[0, 1, 1], &[0xFF; 4], &[0; 100][..]].concat();
+    // A length that is one too many is refused before anything of that length is read.
+    let scope = |len: u16| [&file[..5], &len.to_be_bytes()[..]].concat();
+    let record = |len: u32| [&scope(1)[..], &[1], &len.to_be_bytes()].concat();
+    for (start, refused) in [
+        (scope(1 + 3 * 257), false),
+        (scope(1 + 3 * 257 + 1), true),
+        (record(100 + (1 << 20) + 16), false),
+        (record(100 + (1 << 20) + 17), true),
+    ] {
+        let error = import(&start).0.unwrap_err();
+        let ImportError::Export(error) = error else { panic!("{error:?}") };
+        assert_eq!(matches!(error, ExportError::NotOurs), refused, "{error:?}");
+        assert_eq!(matches!(error, ExportError::Truncated), !refused, "{error:?}");
+    }
     let mut counted = file.clone();
     *counted.last_mut().unwrap() += 1;
     for bad in [&b"\x89SLX\x02"[..], b"another file", &huge_scope, &huge_record, &counted] {
