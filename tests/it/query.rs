@@ -362,6 +362,23 @@ fn the_first_that_was_allowed_is_named() {
 }
 
 #[test]
+fn what_was_displaced_stays_so_until_it_has_a_value_again() {
+    let overrides = Overrides::new()
+        .allow(Parameter::new("a", "A"))
+        .allow(Parameter::new("b", "B").displaces(["A"]))
+        .allow(Parameter::new("c", "C"));
+    let displaced = "A: displaced by query parameter `b`";
+    let env = env("A = 1").override_with(&overrides, "b=x").unwrap();
+    assert_eq!(explained(&env), ["B: query parameter `b`", displaced]);
+    let env = env.override_with(&overrides, "b=y&c=z").unwrap();
+    assert_eq!(explained(&env)[1..], ["C: query parameter `c`", displaced]);
+    let env = env.override_with(&overrides, "a=w").unwrap();
+    let explained = explained(&env);
+    assert!(explained.iter().all(|line| !line.contains("displaced")), "{explained:?}");
+    assert_eq!(env.get("A"), Some("w"));
+}
+
+#[test]
 fn an_explanation_is_one_harmless_line() {
     let env = env("\"a\\nb\\u202e\" = 1\n");
     assert_eq!(explained(&env), ["\"a\\u000Ab\\u202E\": secrets.toml line 1"]);

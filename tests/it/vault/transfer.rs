@@ -58,6 +58,7 @@ fn an_export_carries_every_record_as_it_is() {
     assert_eq!((imported.written(), imported.kept(), imported.failed()), (6, 0, 0));
     assert_eq!(all(new.store()), all(old.store()));
     assert_eq!(exported(&new), file);
+    assert_eq!(export(new.store(), &mut Vec::new()).unwrap(), 6);
 
     let again = new.import(Cursor::new(&file)).unwrap();
     assert_eq!((again.written(), again.kept(), again.failed()), (0, 6, 0));
