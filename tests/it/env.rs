@@ -112,6 +112,7 @@ fn a_command_takes_the_variables() {
     let env = document.env().unwrap();
     assert_eq!((env.len(), env.get("TOKEN"), env.get("X")), (2, Some("hunter2"), None));
     assert!(!env.is_empty() && env.iter().len() == 2);
+    assert!(Document::parse("").unwrap().env().unwrap().is_empty());
     assert_eq!(format!("{env:?}"), r#"Env {"TOKEN", "PORT"}"#);
     assert_eq!(format!("{:?}", env.iter()), r#"{"TOKEN", "PORT"}"#);
     let mut command = Command::new("env");
