@@ -107,6 +107,9 @@ fn a_write_says_what_it_expects() {
     let replace = Write::replace(&chat, commitment_of(&first), second.clone());
     assert_eq!((create.expected(), create.record()), (None, first.as_bytes()));
     assert_eq!(replace.expected(), Some(&commitment_of(&first)));
+    let store = MemoryStore::new();
+    applies(&store, create.clone());
+    assert_eq!(format!("{store:?}"), "MemoryStore { records: 1 }");
     assert_eq!((replace.scope(), replace.record()), (chat.as_bytes(), second.as_bytes()));
 }
 

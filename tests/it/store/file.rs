@@ -50,6 +50,7 @@ fn creating_and_opening_are_two_things() {
     refuses(RedbStore::open(&file), "another process has the database open");
     drop(store);
     RedbStore::open(&file).unwrap();
+    refuses(RedbStore::open(file.join("below")), "the store is unavailable; nothing was changed");
     refuses(
         RedbStore::create(folder.join("absent/vault.redb")),
         "the store is unavailable; nothing was changed",
@@ -57,6 +58,14 @@ fn creating_and_opening_are_two_things() {
     // A folder that nobody can write to.
     #[cfg(target_os = "linux")]
     refuses(RedbStore::create("/proc/vault.redb"), "the store is unavailable; nothing was changed");
+}
+
+#[test]
+fn a_name_alone_stands_in_the_current_folder() {
+    let name = format!("secrets-toml-test-{}.redb", std::process::id());
+    let created = RedbStore::create(&name);
+    fs::remove_file(&name).unwrap();
+    created.unwrap();
 }
 
 #[cfg(unix)]
@@ -141,18 +150,18 @@ fn a_damaged_file_is_told_when_it_is_opened() {
 }
 
 #[test]
-fn a_file_of_a_later_version_is_told_from_a_damaged_one() {
+fn a_file_of_another_version_is_told_from_a_damaged_one() {
     let folder = Folder::new();
     let file = folder.join("vault.redb");
     drop(RedbStore::create(&file).unwrap());
     let mut bytes = fs::read(&file).unwrap();
     // The version is the first byte of both of redb's commit slots.
-    for at in [64, 192] {
-        assert_eq!(bytes[at], 3);
-        bytes[at] = 4;
+    assert_eq!([bytes[64], bytes[192]], [3, 3]);
+    for version in [2, 4] {
+        [bytes[64], bytes[192]] = [version, version];
+        fs::write(&file, &bytes).unwrap();
+        refuses(RedbStore::open(&file), "the file is not a database of this library");
     }
-    fs::write(&file, bytes).unwrap();
-    refuses(RedbStore::open(&file), "the file is not a database of this library");
 }
 
 /// A file in memory that fails when it is told to.
@@ -168,6 +177,8 @@ struct Platter {
     gone: bool,
     /// Whether the next read panics, as redb may on a damaged file.
     panics: bool,
+    /// Whether the next read finds no bytes, as in a file that is too short.
+    ends: bool,
 }
 
 impl Disk {
@@ -215,6 +226,9 @@ impl StorageBackend for Disk {
         if std::mem::take(&mut platter.panics) {
             drop(platter);
             std::panic::resume_unwind(Box::new("as on a damaged file"));
+        }
+        if std::mem::take(&mut platter.ends) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         if platter.until_failure == Some(0) {
             return Err(failure());
@@ -321,4 +335,8 @@ fn a_panic_is_a_damaged_file() {
     let next = Write::replace(&chat, [0; 32], tombstone(&chat, 2));
     assert!(matches!(store.apply(&[next]).unwrap_err(), StoreError::Corrupt(_)));
     assert!(store.purge(chat.as_bytes()).unwrap());
+    disk.tell(|platter| platter.ends = true);
+    let error = store.get(chat.as_bytes()).unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
+    assert_eq!(store.get(chat.as_bytes()).unwrap(), None);
 }
