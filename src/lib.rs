@@ -14,7 +14,8 @@
 //!    [`Overrides`]);
 //! 5. keep each text encrypted for exactly its module, version or install, in a file or a database
 //!    ([`vault`], [`store`], [`seal`]);
-//! 6. carry the values over when the template changes ([`Template::prefill`]).
+//! 6. carry the values over when the template changes ([`Template::prefill`]), and change them by forms
+//!    that show none ([`Template::validate_update`]).
 //!
 //! ```
 //! use secrets_toml::{Document, Template};

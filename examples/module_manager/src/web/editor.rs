@@ -105,7 +105,7 @@ impl Editor {
                     }
                 }
                 textarea #text name="text" rows=(lines + 2) wrap="off" spellcheck="false"
-                    autocomplete="off" autocapitalize="off" autofocus[!noted]
+                    autocomplete="off" autocapitalize="off"
                     aria-describedby={ "text-help" @if noted { " problems" } }
                     aria-invalid=[noted.then_some("true")] {
                     // Browsers drop a line feed right behind the tag.
