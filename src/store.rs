@@ -384,3 +384,16 @@ fn start<'a>(prefix: &'a [u8], after: Option<&'a [u8]>) -> std::ops::Bound<&'a [
         _ => std::ops::Bound::Included(prefix),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_may_be_exactly_full() {
+        let mut page = Page::new(b"", usize::MAX, Fetch::Records);
+        assert!(page.push(b"a", &vec![0; MAX_PAGE_LEN - 2]));
+        assert!(page.push(b"b", b"") && !page.push(b"c", b""));
+        assert_eq!(page.rows.len(), 2);
+    }
+}
