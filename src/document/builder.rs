@@ -164,7 +164,6 @@ impl<'e, 't> Builder<'e, 't> {
 
     /// Adds an element to an array.
     fn add_element(&mut self, array: u32, span: Span, kind: Kind) -> Option<u32> {
-        debug_assert!(self.nodes[array as usize].kind.is_array(), "only arrays have elements");
         let position = self.node(array).len as usize;
         let id = self.push(array, Place::in_text(position, position), span, kind)?;
         self.append(array, id);
