@@ -71,6 +71,7 @@ impl From<&Finding<'_>> for Related {
                 FindingKind::Unknown => "secrets_toml::unknown",
                 FindingKind::Unmappable => "secrets_toml::unmappable",
                 FindingKind::ReservedName => "secrets_toml::reserved_name",
+                FindingKind::TooLong => "secrets_toml::too_long",
             },
             severity: match finding.severity() {
                 Severity::Warning => miette::Severity::Warning,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use toml_parser::lexer::TokenKind;
 
-use crate::document::fault::Fault;
 use crate::document::wiped::Wiped;
 use crate::document::{self, Document, MAX_LEN};
 use crate::shape::{self, Elements, Role};
@@ -53,35 +52,40 @@ pub(crate) fn validate(
     current: &Document,
     template: Option<&Arc<Template>>,
 ) -> Result<Secrets, Invalid> {
-    match fill(&entered, current) {
-        None => validate::validate(entered, template),
-        Some(filled) => {
-            validate::validate(filled, template).map_err(|invalid| invalid.moved_to(entered))
+    let kept = kept(&entered, current);
+    if kept.is_empty() {
+        return validate::validate(entered, template);
+    }
+    let mut len = entered.expose_text().len();
+    for &(node, value) in &kept {
+        len = len - entered.raw(node).len() + value.len();
+        if len > MAX_LEN {
+            return Err(Invalid::too_long(entered, node));
         }
     }
+    let span = |node| entered.index().node(node).span.range();
+    let splices = kept.into_iter().map(|(node, value)| (span(node), value));
+    let text = Wiped::concat(&splice(entered.expose_text(), splices));
+    let filled = Document::read_wiped(text);
+    let filled = filled.expect("a value that was read is read again at the same path");
+    validate::validate(filled, template).map_err(|invalid| invalid.moved_to(entered))
 }
 
-/// The document with the other's values where it is blank; `None` where there is no such place.
-fn fill(entered: &Document, current: &Document) -> Option<Document> {
+/// The variables that are blank, each with what stands in the other document at the same path.
+fn kept<'a>(entered: &Document, current: &'a Document) -> Vec<(u32, &'a str)> {
     let twins = shape::twins(entered, current, Elements::ByPosition);
     let roles = shape::roles(entered);
-    let mut splices = Vec::new();
+    let mut kept = Vec::new();
     for node in 1..entered.index().len() {
         let Some(twin) = twins[node as usize] else { continue };
         if roles[node as usize] == Role::Variable
             && shape::is_blank(entered, node)
             && shape::is_carried(current, twin)
         {
-            splices.push((entered.index().node(node).span.range(), current.raw(twin)));
+            kept.push((node, current.raw(twin)));
         }
     }
-    if splices.is_empty() {
-        return None;
-    }
-    let text = Wiped::concat(&splice(entered.expose_text(), splices));
-    // It is at most as long as the two, and sealing has a limit of its own.
-    let filled = Document::read(text, 2 * MAX_LEN, Fault::TooLong);
-    Some(filled.expect("a value that was read is read again at the same path"))
+    kept
 }
 
 /// The pieces of a text with others in the place of some of its spans, which ascend.

@@ -105,6 +105,21 @@ impl Invalid {
         self.0.document
     }
 
+    /// A variable of which the value that it would keep does not fit into a document any more.
+    pub(crate) fn too_long(document: Document, node: u32) -> Self {
+        let findings = Findings::too_long(&document, node);
+        Self::new(document, findings)
+    }
+
+    fn new(document: Document, findings: Findings) -> Self {
+        Self(Box::new(Refused {
+            document,
+            findings,
+            #[cfg(feature = "miette")]
+            related: std::sync::OnceLock::new(),
+        }))
+    }
+
     /// The findings at their places in `entered`, of which the document that was checked is a copy
     /// with some values filled in.
     pub(crate) fn moved_to(mut self, entered: Document) -> Self {
@@ -142,14 +157,5 @@ pub(crate) fn validate(
     let records = Validator::new(&document, template.map(Arc::as_ref)).run();
     let refused = records.iter().any(|record| record.severity == Severity::Error);
     let findings = Findings { records, template: template.map(Arc::clone) };
-    if refused {
-        Err(Invalid(Box::new(Refused {
-            document,
-            findings,
-            #[cfg(feature = "miette")]
-            related: std::sync::OnceLock::new(),
-        })))
-    } else {
-        Ok(Secrets { document, findings })
-    }
+    if refused { Err(Invalid::new(document, findings)) } else { Ok(Secrets { document, findings }) }
 }

@@ -5,9 +5,9 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::document::Document;
 use crate::document::index::{Index, Kind, ROOT};
 use crate::document::places::Places;
+use crate::document::{Document, MAX_LEN};
 use crate::env::Unmappable;
 use crate::path::KeyPath;
 use crate::shape::{self, Elements};
@@ -55,6 +55,9 @@ pub enum FindingKind {
     Unmappable,
     /// It would shadow a variable that the process itself needs, such as `PATH`: a warning.
     ReservedName,
+    /// With the value that it would keep in an [update](crate::Template::validate_update) the text
+    /// would be longer than [`MAX_LEN`]: an error, and the only one then.
+    TooLong,
 }
 
 /// One thing that validation found.
@@ -155,6 +158,7 @@ impl<'a> Finding<'a> {
                 None => "remove it, unless the module reads it".into(),
             },
             Matter::Unknown { similar: None } => "remove it, unless the module reads it".into(),
+            Matter::TooLong => "write a shorter value, here or elsewhere".into(),
             Matter::Unmappable(Unmappable::NulInValue) => "remove the NUL from the value".into(),
             Matter::Unmappable(_) | Matter::ReservedName => {
                 "rename it, or move it below a `[section]`".into()
@@ -192,6 +196,9 @@ impl<'a> Finding<'a> {
                 write!(f, "is {}: the template has {}", with_article(found), with_article(expected))
             }
             Matter::Unknown { .. } => f.write_str("is not in the template"),
+            Matter::TooLong => {
+                write!(f, "is too long to be kept: with it, the text has more than {MAX_LEN} bytes")
+            }
             Matter::Unmappable(fault) => write!(f, "{fault}"),
             Matter::ReservedName => {
                 f.write_str("would replace a variable that the process itself needs")
@@ -281,6 +288,16 @@ impl Findings {
         self.records.iter().map(move |record| Finding { document, template, record })
     }
 
+    /// One variable whose value would make the text too long.
+    pub(super) fn too_long(document: &Document, node: u32) -> Self {
+        let span = document.index().node(node).span.range();
+        let mut places = Places::new(document.expose_text());
+        let (line, column) = (places.line(span.start), places.column(span.start));
+        let place = Some(Place { span, line, column });
+        let record = Record { severity: Severity::Error, matter: Matter::TooLong, node, place };
+        Self { records: vec![record], template: None }
+    }
+
     /// Moves what was found in `filled` to the same places of `entered`. A value that was filled in
     /// may be an array with tables inside: what they lack is an error of the whole, and what only
     /// looks wrong in them is left out.
@@ -353,6 +370,7 @@ pub(super) enum Matter {
     },
     Unmappable(Unmappable),
     ReservedName,
+    TooLong,
     /// `within`: the table of the document that lacks it; `first`: that table's twin.
     Missing {
         within: u32,
@@ -370,6 +388,7 @@ impl Record {
             Matter::Unknown { .. } => FindingKind::Unknown,
             Matter::Unmappable(_) => FindingKind::Unmappable,
             Matter::ReservedName => FindingKind::ReservedName,
+            Matter::TooLong => FindingKind::TooLong,
             Matter::Missing { .. } => FindingKind::Missing,
         }
     }

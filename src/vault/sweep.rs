@@ -162,7 +162,7 @@ impl Failures {
 }
 
 impl<S: AsyncStore> AsyncVault<S> {
-    /// As [`Vault::rewrap_all`](crate::vault::Vault::rewrap_all)(crate::vault::Vault::rewrap_all).
+    /// As [`Vault::rewrap_all`](crate::vault::Vault::rewrap_all).
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
 //! Forms that show no value, and what is left blank in them.
 
-use secrets_toml::seal::{Keyring, Revision, Scope, SealError};
+use secrets_toml::seal::{Keyring, Revision, Scope};
 use secrets_toml::{Document, MAX_LEN, Template};
 
 #[track_caller]
@@ -141,14 +141,28 @@ fn a_template_s_form_is_blank_where_a_value_is_carried() {
 }
 
 #[test]
-fn two_texts_at_the_limit_make_one_that_cannot_be_sealed() {
-    let half = "x".repeat(MAX_LEN - 100);
-    let entered = document(&format!("A = ''\nB = '{half}'"));
-    let secrets = entered.validate_update(&document(&format!("A = '{half}'"))).unwrap();
-    assert_eq!(secrets.get("A").unwrap().as_str(), Some(half.as_str()));
-    let scope = Scope::module("m").unwrap();
-    let sealed = Keyring::from_bytes([1; 32]).seal(&scope, Revision::FIRST, &secrets);
-    assert!(matches!(sealed, Err(SealError::TooLong(_))));
+fn what_is_kept_makes_no_text_over_the_limit() {
+    let entered = format!("B = '{}'\nA = ''\nC = ''\n", "b".repeat(MAX_LEN / 2));
+    let room = MAX_LEN - entered.len();
+    for (len, fits) in [(room, true), (room + 1, false)] {
+        // With its quotes, in the place of two.
+        let current = document(&format!("A = '{}'\n", "a".repeat(len)));
+        match document(&entered.replace("C = ''\n", "C = 'c'")).validate_update(&current) {
+            Ok(secrets) => {
+                assert!(fits && secrets.expose_text().len() == MAX_LEN, "{len}");
+                let (keyring, scope) = (Keyring::from_bytes([1; 32]), Scope::module("m").unwrap());
+                let sealed = keyring.seal(&scope, Revision::FIRST, &secrets).unwrap();
+                let opened = keyring.open(&scope, sealed.as_bytes()).unwrap();
+                assert!(opened.into_secrets().is_ok(), "what is sealed is opened");
+            }
+            Err(invalid) => {
+                let findings: Vec<_> = invalid.findings().map(|found| found.to_string()).collect();
+                let expected = "line 2, column 5: `A` is too long to be kept: with it, the text \
+                                has more than 1000000 bytes";
+                assert_eq!((fits, findings), (false, vec![expected.to_owned()]));
+            }
+        }
+    }
 }
 
 #[test]
