@@ -5,9 +5,9 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::document::Document;
 use crate::document::index::{Index, Kind, ROOT};
 use crate::document::places::Places;
-use crate::document::{Document, MAX_LEN};
 use crate::env::Unmappable;
 use crate::path::KeyPath;
 use crate::shape::{self, Elements};
@@ -56,7 +56,7 @@ pub enum FindingKind {
     /// It would shadow a variable that the process itself needs, such as `PATH`: a warning.
     ReservedName,
     /// With the value that it would keep in an [update](crate::Template::validate_update) the text
-    /// would be longer than [`MAX_LEN`]: an error, and the only one then.
+    /// would be longer than [`MAX_LEN`](crate::MAX_LEN): an error, and the only one then.
     TooLong,
 }
 
@@ -196,9 +196,9 @@ impl<'a> Finding<'a> {
                 write!(f, "is {}: the template has {}", with_article(found), with_article(expected))
             }
             Matter::Unknown { .. } => f.write_str("is not in the template"),
-            Matter::TooLong => {
-                write!(f, "is too long to be kept: with it, the text has more than {MAX_LEN} bytes")
-            }
+            Matter::TooLong => f.write_str(
+                "is too long to be kept: the text would be longer than a document may be",
+            ),
             Matter::Unmappable(fault) => write!(f, "{fault}"),
             Matter::ReservedName => {
                 f.write_str("would replace a variable that the process itself needs")

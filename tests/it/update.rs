@@ -157,8 +157,8 @@ fn what_is_kept_makes_no_text_over_the_limit() {
             }
             Err(invalid) => {
                 let findings: Vec<_> = invalid.findings().map(|found| found.to_string()).collect();
-                let expected = "line 2, column 5: `A` is too long to be kept: with it, the text \
-                                has more than 1000000 bytes";
+                let expected = "line 2, column 5: `A` is too long to be kept: the text would be \
+ longer than a document may be";
                 assert_eq!((fits, findings), (false, vec![expected.to_owned()]));
             }
         }
@@ -178,14 +178,15 @@ fn the_path_around_a_path() {
 
 #[test]
 fn the_path_around_what_is_missing_is_the_document_s() {
-    let template = Template::parse("[[u]]\nn = ''\nt.k = ''\n").unwrap();
-    let invalid =
-        template.validate(document("[[u]]\nn = 'a'\nt.k = 'b'\n[[u]]\nn = 'c'\n")).unwrap_err();
+    let template = Template::parse("[[u]]\n[[u.k]]\nn = ''\nt.id = ''\n").unwrap();
+    let entered = "[[u]]\nk = [{ n = 'a', t.id = 'b' }]\n[[u]]\n[[u.k]]\nn = 'c'\nt.id = 'd'\n\
+                   [[u.k]]\nn = 'e'\n";
+    let invalid = template.validate(document(entered)).unwrap_err();
     let mut path = Some(invalid.findings().next().unwrap().path());
     let mut paths = Vec::new();
     while let Some(now) = path {
         paths.push(now.to_string());
         path = now.parent();
     }
-    assert_eq!(paths, ["u[1].t.k", "u[1].t", "u[1]", "u"]);
+    assert_eq!(paths, ["u[1].k[1].t.id", "u[1].k[1].t", "u[1].k[1]", "u[1].k", "u[1]", "u"]);
 }
