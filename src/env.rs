@@ -174,7 +174,7 @@ impl Env {
     /// The value of a variable.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|&(other, _)| other == name).map(|(_, value)| value)
+        self.find(name).map(|variable| &self.text[variable.value.clone()])
     }
 
     /// Names and values, in the order of the document; what an override added comes last.
@@ -186,8 +186,7 @@ impl Env {
     /// was, or it was displaced, which [`explain`](Self::explain) tells.
     #[must_use]
     pub fn source(&self, name: &str) -> Option<&Source> {
-        let named = |variable: &&Variable| &self.text[variable.name.clone()] == name;
-        self.variables.iter().find(named).map(|variable| &variable.source)
+        self.find(name).map(|variable| &variable.source)
     }
 
     /// What became of every variable: those of [`iter`](Self::iter) in their order, then those
@@ -214,6 +213,10 @@ impl Env {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.variables.is_empty()
+    }
+
+    fn find(&self, name: &str) -> Option<&Variable> {
+        self.variables.iter().find(|variable| &self.text[variable.name.clone()] == name)
     }
 }
 

@@ -7,6 +7,7 @@ mod https;
 use std::fmt;
 use std::ops::Range;
 
+use crate::document::decode::any;
 use crate::document::wiped::Wiped;
 use crate::env::{Change, Env, Unmappable, unmappable_name};
 use crate::query::error::Fault;
@@ -261,8 +262,8 @@ impl Parameter {
             return Ok(None);
         }
         // Nearly every value is printable ASCII.
-        let printable = |byte| matches!(byte, b' '..=b'~');
-        if !all_bytes(value, printable) && value.chars().any(char::is_control) {
+        let unusual = |byte| !matches!(byte, b' '..=b'~');
+        if any(value.as_bytes(), unusual) && value.chars().any(char::is_control) {
             return Err(Fault::Control);
         }
         for rule in &self.rules {
@@ -378,10 +379,4 @@ fn changes<'a>(supplied: &[Supplied<'a>]) -> Vec<Change<'a>> {
         changes.extend(displaces.iter().map(String::as_str).map(displaced));
     }
     changes
-}
-
-/// Whether all bytes are of a kind. It looks at every one, which is faster than to stop at the
-/// first that is not: sixteen at a time.
-fn all_bytes(text: &str, of_kind: impl Fn(u8) -> bool) -> bool {
-    text.bytes().fold(true, |all, byte| all & of_kind(byte))
 }

@@ -7,7 +7,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::query::all_bytes;
+use crate::document::decode::any;
 use crate::query::error::Fault;
 
 const SCHEME: &str = "https://";
@@ -16,7 +16,7 @@ const SCHEME: &str = "https://";
 pub(super) fn check(url: &str, hosts: &[String]) -> Result<(), Fault> {
     // Tabs and line ends are dropped by some parsers, a backslash is a slash to some, and some
     // characters outside ASCII become a dot or a slash.
-    if !all_bytes(url, |byte| byte.is_ascii_graphic() & (byte != b'\\')) {
+    if any(url.as_bytes(), |byte| !byte.is_ascii_graphic() | (byte == b'\\')) {
         return Err(Fault::UrlCharacter);
     }
     let rest = match url.split_at_checked(SCHEME.len()) {
