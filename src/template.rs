@@ -91,8 +91,9 @@ impl Template {
     /// Reads the template of a checked-out repository: `<root>/.streamlit/secrets.toml`. `None`
     /// where there is none: a module may need no secrets.
     ///
-    /// The file is looked at, then read: it is *not* promised that somebody who changes the checkout
-    /// meanwhile cannot put another in its place.
+    /// The file is looked at, then read, and on Unix refused where a link was put in its place in
+    /// between. It is *not* promised that somebody who changes the checkout meanwhile cannot put
+    /// another file or another folder there.
     ///
     /// # Errors
     ///
@@ -418,8 +419,10 @@ impl std::fmt::Debug for Prefilled {
 }
 
 /// A repository's template that cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {kind}", path.display())]
+///
+/// `Display` says which file and what is wrong with it; `source()` is the error of the system, or the
+/// [`ParseError`].
+#[derive(Debug)]
 pub struct TemplateError {
     path: PathBuf,
     kind: TemplateErrorKind,
@@ -442,16 +445,28 @@ impl TemplateError {
     }
 }
 
+impl std::fmt::Display for TemplateError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.kind)
+    }
+}
+
+impl std::error::Error for TemplateError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.kind.source()
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 enum TemplateErrorKind {
     #[error("a symbolic link: a template is a regular file of the repository")]
     SymbolicLink,
     #[error("no regular file")]
     NotAFile,
-    #[error("cannot be read: {0}")]
-    Io(io::Error),
-    #[error("not well-formed:\n{0}")]
-    Parse(ParseError),
+    #[error("cannot be read")]
+    Io(#[source] io::Error),
+    #[error("not well-formed")]
+    Parse(#[source] ParseError),
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -460,7 +475,44 @@ fn is_absent(error: &io::Error) -> bool {
 
 /// Reads a file of any length up to one byte over the limit.
 fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    if !stands_at(&file, path)? {
+        return Err(io::Error::other("it was replaced while it was read"));
+    }
     let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_TEMPLATE_LEN as u64 + 1).read_to_end(&mut bytes)?;
+    file.take(MAX_TEMPLATE_LEN as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Whether an open file is what stands at a path, and not what a link there leads to.
+#[cfg(unix)]
+fn stands_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    Ok(identity(file.metadata()?) == identity(fs::symlink_metadata(path)?))
+}
+
+#[cfg(not(unix))]
+fn stands_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// As where somebody puts it there between the look and the opening.
+    #[test]
+    fn a_link_is_not_read_though_it_was_looked_at() {
+        let folder = std::env::temp_dir().join(format!("secrets-toml-race-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (file, link) = (folder.join("file"), folder.join("link"));
+        fs::write(&file, "A = ''\n").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let (read, refused) = (read_limited(&file), read_limited(&link));
+        fs::remove_dir_all(folder).unwrap();
+        assert_eq!(read.unwrap(), b"A = ''\n");
+        assert_eq!(refused.unwrap_err().to_string(), "it was replaced while it was read");
+    }
 }

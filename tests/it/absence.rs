@@ -1,11 +1,12 @@
 //! What the sources do not do: read the environment, the clock, the network or a file, but where it
-//! is said that they do; and nothing that the compiler does not vouch for.
+//! is said that they do; put a value into the message of a panic; and nothing that the compiler does
+//! not vouch for.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The world outside, as the sources would name it.
-const WORLD: [&str; 15] = [
+const WORLD: [&str; 22] = [
     "std::env",
     "std::fs",
     "std::net",
@@ -14,6 +15,14 @@ const WORLD: [&str; 15] = [
     "std::thread",
     "std::time",
     "std::{",
+    " std as ",
+    "extern crate",
+    // Methods of a path, which need no import.
+    "exists()",
+    ".metadata(",
+    ".read_dir(",
+    ".read_link(",
+    ".canonicalize(",
     "stdin(",
     "stdout(",
     "stderr(",
@@ -24,8 +33,10 @@ const WORLD: [&str; 15] = [
 ];
 
 /// Where what is named, and why.
-const ALLOWED: [(&str, &str); 6] = [
+const ALLOWED: [(&str, &str); 8] = [
     ("template.rs", "std::fs"),         // Template::from_repository
+    ("template.rs", "std::os"),         // whether what was opened is what stands there
+    ("template.rs", ".metadata("),      // the same
     ("store/redb.rs", "std::fs"),       // the embedded database
     ("store/redb.rs", "std::os"),       // the mode of its file
     ("store/postgres.rs", "std::time"), // a limit, given to the runtime's timer
@@ -44,27 +55,30 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// What is named outside of comments: (file, name).
-fn named() -> Vec<(String, &'static str)> {
+/// The sources without their tests and comments, each with its name.
+fn code() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     sources(&root, &mut files);
     assert!(files.len() > 40, "{} files", files.len());
-    let mut named = Vec::new();
-    for file in files.iter().filter(|file| !file.starts_with(root.join("seal/tests"))) {
-        let name = file.strip_prefix(&root).unwrap().to_str().unwrap();
+    files.retain(|file| !file.starts_with(root.join("seal/tests")) && !file.ends_with("tests.rs"));
+    let code = files.iter().map(|file| {
+        let name = file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
         let text = fs::read_to_string(file).unwrap();
-        for line in text.lines().map(str::trim).filter(|line| !line.starts_with("//")) {
-            named.extend(
-                WORLD
-                    .iter()
-                    .filter(|what| line.contains(*what))
-                    .map(|what| (name.to_owned(), *what)),
-            );
-        }
+        let code = text.split("\nmod tests {").next().unwrap().lines().map(str::trim);
+        (name, code.filter(|line| !line.starts_with("//")).collect::<Vec<_>>().join("\n"))
+    });
+    code.collect()
+}
+
+/// What is named: (file, name).
+fn named() -> Vec<(String, &'static str)> {
+    let mut named = Vec::new();
+    for (file, code) in code() {
+        let found = WORLD.iter().filter(|what| code.contains(*what));
+        named.extend(found.map(|what| (file.clone(), *what)));
     }
     named.sort();
-    named.dedup();
     named
 }
 
@@ -79,4 +93,27 @@ fn nothing_but_what_is_listed_touches_the_world() {
 fn there_is_no_unsafe() {
     let front = include_str!("../../src/lib.rs");
     assert!(front.lines().any(|line| line == "#![forbid(unsafe_code)]"));
+}
+
+/// A message that is put together may hold what it is put together from; a comparison prints both
+/// sides.
+#[test]
+fn the_message_of_a_panic_is_fixed() {
+    let mut count = 0;
+    for (file, code) in code() {
+        for what in ["assert_eq!(", "assert_ne!(", ".unwrap()", ".unwrap_err()", ".expect_err("] {
+            assert!(!code.contains(what), "{file}: {what}");
+        }
+        for what in [".expect(", "panic!(", "unreachable!(", "assert!("] {
+            for (place, _) in code.match_indices(what) {
+                let rest = &code[place + what.len()..];
+                let arguments = rest[..rest.find([';', '?']).unwrap_or(rest.len())].trim_start();
+                let fixed = what == "assert!(" || arguments.starts_with('"');
+                let message = arguments.split('"').nth(1).unwrap_or_default();
+                assert!(fixed && !message.contains('{'), "{file}: {what}{arguments}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 20, "{count} messages");
 }

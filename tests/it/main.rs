@@ -29,3 +29,11 @@ mod toml_suite;
 mod update;
 mod validate;
 mod vault;
+
+/// An error and what caused it, each told once.
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", chain(source)),
+        None => error.to_string(),
+    }
+}

@@ -11,6 +11,7 @@ use secrets_toml::store::{
 use secrets_toml::vault::{AsyncVault, Expected, Scopes, VaultError};
 use tokio::task::JoinSet;
 
+use crate::chain;
 use crate::seal::{keyring, revision, secrets};
 use crate::server::{Schema, connect};
 
@@ -27,14 +28,6 @@ async fn migrated() -> Schema {
     let schema = Schema::new().await;
     schema.store().migrate().await.unwrap();
     schema
-}
-
-/// The whole text of an error, with what lies behind it.
-fn chain(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", chain(source)),
-        None => error.to_string(),
-    }
 }
 
 #[test]

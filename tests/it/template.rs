@@ -1,9 +1,12 @@
 //! Templates: what their comments say, and prefilling them.
 
+use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
 
 use secrets_toml::{Document, Template};
+
+use crate::chain;
 
 const TEXT: &str = "\
 # Secrets of the module.
@@ -218,7 +221,7 @@ impl Repository {
     fn error(&self) -> String {
         let error = Template::from_repository(&self.0).unwrap_err();
         assert_eq!(error.path(), self.file());
-        error.to_string().replace(&self.file().display().to_string(), "FILE")
+        chain(&error).replace(&self.file().display().to_string(), "FILE")
     }
 }
 
@@ -246,22 +249,24 @@ fn what_is_no_small_regular_utf8_file_is_refused() {
     fs::write(repository.file(), "A =\n").unwrap();
     assert_eq!(
         repository.error(),
-        "FILE: not well-formed:\nline 1, column 4: a key without a value (write `= \"\"`)"
+        "FILE: not well-formed: line 1, column 4: a key without a value (write `= \"\"`)"
     );
     let error = Template::from_repository(&repository.0).unwrap_err();
     assert_eq!(error.parse_error().unwrap().errors().len(), 1);
     let error = Template::from_repository("a\0b").unwrap_err();
     assert!(error.parse_error().is_none(), "{error:?}");
+    assert_eq!(error.to_string(), "a\0b/.streamlit/secrets.toml: cannot be read");
+    assert!(error.source().is_some_and(|source| source.is::<std::io::Error>()));
 
     fs::write(repository.file(), b"A = 1\n\xff").unwrap();
     assert_eq!(
         repository.error(),
-        "FILE: not well-formed:\nline 2, column 1: the text is not UTF-8 (save the file as UTF-8)"
+        "FILE: not well-formed: line 2, column 1: the text is not UTF-8 (save the file as UTF-8)"
     );
     fs::write(repository.file(), format!("A = '{}'", "x".repeat(70_000))).unwrap();
     assert_eq!(
         repository.error(),
-        "FILE: not well-formed:\nline 1, column 65537: the template is longer than the limit of 64 KiB"
+        "FILE: not well-formed: line 1, column 65537: the template is longer than the limit of 64 KiB"
     );
     let most = [&b"#".repeat(64 * 1024 - 1)[..], b"\xC3"].concat();
     fs::write(repository.file(), most).unwrap();

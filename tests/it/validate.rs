@@ -501,7 +501,12 @@ fn a_long_line_is_cut_between_characters() {
             for space in ["", " ", "  ", "   "] {
                 let text = format!("\"{}\"{space}= ''\n", character.repeat(len));
                 let invalid = Document::parse(text).unwrap().validate().unwrap_err();
-                assert!(invalid.to_string().contains("is blank"));
+                let shown = invalid.to_string();
+                assert!(shown.contains("is blank"));
+                assert!(
+                    shown.lines().nth(2).is_some_and(|line| line.contains(character)),
+                    "{shown}"
+                );
                 let text = format!(
                     "x = '{}'{space}# y\ny = {{ a = '{0}', b = '' }}",
                     character.repeat(len)

@@ -8,6 +8,7 @@ use secrets_toml::seal::{
 #[cfg(feature = "passphrase")]
 use secrets_toml::seal::{LockError, PassphraseCost};
 
+use crate::chain;
 use crate::seal::{keyring, revision, secrets, version};
 
 const KEK: [u8; 32] = [0x33; 32];
@@ -91,6 +92,19 @@ fn a_passphrase_unlocks_and_another_does_not() {
     let twice = [0; 2].map(|_| keyring.lock(Protection::passphrase_at("p", least())).unwrap());
     let salt = |text: &str| text.lines().last().unwrap().to_owned();
     assert_ne!(salt(&twice[0]), salt(&twice[1]));
+}
+
+#[cfg(not(feature = "passphrase"))]
+#[test]
+fn without_the_feature_a_passphrase_is_not_taken() {
+    let text = argon2id(&raw());
+    let locked = LockedKeyring::parse(&text).unwrap();
+    assert!(matches!(locked.needs(), Needs::Passphrase { .. }));
+    let error = locked.unlock(Unlock::Kek(&KEK)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the keyring is unlocked with a passphrase, for which the feature `passphrase` is needed"
+    );
 }
 
 #[cfg(feature = "passphrase")]
@@ -179,14 +193,6 @@ fn the_fields_of_a_kms_have_limits() {
 #[track_caller]
 fn refused(text: &str, message: &str) {
     assert_eq!(chain(&LockedKeyring::parse(text).unwrap_err()), message);
-}
-
-/// An error and what caused it, each told once.
-fn chain(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", chain(source)),
-        None => error.to_string(),
-    }
 }
 
 #[test]
