@@ -1,5 +1,8 @@
 //! Feature `miette`: findings and syntax errors as diagnostics. They carry no source text, since
 //! a reporter prints what it is given.
+//!
+//! A reporter heads its report with what `Display` says, which is all of it, and shows each related
+//! one behind that: it names each twice. The related ones are what a program asks for codes.
 
 use std::fmt::{self, Display};
 

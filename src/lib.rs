@@ -80,10 +80,10 @@
 //!   of one is not wiped.)
 //! - Nothing reads or writes the process's environment or the clock, nothing but
 //!   [`Template::from_repository`] and a [store] a file, and nothing but a store that was given a
-//!   connection the network. Randomness comes from the operating system alone, for keys and records.
+//!   connection the network. Randomness comes from the operating system alone.
 //! - There is no `unsafe`.
-//! - No text makes it panic, overflow the stack, or take more than linear time. Texts have at most
-//!   [`MAX_LEN`] bytes and values at most [`MAX_DEPTH`] levels.
+//! - No text makes it panic, overflow the stack, or take more than linear time. A text is read
+//!   up to [`MAX_LEN`] bytes, and a value up to [`MAX_DEPTH`] levels.
 //!
 //! What is *not* promised: copies in registers and on the stack are not wiped, nor what the caller,
 //! a [`Command`](std::process::Command) or a deserialized type makes of a value, nor what the

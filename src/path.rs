@@ -10,14 +10,14 @@ use crate::document::Document;
 use crate::document::decode::is_bare;
 use crate::document::index::ROOT;
 
-/// How much of a path is shown, in characters.
+/// How much of a path is shown, in characters, with the `…` of one that is cut.
 const MAX_SHOWN: usize = 256;
 
 /// The path of a variable, as TOML writes a dotted key, with array positions in brackets.
 ///
-/// It is put together when it is displayed, from the document that it belongs to: at most 256
-/// characters, then `…`, with control and bidirectional characters escaped. What it displays is
-/// read back by [`Document::find`], unless it was cut.
+/// It is put together when it is displayed, from the document that it belongs to, with control and
+/// bidirectional characters escaped. Of one that has 256 characters or more, 255 are shown, then `…`.
+/// What it displays is read back by [`Document::find`], unless it was cut.
 ///
 /// ```
 /// use secrets_toml::Document;

@@ -32,7 +32,7 @@ pub const MAX_PARAMETER_LEN: usize = 8 * 1024;
 /// stranger. So:
 ///
 /// - **Nothing is allowed by default.** A parameter that was not [allowed](Self::allow) is
-///   ignored, whatever variable it names; neither its name nor its value is decoded.
+///   ignored, whatever variable it names and whatever its value holds.
 /// - **What overrides may displace.** A variable that a parameter
 ///   [displaces](Parameter::displaces) is dropped, unless the same query supplies it too: an
 ///   endpoint of the visitor's choice never meets the owner's credential.

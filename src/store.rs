@@ -4,8 +4,9 @@
 //! A store sees sealed records and the encodings of scopes. It never sees a key or a document, and
 //! it need not be trusted with anything but to keep what it said it keeps.
 //!
-//! `RedbStore`, of the feature `redb`, is one file on one machine; [`MemoryStore`] forgets. Others
-//! implement [`Store`].
+//! `RedbStore`, of the feature `redb`, is one file on one machine; `PostgresStore`, of the feature
+//! `postgres`, a table that many share; [`MemoryStore`] forgets. Others implement [`Store`] or
+//! [`AsyncStore`].
 
 mod blocking;
 mod export;

@@ -36,8 +36,8 @@ impl fmt::Display for Source {
 
 /// What became of one variable: who won, and what was replaced or displaced.
 ///
-/// `Display` is one line for a log. It holds names and line numbers, never a value; a name is cut
-/// at 256 characters, and its control and bidirectional characters are escaped.
+/// `Display` is one line for a log. It holds names and line numbers, never a value; a name of 256
+/// characters or more is cut, and its control and bidirectional characters are escaped.
 ///
 /// ```
 /// use secrets_toml::{Document, Overrides};

@@ -15,8 +15,8 @@ use crate::seal::scope::{KEYRING, Scope};
 use crate::seal::{Random, random};
 use crate::value::Table;
 
-/// The longest text of a locked keyring, in bytes: twice what the most keys under the longest KMS
-/// fields take.
+/// The longest text of a locked keyring, in bytes: half as much again as the most keys under the
+/// longest KMS fields take.
 pub const MAX_LOCKED_LEN: usize = 64 * 1024;
 
 const MAX_PROVIDER: usize = 64;
@@ -260,8 +260,9 @@ impl LockedKeyring {
     ///
     /// # Errors
     ///
-    /// [`UnlockError::Open`] with [`OpenError::UnknownKey`] where the passphrase or key is wrong or
-    /// the text was edited; [`UnlockError::Means`] where something else is needed than was given;
+    /// [`UnlockError::Open`] with [`OpenError::UnknownKey`] where the passphrase or key is wrong, or
+    /// the salt or the cost beside it was edited, and with another [`OpenError`] where something else
+    /// of the text was; [`UnlockError::Means`] where something else is needed than was given;
     /// [`UnlockError::OutOfMemory`].
     pub fn unlock(&self, unlock: Unlock<'_>) -> Result<Keyring, UnlockError> {
         let kek = match (&self.outer, unlock) {

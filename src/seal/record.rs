@@ -358,7 +358,7 @@ pub enum OpenError {
     #[error("the record is followed by further bytes")]
     TrailingBytes,
     /// The key is not in the keyring; of a locked keyring: the passphrase or key is wrong, or the
-    /// text beside the sealed keys was edited.
+    /// salt or the cost of the passphrase was edited.
     #[error("the record is under key {0}, which is not in the keyring")]
     UnknownKey(KeyId),
     /// The key was [disabled](crate::seal::Keyring::disable).

@@ -185,7 +185,7 @@ impl<S: AsyncStore> AsyncVault<S> {
         }
     }
 
-    /// As [`Vault::verify`](crate::vault::Vault::verify)(crate::vault::Vault::verify).
+    /// As [`Vault::verify`](crate::vault::Vault::verify).
     ///
     /// # Errors
     ///

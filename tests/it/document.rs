@@ -256,3 +256,26 @@ fn an_array_has_no_keys() {
     let document = Document::parse("a = [1, 2]").unwrap();
     assert_eq!(document.find("a[0]").and_then(|value| value.as_integer()), Some(1));
 }
+
+#[test]
+fn a_string_gives_up_its_own_buffer() {
+    let text = String::from("A = 1");
+    let place = text.as_ptr();
+    assert_eq!(Document::parse(text).unwrap().expose_text().as_ptr(), place);
+    let bytes = b"A = 1".to_vec();
+    let place = bytes.as_ptr();
+    assert_eq!(Document::from_utf8(bytes).unwrap().expose_text().as_ptr(), place);
+}
+
+#[test]
+fn a_path_of_256_characters_is_cut() {
+    for (len, cut) in [(254, false), (255, false), (256, true), (257, true), (9999, true)] {
+        let key = "k".repeat(len);
+        let document = Document::parse(format!("{key} = ''")).unwrap();
+        let (path, _) = document.variables().next().unwrap();
+        let shown = path.to_string();
+        let expected = if cut { format!("{}…", &key[..255]) } else { key };
+        assert_eq!(shown, expected);
+        assert_eq!(document.find(&shown).is_some(), !cut);
+    }
+}

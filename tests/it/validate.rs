@@ -62,6 +62,17 @@ fn two_findings_on_a_line_have_columns_of_their_own() {
 }
 
 #[test]
+fn a_message_is_what_is_displayed_without_the_place() {
+    let invalid = check("A = ''\nB = ''\n", "B = ''\nC = 1\n").unwrap_err();
+    for finding in invalid.findings() {
+        let place = finding.line().zip(finding.column());
+        let place = place.map_or(String::new(), |(l, c)| format!("line {l}, column {c}: "));
+        assert_eq!(format!("{place}{}", finding.message()), finding.to_string());
+        assert!(finding.message().starts_with('`'), "{finding}");
+    }
+}
+
+#[test]
 fn white_space_only_is_a_warning() {
     assert_findings(
         "A = ''\n",

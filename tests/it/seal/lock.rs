@@ -185,6 +185,7 @@ fn the_fields_of_a_kms_have_limits() {
     }
     let key = KmsKey::new(&"\u{1}".repeat(64), &"\u{1}".repeat(2048)).unwrap();
     let text = keyring.lock(Protection::kms(&key, &[0; 4096], &KEK)).unwrap();
+    assert!(text.len() * 3 / 2 < MAX_LOCKED_LEN, "{} bytes", text.len());
     let again = LockedKeyring::parse(&text).unwrap().unlock(Unlock::Kek(&KEK)).unwrap();
     assert!(again.entries().eq(keyring.entries()));
 }
