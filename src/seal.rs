@@ -7,7 +7,8 @@
 //! a passphrase, a key, or a key management service: [`Keyring::lock`], [`LockedKeyring`].
 //!
 //! Everything is a function of its arguments, but for 32 bytes from the operating system's random
-//! generator for each record, for each key, and for the salt of a passphrase. Where the bytes are kept is the caller's.
+//! generator for each record, for each key, and for the salt of a passphrase. Where the bytes are
+//! kept is the caller's.
 //!
 //! Plaintext, keys and what is derived from them lie in buffers that never grow and are wiped before
 //! they are freed, after a failure too. Copies that the compiler leaves on the stack or in registers

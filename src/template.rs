@@ -218,8 +218,8 @@ impl Template {
     /// Checks a document in which a blank means: as it is. What is blank in `entered` takes the
     /// value that `current` has at the same path, as it is written there; then the whole is checked.
     ///
-    /// The whole may be longer than [`MAX_LEN`](crate::MAX_LEN), since what is entered and what is kept
-    /// may each be as long; sealing has a [limit](crate::seal::MAX_SEALED_LEN).
+    /// The whole has at most [`MAX_LEN`](crate::MAX_LEN) bytes, too: what would make it longer is a
+    /// [finding](crate::FindingKind::TooLong).
     ///
     /// So a form can be filled in again without showing a value: it shows [`Prefilled::form`], or
     /// [`Document::form`]. A variable is removed by removing its line. The elements of arrays of
