@@ -6,7 +6,7 @@ use zeroize::Zeroize;
 
 use crate::seal::derive::{Material, ScopeKey};
 use crate::seal::record::{
-    Draft, Header, Kind, OpenError, Opened, Record, Revision, SealError, Sealed, Wiped,
+    Draft, Header, Kind, OpenError, Opened, Record, Revision, SealError, Sealed, WipedBytes,
 };
 use crate::seal::scope::Scope;
 use crate::seal::{Random, RandomnessError, random};
@@ -346,7 +346,7 @@ impl Keyring {
         kind: Kind,
         scope: &Scope,
         record: &[u8],
-    ) -> Result<(Header, Wiped), OpenError> {
+    ) -> Result<(Header, WipedBytes), OpenError> {
         let sealed = Sealed::parse(record, &[kind])?;
         let id = sealed.header.key_id();
         let entry = self.entries.iter().find(|entry| entry.id == id);
@@ -356,8 +356,8 @@ impl Keyring {
     }
 
     /// The content of the record that a locked keyring holds.
-    pub(super) fn encode(&self) -> Wiped {
-        let mut doc = Wiped(Vec::with_capacity(2 + ENTRY * self.entries.len()));
+    pub(super) fn encode(&self) -> WipedBytes {
+        let mut doc = WipedBytes(Vec::with_capacity(2 + ENTRY * self.entries.len()));
         let count = u16::try_from(self.entries.len()).expect("a keyring has at most 256 keys");
         doc.0.extend_from_slice(&count.to_be_bytes());
         for entry in &self.entries {

@@ -397,7 +397,7 @@ impl Draft<'_> {
     pub(super) fn seal(&self, doc: &[u8], random: &Random) -> Result<Record, SealError> {
         let padded = padded_len(doc.len())?;
         let doc_len = u32::try_from(doc.len()).expect("the length was checked");
-        let mut record = Wiped(Vec::with_capacity(HEADER + padded + TAG));
+        let mut record = WipedBytes(Vec::with_capacity(HEADER + padded + TAG));
         record.0.resize(HEADER, 0);
         record.0.extend_from_slice(&doc_len.to_be_bytes());
         record.0.extend_from_slice(doc);
@@ -449,7 +449,7 @@ impl<'a> Sealed<'a> {
             return Err(OpenError::Mismatch);
         }
         let (ciphertext, tag) = body.split_at(body.len() - TAG);
-        let mut plaintext = Wiped(ciphertext.to_vec());
+        let mut plaintext = WipedBytes(ciphertext.to_vec());
         if !decrypt(&keys, &aad(bound, scope), &mut plaintext.0, tag) {
             return Err(OpenError::Tampered);
         }
@@ -464,23 +464,23 @@ impl<'a> Sealed<'a> {
 /// What a record held, before its meaning is looked at.
 pub(super) struct Content {
     pub(super) kind: Kind,
-    pub(super) doc: Wiped,
+    pub(super) doc: WipedBytes,
 }
 
 /// Bytes in one allocation, wiped on drop. Whoever shortens them wipes what is cut.
 ///
 /// A `Zeroizing<Vec<u8>>` would overwrite byte by byte; a slice is overwritten by wide
 /// instructions.
-pub(super) struct Wiped(pub(super) Vec<u8>);
+pub(super) struct WipedBytes(pub(super) Vec<u8>);
 
-impl Wiped {
+impl WipedBytes {
     /// Gives the buffer away. The caller has made sure that it is no secret, or wipes it.
     fn into_bytes(mut self) -> Vec<u8> {
         std::mem::take(&mut self.0)
     }
 }
 
-impl Drop for Wiped {
+impl Drop for WipedBytes {
     fn drop(&mut self) {
         self.0.as_mut_slice().zeroize();
     }
@@ -490,11 +490,11 @@ impl Drop for Wiped {
 struct Text(String);
 
 impl Text {
-    fn new(doc: Wiped) -> Result<Self, OpenError> {
+    fn new(doc: WipedBytes) -> Result<Self, OpenError> {
         match String::from_utf8(doc.into_bytes()) {
             Ok(text) => Ok(Self(text)),
             Err(error) => {
-                drop(Wiped(error.into_bytes()));
+                drop(WipedBytes(error.into_bytes()));
                 Err(OpenError::BadPayload)
             }
         }
@@ -507,7 +507,7 @@ impl Text {
 
 impl Drop for Text {
     fn drop(&mut self) {
-        drop(Wiped(std::mem::take(&mut self.0).into_bytes()));
+        drop(WipedBytes(std::mem::take(&mut self.0).into_bytes()));
     }
 }
 
@@ -544,7 +544,7 @@ fn padded_len(doc_len: usize) -> Result<usize, SealError> {
 
 /// The document at the start of a plaintext, moved to the start of its buffer; `None` where its
 /// length does not fit, or where the padding is anything but zeros.
-fn unpad(mut plaintext: Wiped) -> Option<Wiped> {
+fn unpad(mut plaintext: WipedBytes) -> Option<WipedBytes> {
     let (doc_len, rest) = plaintext.0.split_first_chunk::<LEN>()?;
     let doc_len = u32::from_be_bytes(*doc_len) as usize;
     let padding = rest.get(doc_len..)?;
