@@ -101,7 +101,7 @@ const LAST: [u8; 1024] = [0xFF; 1024];
 /// How often a batch is sent again that the server rolled back in favour of another.
 const ATTEMPTS: usize = 5;
 
-/// An [`AsyncStore`] in a PostgreSQL database, version 12 or newer.
+/// An [`AsyncStore`] in a PostgreSQL database. It is tested with version 15.
 ///
 /// It is given a way to connect, and connects when it has something to do, again after the
 /// connection was lost. How: with which TLS, through which pool or proxy, and what drives the

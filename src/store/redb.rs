@@ -29,10 +29,10 @@ const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("secrets
 /// that was acknowledged is on the disk, as far as `fsync` tells. The file is made readable and
 /// writable for its owner only; it holds ciphertext and the names of scopes.
 ///
-/// [`open`](Self::open) reads the whole file and checks it, some two seconds for each gigabyte, so
-/// that a damaged one is [`StoreError::Corrupt`] before anything is read from it or written to it:
-/// a record that is there must not be taken for absent. What is damaged while it is open is found
-/// where redb, or the seal of a record, notices.
+/// [`open`](Self::open) reads the whole file and checks it, which takes seconds where it has
+/// gigabytes, so that a damaged one is [`StoreError::Corrupt`] before anything is read from it or
+/// written to it: a record that is there must not be taken for absent. What is damaged while it is
+/// open is found where redb, or the seal of a record, notices.
 ///
 /// # A damaged file
 ///
