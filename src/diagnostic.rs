@@ -9,7 +9,7 @@ use std::fmt::{self, Display};
 use miette::Diagnostic;
 
 use crate::document::error::{ParseError, SyntaxError};
-use crate::validate::{Finding, FindingKind, Invalid, Severity};
+use crate::validate::{Finding, Invalid, Severity};
 
 impl Diagnostic for ParseError {
     fn code<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
@@ -56,7 +56,7 @@ impl Diagnostic for Invalid {
 /// A finding that owns its words, as `miette` wants to borrow it.
 #[derive(Debug)]
 pub(crate) struct Related {
-    code: &'static str,
+    code: String,
     severity: miette::Severity,
     message: String,
     help: String,
@@ -65,17 +65,7 @@ pub(crate) struct Related {
 impl From<&Finding<'_>> for Related {
     fn from(finding: &Finding<'_>) -> Self {
         Self {
-            code: match finding.kind() {
-                FindingKind::Blank => "secrets_toml::blank",
-                FindingKind::Missing => "secrets_toml::missing",
-                FindingKind::Misplaced => "secrets_toml::misplaced",
-                FindingKind::Placeholder => "secrets_toml::placeholder",
-                FindingKind::KindMismatch => "secrets_toml::kind_mismatch",
-                FindingKind::Unknown => "secrets_toml::unknown",
-                FindingKind::Unmappable => "secrets_toml::unmappable",
-                FindingKind::ReservedName => "secrets_toml::reserved_name",
-                FindingKind::TooLong => "secrets_toml::too_long",
-            },
+            code: format!("secrets_toml::{}", finding.kind().code()),
             severity: match finding.severity() {
                 Severity::Warning => miette::Severity::Warning,
                 Severity::Error => miette::Severity::Error,
@@ -96,7 +86,7 @@ impl std::error::Error for Related {}
 
 impl Diagnostic for Related {
     fn code<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
-        Some(Box::new(self.code))
+        Some(Box::new(&self.code))
     }
 
     fn severity(&self) -> Option<miette::Severity> {

@@ -21,7 +21,7 @@ use crate::de::{self, DeserializeError};
 use crate::document::builder::Builder;
 use crate::document::error::ParseError;
 use crate::document::fault::Fault;
-use crate::document::index::{Index, ROOT};
+use crate::document::index::{Index, Kind, ROOT};
 use crate::document::report::{Errors, GrammarErrors};
 use crate::document::wiped::Wiped;
 use crate::env::{Env, EnvError};
@@ -220,29 +220,46 @@ impl Document {
         validate::validate(self, None)
     }
 
-    /// Checks the document, without a template, where a blank means: as it is in `current`. See
+    /// Checks a form of `current` that was filled in again, without a template: each marker stands
+    /// for a value of `current`. The rules are those of
     /// [`Template::validate_update`](crate::Template::validate_update).
     ///
     /// # Errors
     ///
-    /// As there.
+    /// [`Invalid`] with every finding, at its place in `self`, and with `self` as it was.
     pub fn validate_update(self, current: &Self) -> Result<Secrets, Invalid> {
         update::validate(self, current, None)
     }
 
-    /// The text for a form that must not show a value: each is `""`, and there are no comments,
-    /// since one may hold what was a value. [`validate_update`](Self::validate_update) puts the
-    /// values back where they are left so.
+    /// The text for a form that must not show a value: each is hidden by a marker, and there are no
+    /// comments, since one may hold what was a value; so an update drops them.
+    /// [`validate_update`](Self::validate_update) puts the values back where the markers are.
+    ///
+    /// The marker is `"<unchanged>"`. Inside an array of tables it has a number, the value's place
+    /// among all variables of the document, so that it can be moved with its block. What is blank
+    /// stays `""`: it is left to be filled in.
+    ///
+    /// The form of a document that is nearly [`MAX_LEN`] bytes long may be longer than that.
     ///
     /// ```
     /// use secrets_toml::Document;
     ///
-    /// let current = Document::parse("PAT = 'hunter2' # was: hunter1\n[db]\nports = [1, 2]\n")?;
-    /// assert_eq!(current.form(), "PAT = \"\"\n[db]\nports = \"\"\n");
+    /// let current = Document::parse(
+    ///     "PAT = 'hunter2' # was: hunter1\n[[users]]\npw = 'a1'\n[[users]]\npw = 'b2'\n",
+    /// )?;
+    /// let form = current.form();
+    /// assert_eq!(
+    ///     form,
+    ///     "PAT = \"<unchanged>\"\n[[users]]\npw = \"<unchanged 2>\"\n\
+    ///      [[users]]\npw = \"<unchanged 3>\"\n",
+    /// );
     ///
-    /// let entered = current.form().replace("PAT = \"\"", "PAT = 'hunter3'");
+    /// // The author deletes the first user's block and enters a new PAT.
+    /// let entered = form
+    ///     .replace("[[users]]\npw = \"<unchanged 2>\"\n", "")
+    ///     .replace("PAT = \"<unchanged>\"", "PAT = 'hunter3'");
     /// let secrets = Document::parse(entered)?.validate_update(&current)?;
-    /// assert_eq!(secrets.expose_text(), "PAT = 'hunter3'\n[db]\nports = [1, 2]\n");
+    /// assert_eq!(secrets.expose_text(), "PAT = 'hunter3'\n[[users]]\npw = 'b2'\n");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -294,6 +311,19 @@ impl Document {
     pub(crate) fn is_bare(&self, node: u32) -> bool {
         let start = self.index.node(node).key_span.start as usize;
         !matches!(self.text.as_bytes().get(start), Some(b'"' | b'\''))
+    }
+
+    /// Returns `true` if the node is inside an inline table or an array, where no header can be.
+    pub(crate) fn is_inline(&self, mut node: u32) -> bool {
+        while node != ROOT {
+            node = self.index.node(node).parent;
+            if matches!(self.index.node(node).kind, Kind::InlineTable | Kind::Array)
+                || self.index.is_element(node)
+            {
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether a string stands in the text as it is meant, without an escape.

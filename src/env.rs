@@ -14,6 +14,10 @@ use crate::env::provenance::Outcome;
 pub use crate::env::provenance::{Explanation, Source};
 use crate::value::Value;
 
+/// The longest variable that a Linux process can be started with, its name and `=` included: the
+/// kernel's `MAX_ARG_STRLEN` is one byte more, for the NUL behind it (`execve(2)`).
+pub(crate) const MAX_VARIABLE_LEN: usize = 131_071;
+
 /// The environment variables of a document, exactly as [Streamlit] maps its `secrets.toml`.
 ///
 /// - Only keys of the root table whose value is a string, an integer or a float. Not booleans, not
@@ -375,6 +379,22 @@ pub(crate) fn unmappable_name(name: &str) -> Option<Unmappable> {
     } else {
         None
     }
+}
+
+/// Returns `true` if a root value that is mapped is longer, with its name and `=`, than what a
+/// Linux process can be started with.
+pub(crate) fn is_too_long(document: &Document, node: u32) -> bool {
+    let Some(most) = mapped_len(document, node) else { return false };
+    let Some(room) = MAX_VARIABLE_LEN.checked_sub(document.key(node).len() + 1) else {
+        return true;
+    };
+    if most <= room || document.index().node(node).kind == Kind::String {
+        return most > room;
+    }
+    let mut number = Wiped::with_capacity(most);
+    let value = Value::of(document, node);
+    write_value(&mut number, value).expect("the capacity is the most that it takes");
+    number.len() > room
 }
 
 /// Whether a root value reaches the environment.

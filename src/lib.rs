@@ -104,6 +104,7 @@ mod de;
 mod diagnostic;
 mod document;
 mod env;
+mod marker;
 mod path;
 mod query;
 pub mod seal;

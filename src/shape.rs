@@ -16,6 +16,50 @@ pub(crate) enum Role {
     Inside,
 }
 
+/// What a value is, as an author writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Scalar(Kind),
+    Array,
+    Tables,
+    Table,
+}
+
+impl Shape {
+    pub(crate) fn of(kind: Kind, role: Role) -> Self {
+        match kind {
+            _ if role == Role::Tables => Self::Tables,
+            Kind::Array | Kind::ArrayOfTables => Self::Array,
+            Kind::Table | Kind::InlineTable => Self::Table,
+            _ => Self::Scalar(kind),
+        }
+    }
+
+    /// Returns `true` if it stands for what a template has. A number stands for a string, since the
+    /// environment has texts alone.
+    pub(crate) fn fits(self, expected: Self) -> bool {
+        match (self, expected) {
+            (Self::Scalar(Kind::Integer | Kind::Float), Self::Scalar(Kind::String))
+            | (Self::Tables, Self::Array) => true,
+            _ => self == expected,
+        }
+    }
+
+    /// Its name in a message.
+    pub(crate) fn with_article(self) -> &'static str {
+        match self {
+            Self::Scalar(Kind::Integer) => "an integer",
+            Self::Scalar(Kind::Float) => "a float",
+            Self::Scalar(Kind::Boolean) => "a boolean",
+            Self::Scalar(Kind::Datetime) => "a datetime",
+            Self::Scalar(_) => "a string",
+            Self::Array => "an array",
+            Self::Tables => "an array of tables",
+            Self::Table => "a table",
+        }
+    }
+}
+
 /// The role of every node.
 pub(crate) fn roles(document: &Document) -> Vec<Role> {
     let index = document.index();
@@ -38,6 +82,17 @@ pub(crate) fn roles(document: &Document) -> Vec<Role> {
         });
     }
     roles
+}
+
+/// For every node, whether it is inside an array of tables.
+pub(crate) fn repeated(document: &Document, roles: &[Role]) -> Vec<bool> {
+    let index = document.index();
+    let mut repeated = vec![false; index.len() as usize];
+    for id in 1..index.len() {
+        let parent = index.node(id).parent as usize;
+        repeated[id as usize] = repeated[parent] || roles[parent] == Role::Tables;
+    }
+    repeated
 }
 
 /// Which element of the other document's array an element corresponds to.
@@ -71,14 +126,12 @@ pub(crate) fn twins(document: &Document, other: &Document, elements: Elements) -
     twins
 }
 
-/// Whether the value of a variable is carried to where another document has a variable: it is
-/// filled in, and no header made it.
-pub(crate) fn is_carried(document: &Document, node: u32) -> bool {
-    let kind = document.index().node(node).kind;
-    !kind.is_table() && kind != Kind::ArrayOfTables && !is_blank(document, node)
+/// Returns `true` if it is the empty string.
+pub(crate) fn is_blank(document: &Document, node: u32) -> bool {
+    string(document, node) == Some("")
 }
 
-/// Whether it is the empty string.
-pub(crate) fn is_blank(document: &Document, node: u32) -> bool {
-    document.index().node(node).kind == Kind::String && document.content(node).is_empty()
+/// The content of a string.
+pub(crate) fn string(document: &Document, node: u32) -> Option<&str> {
+    (document.index().node(node).kind == Kind::String).then(|| document.content(node))
 }

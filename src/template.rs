@@ -1,6 +1,7 @@
 //! The template that a module's repository carries.
 
 mod comments;
+mod prefill;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -10,12 +11,13 @@ use std::sync::Arc;
 use crate::document::Document;
 use crate::document::error::ParseError;
 use crate::document::fault::Fault;
-use crate::document::places::Places;
+use crate::document::places::{Lines, Places};
 use crate::document::wiped::Wiped;
 use crate::path::KeyPath;
-use crate::shape::{self, Elements, Role};
+use crate::shape::{self, Role, Shape};
 use crate::template::comments::Comments;
-use crate::update::{self, BLANK, splice};
+pub use crate::template::prefill::Prefilled;
+use crate::update;
 use crate::validate::{self, Invalid, Secrets};
 use crate::value::Value;
 
@@ -52,7 +54,8 @@ const PLACE: [&str; 2] = [".streamlit", "secrets.toml"];
 /// ```
 ///
 /// Every variable is required, those with a default included, unless a comment above or behind it
-/// says `@optional`. Above or behind a `[header]`, it makes the whole section optional.
+/// says `@optional`. Above or behind a `[header]`, it lets the whole section be absent; once the
+/// section is present, its variables are required.
 #[derive(Clone)]
 pub struct Template(Arc<Inner>);
 
@@ -61,9 +64,12 @@ pub(crate) struct Inner {
     pub(crate) document: Document,
     pub(crate) roles: Vec<Role>,
     variables: Vec<Described>,
-    /// For every node, whether its comments or those of a table around it say `@optional`.
+    /// For every node, whether its own comments say `@optional`.
     pub(crate) optional: Vec<bool>,
-    /// For every node, whether it is a required variable or leads to one.
+    /// For every node, the outermost table from the root that is optional and holds it, or itself.
+    pub(crate) optional_section: Vec<Option<u32>>,
+    /// For every node, whether it is required where the table around it is present: a required
+    /// variable, or a table that is not optional and leads to one.
     pub(crate) needed: Vec<bool>,
     /// For every table, how many of its children are needed.
     pub(crate) needs: Vec<u32>,
@@ -144,68 +150,6 @@ impl Template {
         self.0.document.expose_text()
     }
 
-    /// Puts the values of an earlier document into the template's places. Comments, order, line
-    /// ends and a missing final newline stay as the template has them; a value stays as it was
-    /// written, `0x1_F` included.
-    ///
-    /// Blank values are not carried. The elements of arrays of tables go by position.
-    ///
-    /// # Errors
-    ///
-    /// Where the text grows over the limit of a document.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use secrets_toml::{Document, Template};
-    ///
-    /// let earlier = Document::parse("PAT = 'hunter2'\nOLD = 1\n")?;
-    /// let template = Template::parse("# New in version 2.\nURL = \"\"\n\nPAT = \"\"")?;
-    /// let prefilled = template.prefill(&earlier)?;
-    /// assert_eq!(prefilled.carried().collect::<Vec<_>>(), ["PAT"]);
-    /// assert_eq!(prefilled.dropped().collect::<Vec<_>>(), ["OLD"]);
-    /// assert_eq!(
-    ///     prefilled.document().expose_text(),
-    ///     "# New in version 2.\nURL = \"\"\n\nPAT = 'hunter2'",
-    /// );
-    /// # Ok::<(), secrets_toml::ParseError>(())
-    /// ```
-    pub fn prefill(&self, earlier: &Document) -> Result<Prefilled, ParseError> {
-        let template = &self.0.document;
-        let twins = shape::twins(template, earlier, Elements::ByPosition);
-        let roles = shape::roles(earlier);
-        let index = earlier.index();
-
-        // What goes where, in the order of the template's text.
-        let mut has_place = vec![false; index.len() as usize];
-        let mut splices = Vec::new();
-        let mut carried = Vec::new();
-        for node in 1..template.index().len() {
-            let Some(twin) = twins[node as usize] else { continue };
-            if self.0.roles[node as usize] == Role::Variable && shape::is_carried(earlier, twin) {
-                has_place[twin as usize] = true;
-                splices.push((template.index().node(node).span.range(), earlier.raw(twin)));
-                carried.push(template.path(node).to_string());
-            }
-        }
-        let form = splice(self.text(), splices.iter().map(|(span, _)| (span.clone(), BLANK)));
-        let filled = splice(self.text(), splices);
-
-        let mut dropped = Vec::new();
-        for node in 1..index.len() {
-            let parent = index.node(node).parent;
-            has_place[node as usize] |= has_place[parent as usize];
-            if roles[node as usize] == Role::Variable
-                && !has_place[node as usize]
-                && !shape::is_blank(earlier, node)
-            {
-                dropped.push(earlier.path(node).to_string());
-            }
-        }
-        let document = Document::read_wiped(Wiped::concat(&filled))?;
-        Ok(Prefilled { document, form: form.concat(), carried, dropped })
-    }
-
     /// Checks a document against the template.
     ///
     /// # Errors
@@ -215,20 +159,27 @@ impl Template {
         validate::validate(document, Some(&self.0))
     }
 
-    /// Checks a document in which a blank means: as it is. What is blank in `entered` takes the
-    /// value that `current` has at the same path, as it is written there; then the whole is checked.
+    /// Checks a form that was made from `current` without showing its values, by
+    /// [`Prefilled::form`] or [`Document::form`], and filled in again. Each marker in `entered` is
+    /// replaced by the value that it stands for, as it is written in `current`; then the whole is
+    /// checked.
     ///
-    /// The whole has at most [`MAX_LEN`](crate::MAX_LEN) bytes, too: what would make it longer is a
-    /// [finding](crate::FindingKind::TooLong).
+    /// - A marker is the whole value, and keeps a value from the same path. `"<unchanged>"` stands
+    ///   for it outside arrays of tables. Inside them a marker has a number, which is the value's
+    ///   place among all variables of `current`, and positions make no difference: it moves with its
+    ///   block, so blocks can be deleted, appended, reordered and copied.
+    /// - A marker that keeps no value is [`Unkept`](crate::FindingKind::Unkept), an error.
+    /// - A blank is a blank, and refused as everywhere. A variable is removed by removing its line.
+    /// - The whole has at most [`MAX_LEN`](crate::MAX_LEN) bytes, too: what would make it longer is
+    ///   [`TooLong`](crate::FindingKind::TooLong).
     ///
-    /// So a form can be filled in again without showing a value: it shows [`Prefilled::form`], or
-    /// [`Document::form`]. A variable is removed by removing its line. The elements of arrays of
-    /// tables go by position.
+    /// `current` must be the document that the form was made from: numbers mean nothing in another.
+    /// A service compares the revision that its form carries before it calls this.
     ///
     /// # Errors
     ///
-    /// [`Invalid`] with every finding, at its place in `entered`, and with `entered` as it was: it
-    /// holds no value of `current`, so the form can be shown again.
+    /// [`Invalid`] with every finding, at its place in `entered`, and with `entered` as it was: no
+    /// value of `current` was put into it, so the form can be shown again.
     ///
     /// # Examples
     ///
@@ -238,7 +189,7 @@ impl Template {
     /// let current = Document::parse("PAT = 'hunter2'\nOLD = 1\n")?;
     /// let template = Template::parse("# New in version 2.\nURL = \"\"\n\nPAT = \"\"")?;
     /// let prefilled = template.prefill(&current)?;
-    /// assert_eq!(prefilled.form(), "# New in version 2.\nURL = \"\"\n\nPAT = \"\"");
+    /// assert_eq!(prefilled.form(), "# New in version 2.\nURL = \"\"\n\nPAT = \"<unchanged>\"");
     ///
     /// let invalid = template.validate_update(Document::parse(prefilled.form())?, &current).unwrap_err();
     /// let findings: Vec<_> = invalid.findings().map(|finding| finding.to_string()).collect();
@@ -270,13 +221,17 @@ impl Inner {
         let comments = Comments::read(document.expose_text());
         let index = document.index();
         let mut optional = vec![false; index.len() as usize];
+        let mut optional_section = vec![None; index.len() as usize];
         let mut listed = vec![true; index.len() as usize];
         let mut variables = Vec::new();
         let mut places = Places::new(document.expose_text());
         for id in 1..index.len() {
             let node = index.node(id);
             let comment = comments.of(&document, id);
-            optional[id as usize] = comment.optional || optional[node.parent as usize];
+            optional[id as usize] = comment.optional;
+            let is_section = comment.optional && roles[id as usize] != Role::Variable;
+            optional_section[id as usize] =
+                optional_section[node.parent as usize].or(is_section.then_some(id));
             // Of an array of tables, the first element stands for all.
             listed[id as usize] =
                 listed[node.parent as usize] && (!index.is_element(id) || index.position(id) == 0);
@@ -292,19 +247,36 @@ impl Inner {
             needed[node as usize] = !optional[node as usize];
         }
         for id in (1..index.len()).rev().filter(|&id| listed[id as usize]) {
+            needed[id as usize] |= needs[id as usize] > 0 && !optional[id as usize];
             if needed[id as usize] {
-                let parent = index.node(id).parent as usize;
-                needed[parent] = true;
-                needs[parent] += 1;
+                needs[index.node(id).parent as usize] += 1;
             }
         }
-        Self { document, roles, variables, optional, needed, needs }
+        Self { document, roles, variables, optional, optional_section, needed, needs }
     }
 
-    /// The line of a variable, counted from 1.
-    pub(crate) fn line(&self, node: u32) -> Option<usize> {
-        let i = self.variables.binary_search_by_key(&node, |described| described.node).ok()?;
-        Some(self.variables[i].line)
+    /// The line of a variable or a section, counted from 1.
+    pub(crate) fn line(&self, node: u32) -> usize {
+        match self.variables.binary_search_by_key(&node, |described| described.node) {
+            Ok(i) => self.variables[i].line,
+            Err(_) => {
+                let start = self.document.index().node(node).key_span.start as usize;
+                Lines::new(self.document.expose_text()).line(start)
+            }
+        }
+    }
+
+    /// Returns `true` if a document without the node may be accepted.
+    pub(crate) fn may_be_absent(&self, node: u32) -> bool {
+        self.optional[node as usize] || self.optional_section[node as usize].is_some()
+    }
+
+    pub(crate) fn shape(&self, node: u32) -> Shape {
+        Shape::of(self.document.index().node(node).kind, self.roles[node as usize])
+    }
+
+    pub(crate) fn is_scalar(&self, node: u32) -> bool {
+        matches!(self.shape(node), Shape::Scalar(_))
     }
 
     /// The nodes of the variables, in the order of the text.
@@ -339,10 +311,12 @@ impl<'a> Variable<'a> {
         Some(self.value()).filter(|value| value.as_str() != Some(""))
     }
 
-    /// Whether it must be filled in: no comment says `@optional`.
+    /// Returns `true` if a document without it is refused: neither its comments nor those of a
+    /// section around it say `@optional`. In an optional section that is present, every variable is
+    /// required but those that say `@optional` themselves.
     #[must_use]
     pub fn is_required(&self) -> bool {
-        !self.template.optional[self.described.node as usize]
+        !self.template.may_be_absent(self.described.node)
     }
 
     /// The comment directly above the key, else the one behind the value on its line.
@@ -368,55 +342,6 @@ impl std::fmt::Debug for Variable<'_> {
             .field("path", &self.path())
             .field("kind", &self.kind())
             .field("required", &self.is_required())
-            .finish()
-    }
-}
-
-/// A template with the values of an earlier document, and what found no place in it.
-pub struct Prefilled {
-    document: Document,
-    form: String,
-    carried: Vec<String>,
-    dropped: Vec<String>,
-}
-
-impl Prefilled {
-    /// The filled template, to be read.
-    #[must_use]
-    pub fn document(&self) -> &Document {
-        &self.document
-    }
-
-    /// The filled template, to be kept.
-    #[must_use]
-    pub fn into_document(self) -> Document {
-        self.document
-    }
-
-    /// The template for a form that must not show the earlier values: `""` stands where each would.
-    /// [`Template::validate_update`] puts them back where they are left so.
-    #[must_use]
-    pub fn form(&self) -> &str {
-        &self.form
-    }
-
-    /// The paths of the template's variables that got an earlier value, in its order.
-    pub fn carried(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.carried.iter().map(String::as_str)
-    }
-
-    /// The paths of the earlier document's values that found no place, in its order.
-    pub fn dropped(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.dropped.iter().map(String::as_str)
-    }
-}
-
-impl std::fmt::Debug for Prefilled {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Prefilled")
-            .field("document", &self.document)
-            .field("carried", &self.carried)
-            .field("dropped", &self.dropped)
             .finish()
     }
 }

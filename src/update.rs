@@ -1,5 +1,7 @@
-//! Forms that show no value: what has one is shown blank, and what is left blank keeps it.
+//! Forms that show no value, and the update of a document by one that was filled in.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -7,37 +9,50 @@ use toml_parser::lexer::TokenKind;
 
 use crate::document::wiped::Wiped;
 use crate::document::{self, Document, MAX_LEN};
-use crate::shape::{self, Elements, Role};
+use crate::marker::{Marked, Marker};
+use crate::shape::{self, Role};
 use crate::template::Inner as Template;
 use crate::validate::{self, Invalid, Secrets};
 
-/// What a form shows where a value stands.
-pub(crate) const BLANK: &str = "\"\"";
-
 /// The text of a document without its values and comments.
 pub(crate) fn form(document: &Document) -> String {
-    let text = document.expose_text();
-    let roles = shape::roles(document);
-    let values = (1..document.index().len())
-        .filter(|&node| roles[node as usize] == Role::Variable)
-        .map(|node| (document.index().node(node).span.range(), BLANK));
+    let marked = Marked::new(document);
+    hide(document, &marked, 0..document.expose_text().len())
+}
+
+/// A part of a text, from the start of a line or value to the end of one, without its values and
+/// comments.
+pub(crate) fn hide(document: &Document, marked: &Marked<'_>, part: Range<usize>) -> String {
+    let text = &document.expose_text()[part.clone()];
+    let span = |node: u32| document.index().node(node).span.range();
+    let variables = &marked.variables;
+    let first = variables.partition_point(|&node| span(node).start < part.start);
+    let last = variables.partition_point(|&node| span(node).start < part.end);
+    let values = (first..last).map(|place| {
+        let Range { start, end } = span(variables[place]);
+        (start - part.start..end - part.start, marked.marker(place))
+    });
     let comments = document::lex(text)
         .into_iter()
         .filter(|token| token.kind() == TokenKind::Comment)
-        .map(|token| (comment(text, token.span().start()..token.span().end()), ""));
-    let mut splices: Vec<_> = values.chain(comments).collect();
-    splices.sort_by_key(|(span, _)| span.start);
-    // An array may have comments inside.
+        .map(|token| (comment(text, token.span().start()..token.span().end()), Cow::default()));
+    let mut hidden: Vec<_> = values.chain(comments).collect();
+    hidden.sort_by_key(|(span, _)| span.start);
+    let mut form = String::with_capacity(text.len());
     let mut end = 0;
-    splices.retain(|(span, _)| {
-        let outside = span.start >= end;
-        end = end.max(span.end);
-        outside
-    });
-    splice(text, splices).concat()
+    for (span, instead) in hidden {
+        // An array may have comments inside.
+        if span.start >= end {
+            form.push_str(&text[end..span.start]);
+            form.push_str(&instead);
+            end = span.end;
+        }
+    }
+    form.push_str(&text[end..]);
+    form
 }
 
-/// What goes with a comment: the blanks before it, and the line where nothing else is on it.
+/// What goes with a comment: the blanks before it, and the line if nothing else is on it.
 fn comment(text: &str, span: Range<usize>) -> Range<usize> {
     let start = text[..span.start].trim_end_matches([' ', '\t']).len();
     let alone = matches!(text[..start].chars().next_back(), None | Some('\n' | '\u{feff}'));
@@ -46,7 +61,7 @@ fn comment(text: &str, span: Range<usize>) -> Range<usize> {
     start..if alone { text.len() - newline.len() } else { span.end }
 }
 
-/// Checks a document whose blanks stand for the values of another.
+/// Checks a document whose markers stand for the values of another.
 pub(crate) fn validate(
     entered: Document,
     current: &Document,
@@ -56,49 +71,91 @@ pub(crate) fn validate(
     if kept.is_empty() {
         return validate::validate(entered, template);
     }
-    let mut len = entered.expose_text().len();
-    for &(node, value) in &kept {
-        len = len - entered.raw(node).len() + value.len();
-        if len > MAX_LEN {
-            return Err(Invalid::too_long(entered, node));
-        }
+    // Markers may be copied, so that much more may be kept than was entered.
+    let text = entered.expose_text();
+    let marker = |node| entered.raw(node).len();
+    let grown = kept.iter().map(|(_, value)| value.len()).sum::<usize>();
+    if text.len() - kept.iter().map(|&(node, _)| marker(node)).sum::<usize>() + grown > MAX_LEN {
+        let longest = kept.iter().max_by_key(|(_, value)| value.len());
+        let &(node, _) = longest.expect("something is kept");
+        return Err(Invalid::too_long(entered, node));
     }
-    let span = |node| entered.index().node(node).span.range();
-    let splices = kept.into_iter().map(|(node, value)| (span(node), value));
-    let text = Wiped::concat(&splice(entered.expose_text(), splices));
-    let filled = Document::read_wiped(text);
-    let filled = filled.expect("a value that was read is read again at the same path");
-    validate::validate(filled, template).map_err(|invalid| invalid.moved_to(entered))
-}
-
-/// The variables that are blank, each with what stands in the other document at the same path.
-fn kept<'a>(entered: &Document, current: &'a Document) -> Vec<(u32, &'a str)> {
-    let twins = shape::twins(entered, current, Elements::ByPosition);
-    let roles = shape::roles(entered);
-    let mut kept = Vec::new();
-    for node in 1..entered.index().len() {
-        let Some(twin) = twins[node as usize] else { continue };
-        if roles[node as usize] == Role::Variable
-            && shape::is_blank(entered, node)
-            && shape::is_carried(current, twin)
-        {
-            kept.push((node, current.raw(twin)));
-        }
-    }
-    kept
-}
-
-/// The pieces of a text with others in the place of some of its spans, which ascend.
-pub(crate) fn splice<'a>(
-    text: &'a str,
-    splices: impl IntoIterator<Item = (Range<usize>, &'a str)>,
-) -> Vec<&'a str> {
-    let mut pieces = Vec::new();
+    let mut pieces = Vec::with_capacity(2 * kept.len() + 1);
     let mut end = 0;
-    for (span, instead) in splices {
-        pieces.extend([&text[end..span.start], instead]);
+    for &(node, value) in &kept {
+        let span = entered.index().node(node).span.range();
+        pieces.extend([&text[end..span.start], value]);
         end = span.end;
     }
     pieces.push(&text[end..]);
-    pieces
+    let filled = Document::read_wiped(Wiped::concat(&pieces));
+    let filled = filled.expect("a value that was read is read again as deep");
+    validate::validate(filled, template)
+        .map_err(|invalid| invalid.moved_to(entered, |node| is_kept(&kept, node)))
+}
+
+fn is_kept(kept: &[(u32, &str)], node: u32) -> bool {
+    kept.binary_search_by_key(&node, |&(node, _)| node).is_ok()
+}
+
+/// The variables whose markers keep a value, in the order of the text, each with the value as it is
+/// written.
+fn kept<'a>(entered: &Document, current: &'a Document) -> Vec<(u32, &'a str)> {
+    let roles = shape::roles(entered);
+    let read = |node: u32| {
+        let content =
+            shape::string(entered, node).filter(|_| roles[node as usize] == Role::Variable);
+        Some((node, Marker::read(content?)?))
+    };
+    let markers: Vec<(u32, Marker)> = (1..entered.index().len()).filter_map(read).collect();
+    if markers.is_empty() {
+        return Vec::new();
+    }
+    let repeated = shape::repeated(entered, &roles);
+    let marked = Marked::new(current);
+    let (mut known, mut places) = (HashMap::new(), Vec::new());
+    let paths = paths(current, |from, step| {
+        let next = known.len() as u32 + 1;
+        Some(*known.entry((from, step)).or_insert(next))
+    });
+    let entered_paths = self::paths(entered, |from, step| known.get(&(from, step)).copied());
+    // Outside arrays of tables one variable has a path.
+    places.resize(known.len() + 1, None);
+    for &node in marked.variables.iter().filter(|&&node| !marked.repeated[node as usize]) {
+        places[paths[node as usize].unwrap_or(0) as usize] = Some(node);
+    }
+    let source = |node: u32, marker| {
+        let path = entered_paths[node as usize]?;
+        match marker {
+            Marker::Plain if !repeated[node as usize] => places[path as usize],
+            Marker::Numbered(number) if repeated[node as usize] => {
+                let &source = marked.variables.get(number - 1)?;
+                (paths[source as usize] == Some(path)).then_some(source)
+            }
+            _ => None,
+        }
+    };
+    markers
+        .into_iter()
+        .filter_map(|(node, marker)| Some((node, source(node, marker)?)))
+        .filter(|&(_, source)| !shape::is_blank(current, source))
+        .map(|(node, source)| (node, current.raw(source)))
+        .collect()
+}
+
+/// A number for the path of every node, the same for paths that differ in positions alone: each key
+/// is looked at once, however many paths it is part of. `None` steps over a position; the root is 0.
+fn paths<'a>(
+    document: &'a Document,
+    mut step: impl FnMut(u32, Option<&'a str>) -> Option<u32>,
+) -> Vec<Option<u32>> {
+    let index = document.index();
+    let mut paths = Vec::with_capacity(index.len() as usize);
+    paths.push(Some(0));
+    for node in 1..index.len() {
+        let key = (!index.is_element(node)).then(|| document.key(node));
+        let parent: Option<u32> = paths[index.node(node).parent as usize];
+        paths.push(parent.and_then(|parent| step(parent, key)));
+    }
+    paths
 }

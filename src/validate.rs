@@ -121,10 +121,10 @@ impl Invalid {
     }
 
     /// The findings at their places in `entered`, of which the document that was checked is a copy
-    /// with some values filled in.
-    pub(crate) fn moved_to(mut self, entered: Document) -> Self {
+    /// with some values kept: those of the nodes that `is_kept` tells.
+    pub(crate) fn moved_to(mut self, entered: Document, is_kept: impl Fn(u32) -> bool) -> Self {
         let Refused { document: filled, findings, .. } = &mut *self.0;
-        findings.move_to(filled, &entered);
+        findings.move_to(filled, &entered, is_kept);
         self.0.document = entered;
         self
     }

@@ -228,3 +228,21 @@ impl fmt::Debug for Array<'_> {
         f.debug_list().entries(self.iter()).finish()
     }
 }
+
+/// Returns `true` if two values are the same, kind included, however they are written.
+pub(crate) fn is_same(a: Value<'_>, b: Value<'_>) -> bool {
+    match (a, b) {
+        (Value::String(a), Value::String(b)) => a == b,
+        (Value::Integer(a), Value::Integer(b)) => a == b,
+        (Value::Float(a), Value::Float(b)) => a.total_cmp(&b).is_eq() || a.is_nan() && b.is_nan(),
+        (Value::Boolean(a), Value::Boolean(b)) => a == b,
+        (Value::Datetime(a), Value::Datetime(b)) => a == b,
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| is_same(a, b))
+        }
+        (Value::Table(a), Value::Table(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| is_same(a, b)))
+        }
+        _ => false,
+    }
+}

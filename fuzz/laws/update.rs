@@ -1,30 +1,88 @@
-//! A form without values, sent back as it is, changes none; and what is refused shows nothing but
-//! what was entered.
+//! A form without values, sent back as it is, changes none; and whatever an author makes of its lines,
+//! a value that was not typed is one that its own marker asked for, from the same path.
 
 use arbitrary::{Arbitrary, Unstructured};
-use secrets_toml::Document;
+use secrets_toml::{Document, Value};
 
 use super::texts::{CANARY, Text};
 
 pub(crate) fn check(data: &[u8]) {
-    let Ok((entered, current)) = <(Text, Text)>::arbitrary_take_rest(Unstructured::new(data))
+    let Ok((typed, lines, current)) =
+        <(Text, Vec<u8>, Text)>::arbitrary_take_rest(Unstructured::new(data))
     else {
         return;
     };
-    let (entered, Ok(current)) = (entered.render(), Document::parse(current.render())) else {
-        return;
-    };
-    let form = Document::parse(current.form()).expect("what is left is well-formed");
-    assert!(!form.expose_text().contains(CANARY), "{form:?}");
-    assert!(form.variables().all(|(_, value)| value.as_str() == Some("")), "{form:?}");
-    if let Ok(same) = form.validate_update(&current) {
-        assert_eq!(format!("{same:?}"), format!("{:?}", current.validate().expect("the same")));
-        return;
+    let Ok(current) = Document::parse(current.render()) else { return };
+    let text = current.form();
+    assert!(!text.contains(CANARY), "{text}");
+    let form = Document::parse(&*text).expect("what is left is well-formed");
+    if let Ok(accepted) = Document::parse(current.expose_text()).expect("it was read").validate()
+        && accepted.warnings().len() == 0
+    {
+        let same = form.validate_update(&current).expect("the same has no findings");
+        let pairs = same.variables().zip(current.variables());
+        assert!(pairs.into_iter().all(|((_, new), (_, old))| is_same(new, old)), "{same:?}");
     }
-    if let Ok(Err(invalid)) = Document::parse(&*entered).map(|new| new.validate_update(&current)) {
-        assert!(
-            invalid.findings().all(|found| found.span().is_some_and(|at| at.end <= entered.len()))
-        );
-        assert_eq!(invalid.into_document().expose_text(), entered);
+
+    // What was typed, then lines of the form in any order.
+    let form: Vec<&str> = text.lines().collect();
+    let picked = lines.iter().filter_map(|&line| form.get(usize::from(line) % form.len().max(1)));
+    let entered = picked.fold(typed.render() + "\n", |text, line| text + line + "\n");
+    let Ok(document) = Document::parse(&*entered) else { return };
+    let markers: Vec<_> = document.variables().map(|(path, value)| marker(&path, value)).collect();
+    match document.validate_update(&current) {
+        Ok(secrets) => {
+            assert_eq!(secrets.variables().count(), markers.len(), "each keeps its place");
+            for ((path, value), marker) in secrets.variables().zip(markers) {
+                let Some((entered, number)) = marker else { continue };
+                let source = match number {
+                    Some(number) => current.variables().nth(number - 1),
+                    None => current.variables().find(|(path, _)| path.to_string() == entered),
+                };
+                let (from, source) = source.expect("there is a value behind it");
+                assert!(is_same(value, source), "{path}");
+                assert_eq!(without_positions(&from.to_string()), without_positions(&entered));
+            }
+        }
+        Err(invalid) => {
+            let spans: Vec<_> = invalid.findings().filter_map(|found| found.span()).collect();
+            assert!(spans.is_sorted_by_key(|span| span.start), "{invalid:?}");
+            assert!(spans.iter().all(|span| entered.is_char_boundary(span.end)), "{invalid:?}");
+            assert_eq!(invalid.into_document().expose_text(), entered);
+        }
+    }
+}
+
+/// The path and the number of a marker; nothing for another value.
+fn marker(path: &impl ToString, value: Value<'_>) -> Option<(String, Option<usize>)> {
+    let number = match value.as_str()?.strip_prefix("<unchanged")?.strip_suffix('>')? {
+        "" => None,
+        number => Some(number.trim().parse().ok()?),
+    };
+    Some((path.to_string(), number))
+}
+
+/// No key of the texts has brackets.
+fn without_positions(path: &str) -> String {
+    path.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest)).collect()
+}
+
+fn is_same(a: Value<'_>, b: Value<'_>) -> bool {
+    match (a, b) {
+        (Value::Float(a), Value::Float(b)) => {
+            a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan()
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| is_same(a, b))
+        }
+        (Value::Table(a), Value::Table(b)) => {
+            let pairs = a.iter().zip(b.iter());
+            a.len() == b.len() && pairs.into_iter().all(|(a, b)| a.0 == b.0 && is_same(a.1, b.1))
+        }
+        _ => {
+            a.kind() == b.kind()
+                && (a.as_str(), a.as_integer(), a.as_bool(), a.as_datetime())
+                    == (b.as_str(), b.as_integer(), b.as_bool(), b.as_datetime())
+        }
     }
 }

@@ -226,6 +226,14 @@ pub(crate) fn datetime(text: &str) -> Datetime {
     text.parse().unwrap_or(Datetime { date: None, time: None, offset: None })
 }
 
+/// Returns `true` if Python's `datetime` can hold a date or time: it begins with the year 1, and
+/// its minutes have 60 seconds.
+pub(crate) fn is_python_datetime(text: &str) -> bool {
+    let Datetime { date, time, .. } = datetime(text);
+    date.is_none_or(|date| date.year > 0)
+        && time.is_none_or(|time| time.second.is_none_or(|second| second < 60))
+}
+
 /// A character of a bare key.
 pub(crate) fn is_bare(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'

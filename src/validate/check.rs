@@ -1,18 +1,17 @@
 //! The checks, one document against at most one template.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::ops::Range;
 
-use crate::document::Document;
 use crate::document::index::{Kind, ROOT};
-use crate::document::places::Places;
+use crate::document::{self, Document};
 use crate::env;
-use crate::shape::{self, Elements, Role};
+use crate::marker;
+use crate::shape::{self, Elements, Role, Shape};
 use crate::template::Inner as Template;
 use crate::validate::finding::{Matter, Place, Record, Severity};
 use crate::validate::placeholder;
-use crate::value::Value;
 
 /// How many missing variables are named. A short document of many empty `[[tables]]` would
 /// otherwise lack a long template's variables in each of them.
@@ -41,6 +40,8 @@ struct Against<'a> {
     absent: HashMap<&'a str, (u32, usize)>,
     /// The absent variables that the document has elsewhere.
     elsewhere: Vec<bool>,
+    /// The absent sections that a table of the document has under a misspelt name.
+    misspelt: HashSet<(u32, u32)>,
     compared: usize,
 }
 
@@ -55,22 +56,21 @@ impl<'a> Validator<'a> {
             if self.roles[node as usize] != Role::Inside {
                 self.check_against(node);
             }
-            if self.roles[node as usize] == Role::Variable {
-                self.check_value(node);
+            match self.document.index().node(node).kind {
+                Kind::String => self.check_string(node),
+                Kind::Datetime
+                    if !document::decode::is_python_datetime(self.document.raw(node)) =>
+                {
+                    self.find(Severity::Warning, Matter::Datetime, node);
+                }
+                _ => {}
             }
             if self.document.index().node(node).parent == ROOT {
                 self.check_environment(node);
             }
         }
-        // A table that a later header opened stands behind its children. Stable, so that the
-        // findings on one variable keep their order.
-        let start = |record: &Record| record.place.as_ref().map(|place| place.span.start);
-        self.found.sort_by_key(start);
-        let mut places = Places::new(self.document.expose_text());
-        for place in self.found.iter_mut().filter_map(|record| record.place.as_mut()) {
-            place.line = places.line(place.span.start);
-            place.column = places.column(place.span.start);
-        }
+        // A table that a later header opened is behind its children.
+        Record::place(&mut self.found, self.document);
         if let Some(against) = self.against.take() {
             against.find_missing(self.document, &self.roles, &mut self.found);
         }
@@ -98,9 +98,14 @@ impl<'a> Validator<'a> {
         self.found.push(Record { severity, matter, node, place });
     }
 
-    /// `Blank` and `Placeholder`.
-    fn check_value(&mut self, node: u32) {
-        if self.document.index().node(node).kind != Kind::String {
+    /// `Unkept`, `Blank` and `Placeholder`.
+    fn check_string(&mut self, node: u32) {
+        if marker::is_marker(self.document, node) {
+            // What keeps a value was replaced by it before.
+            self.find(Severity::Error, Matter::Unkept, node);
+            return;
+        }
+        if self.roles[node as usize] != Role::Variable {
             return;
         }
         let value = self.document.content(node);
@@ -111,15 +116,14 @@ impl<'a> Validator<'a> {
             if same.is_some_and(|(twin, template)| template.optional[twin as usize]) {
                 return;
             }
-            if value.is_empty() {
-                let matter = Matter::Blank { expected: twin.is_some() };
-                self.find(Severity::Error, matter, node);
-            } else {
+            if !value.is_empty() {
                 self.find(Severity::Warning, Matter::WhiteSpace, node);
+            } else if same.is_none_or(|(twin, template)| template.is_scalar(twin)) {
+                self.find(Severity::Error, Matter::Blank { template: twin }, node);
             }
         } else if placeholder::is_placeholder(value) {
             let unchanged = same.is_some_and(|(twin, template)| {
-                Value::of(&template.document, twin).as_str() == Some(value)
+                shape::string(&template.document, twin) == Some(value)
             });
             let severity = if unchanged { Severity::Error } else { Severity::Warning };
             self.find(severity, Matter::Placeholder { unchanged }, node);
@@ -130,12 +134,20 @@ impl<'a> Validator<'a> {
     fn check_environment(&mut self, node: u32) {
         if let Some(fault) = env::unmappable(self.document, node) {
             self.find_key(Severity::Error, Matter::Unmappable(fault), node);
-        } else if env::is_mapped(self.document, node) && is_reserved(self.document.key(node)) {
+            return;
+        }
+        if !env::is_mapped(self.document, node) {
+            return;
+        }
+        if is_reserved(self.document.key(node)) {
             self.find_key(Severity::Warning, Matter::ReservedName, node);
+        }
+        if env::is_too_long(self.document, node) {
+            self.find_key(Severity::Warning, Matter::LongVariable, node);
         }
     }
 
-    /// `Misplaced`, `Unknown` and `KindMismatch`.
+    /// `Misplaced`, `Unknown`, `KindMismatch`, and what is `Missing` for being misspelt.
     fn check_against(&mut self, node: u32) {
         let Some(against) = &mut self.against else { return };
         let index = self.document.index();
@@ -144,28 +156,47 @@ impl<'a> Validator<'a> {
         let Some(twin) = against.twins[node as usize] else {
             let variable = self.roles[node as usize] == Role::Variable;
             if let Some(twin) = variable.then(|| against.misplaced(self.document, node)).flatten() {
-                let optional = against.template.optional[twin as usize];
-                let severity = if optional { Severity::Warning } else { Severity::Error };
+                let severity = match against.template.may_be_absent(twin) {
+                    true => Severity::Warning,
+                    false => Severity::Error,
+                };
                 self.find_key(severity, Matter::Misplaced { template: twin }, node);
                 return;
             }
             // Of an unknown section, the section is named and not each of its keys.
-            let known = !index.is_element(node)
-                && against.twins[parent as usize]
-                    .is_some_and(|parent| template.index().node(parent).kind.is_table());
-            if known {
-                let similar = against.similar(self.document.key(node), variable);
+            let known = against.twins[parent as usize]
+                .filter(|&parent| template.index().node(parent).kind.is_table());
+            let Some(first) = known.filter(|_| !index.is_element(node)) else { return };
+            let similar = against.similar(self.document.key(node), self.roles[node as usize]);
+            let section = similar.filter(|&section| {
+                !variable
+                    && template.index().node(section).parent == first
+                    && against.template.needed[section as usize]
+                    && against.misspelt.insert((parent, section))
+            });
+            if let Some(section) = section {
+                let matter = Matter::Missing { within: parent, first, misspelt: Some(node) };
+                let span = index.node(node).key_span.range();
+                self.push(Severity::Error, matter, section, span);
+            } else {
                 self.find_key(Severity::Warning, Matter::Unknown { similar }, node);
             }
             return;
         };
-        let (kind, expected) = (index.node(node).kind, template.index().node(twin).kind);
-        let number = matches!(kind, Kind::Integer | Kind::Float);
-        let fits = kind.name() == expected.name() || (expected == Kind::String && number);
-        let blank = kind == Kind::String && self.document.content(node).is_empty();
-        if !fits && !blank {
-            self.find(Severity::Warning, Matter::Kind { found: kind, expected }, node);
+        let found = Shape::of(index.node(node).kind, self.roles[node as usize]);
+        let expected = against.template.shape(twin);
+        if found.fits(expected) {
+            return;
         }
+        let scalars = matches!((found, expected), (Shape::Scalar(_), Shape::Scalar(_)));
+        let is_empty = shape::is_blank(self.document, node) && scalars;
+        if is_empty || marker::is_marker(self.document, node) {
+            return;
+        }
+        // What is required is absent if something of another shape is in its place.
+        let absent = !scalars && against.template.needed[twin as usize];
+        let severity = if absent { Severity::Error } else { Severity::Warning };
+        self.find(severity, Matter::Kind { found, expected }, node);
     }
 }
 
@@ -182,7 +213,8 @@ impl<'a> Against<'a> {
             entry.1 += 1;
         }
         let elsewhere = vec![false; present.len()];
-        Self { template, twins, present, absent, elsewhere, compared: 0 }
+        let misspelt = HashSet::new();
+        Self { template, twins, present, absent, elsewhere, misspelt, compared: 0 }
     }
 
     /// The one absent variable of this name, where one of the two stands at the root and the other
@@ -202,7 +234,7 @@ impl<'a> Against<'a> {
     }
 
     /// The absent name that is most like an unknown one.
-    fn similar(&mut self, name: &str, variable: bool) -> Option<u32> {
+    fn similar(&mut self, name: &str, role: Role) -> Option<u32> {
         if self.compared == MAX_COMPARED || name.len() > MAX_COMPARED_LEN {
             return None;
         }
@@ -210,9 +242,9 @@ impl<'a> Against<'a> {
         let name = name.to_lowercase();
         let document = &self.template.document;
         let absent = (1..document.index().len()).filter(|&node| {
-            let role = self.template.roles[node as usize];
-            let same = if variable { role == Role::Variable } else { role == Role::Table };
-            same && !self.present[node as usize] && !document.index().is_element(node)
+            self.template.roles[node as usize] == role
+                && !self.present[node as usize]
+                && !document.index().is_element(node)
         });
         absent
             .filter_map(|node| {
@@ -230,23 +262,18 @@ impl<'a> Against<'a> {
 
     /// Adds what is required and absent, in the template's order.
     fn find_missing(self, document: &Document, roles: &[Role], found: &mut Vec<Record>) {
-        let Self { template, twins, mut elsewhere, .. } = self;
+        let Self { template, twins, mut elsewhere, misspelt, .. } = self;
         let index = template.document.index();
-        // Which of them each table of the document has.
-        let has = |node: u32| {
-            let twin = twins[node as usize].filter(|&twin| template.needed[twin as usize])?;
-            let array = document.index().node(node).kind.is_array();
-            let fits = match template.roles[twin as usize] {
-                Role::Variable if index.node(twin).kind == Kind::Array => array,
-                role => roles[node as usize] == role,
-            };
-            fits.then_some(twin)
-        };
+        // How many of them each table of the document has, in whatever shape: another shape is a
+        // finding of its own.
         let mut have = vec![0_u32; document.index().len() as usize];
         for node in 1..document.index().len() {
-            if has(node).is_some() {
+            if twins[node as usize].is_some_and(|twin| template.needed[twin as usize]) {
                 have[document.index().node(node).parent as usize] += 1;
             }
+        }
+        for &(within, _) in &misspelt {
+            have[within as usize] += 1;
         }
         // Only a table that lacks something is looked at more closely, so each look finds one.
         let mut missing = Vec::new();
@@ -261,7 +288,8 @@ impl<'a> Against<'a> {
             absent.retain(|&twin| {
                 let key = template.document.key(twin);
                 template.needed[twin as usize]
-                    && document.child(within, key).and_then(has).is_none()
+                    && document.child(within, key).is_none()
+                    && !misspelt.contains(&(within, twin))
             });
             while let Some(node) = absent.pop() {
                 match template.roles[node as usize] {
@@ -288,21 +316,27 @@ impl<'a> Against<'a> {
         missing.sort_unstable();
         found.extend(missing.into_iter().map(|(node, within, first)| Record {
             severity: Severity::Error,
-            matter: Matter::Missing { within, first },
+            matter: Matter::Missing { within, first, misspelt: None },
             node,
             place: None,
         }));
     }
 }
 
-/// Names that the process which runs a module needs for itself.
+/// Names that the process which runs a module needs for itself: of the loader, the shell, the
+/// languages, what speaks TLS, Streamlit, and proxies, which are read in any case.
 #[rustfmt::skip]
 fn is_reserved(name: &str) -> bool {
     matches!(
         name,
-        "BASH_ENV" | "CLASSPATH" | "ENV" | "GEM_PATH" | "HOME" | "IFS" | "JAVA_TOOL_OPTIONS"
-        | "LANG" | "NODE_OPTIONS" | "NODE_PATH" | "PATH" | "PERL5LIB" | "PERL5OPT" | "PWD"
-        | "PYTHONHOME" | "PYTHONPATH" | "PYTHONSTARTUP" | "RUBYLIB" | "RUBYOPT" | "SHELL"
-        | "TMPDIR" | "TZ" | "USER"
-    ) || ["LD_", "DYLD_", "LC_"].iter().any(|prefix| name.starts_with(prefix))
+        "BASH_ENV" | "CLASSPATH" | "CURL_CA_BUNDLE" | "ENV" | "GEM_PATH" | "GIT_SSH"
+        | "GIT_SSH_COMMAND" | "HOME" | "IFS" | "JAVA_TOOL_OPTIONS" | "LANG" | "NODE_OPTIONS"
+        | "NODE_PATH" | "OPENSSL_CONF" | "PATH" | "PERL5LIB" | "PERL5OPT" | "PWD"
+        | "PYTHONBREAKPOINT" | "PYTHONHOME" | "PYTHONINSPECT" | "PYTHONPATH" | "PYTHONSTARTUP"
+        | "PYTHONUSERBASE" | "PYTHONWARNINGS" | "REQUESTS_CA_BUNDLE" | "RUBYLIB" | "RUBYOPT"
+        | "SHELL" | "SSL_CERT_DIR" | "SSL_CERT_FILE" | "TMPDIR" | "TZ" | "USER"
+    ) || ["DYLD_", "LC_", "LD_", "STREAMLIT_"].iter().any(|prefix| name.starts_with(prefix))
+        || ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"]
+            .iter()
+            .any(|proxy| name.eq_ignore_ascii_case(proxy))
 }

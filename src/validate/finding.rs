@@ -5,12 +5,14 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
 use crate::document::Document;
 use crate::document::index::{Index, Kind, ROOT};
 use crate::document::places::Places;
-use crate::env::Unmappable;
+use crate::env::{MAX_VARIABLE_LEN, Unmappable};
 use crate::path::KeyPath;
-use crate::shape::{self, Elements};
+use crate::shape::Shape;
 use crate::template::Inner as Template;
 
 /// How much a finding weighs.
@@ -39,7 +41,8 @@ pub enum FindingKind {
     /// A variable is the empty string, at any depth, unless the template says `@optional`: an
     /// error. White space only: a warning.
     Blank,
-    /// A required variable of the template is absent: an error.
+    /// A required variable of the template is absent: an error. If its section is there under a
+    /// misspelt name, the section is missing.
     Missing,
     /// The template has the variable at the root and the document below a `[section]`, or the
     /// reverse: an error if it is required, else a warning. It stands for `Missing` and `Unknown`.
@@ -47,22 +50,52 @@ pub enum FindingKind {
     /// A string reads like something to be replaced: an error if it is still the template's, else
     /// a warning.
     Placeholder,
-    /// The kind is not the template's; where that has a string, a number will do. A warning.
+    /// The kind is not the template's; if that is a string, a number will do. A warning. Another
+    /// shape (a value, an array, a table, an array of tables) is an error if anything that is
+    /// required is absent because of it, and stands for `Missing`.
     KindMismatch,
     /// The template has no such name: a warning.
     Unknown,
-    /// A root string, integer or float cannot be an environment variable: an error.
+    /// A root string, integer or float cannot be an environment variable: an error. One that is too
+    /// long for a Linux process to be started with: a warning, since a file can carry it.
     Unmappable,
     /// It would shadow a variable that the process itself needs, such as `PATH`: a warning.
     ReservedName,
     /// With the value that it would keep in an [update](crate::Template::validate_update) the text
     /// would be longer than [`MAX_LEN`](crate::MAX_LEN): an error, and the only one then.
     TooLong,
+    /// A marker of a [form](crate::Document::form) that keeps no value, in
+    /// [an update](crate::Template::validate_update) or without one: an error.
+    Unkept,
+    /// The value is probably not what its author means: a warning. A date of the year 0 or a time
+    /// with the second 60, which TOML allows and Python cannot read.
+    Suspicious,
+}
+
+impl FindingKind {
+    /// A name for programs, which stays as it is: `blank`, `kind_mismatch`.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Blank => "blank",
+            Self::Missing => "missing",
+            Self::Misplaced => "misplaced",
+            Self::Placeholder => "placeholder",
+            Self::KindMismatch => "kind_mismatch",
+            Self::Unknown => "unknown",
+            Self::Unmappable => "unmappable",
+            Self::ReservedName => "reserved_name",
+            Self::TooLong => "too_long",
+            Self::Unkept => "unkept",
+            Self::Suspicious => "suspicious",
+        }
+    }
 }
 
 /// One thing that validation found.
 ///
-/// `Display` says where, what, and why, on one line, and [`help`](Self::help) what to do.
+/// `Display` says where, what, and why, on one line, and [`help`](Self::help) what to do. It
+/// serializes as `code`, `severity`, `path`, `line`, `column`, `message` and `help`, never with a value.
 #[derive(Clone, Copy)]
 pub struct Finding<'a> {
     document: &'a Document,
@@ -87,7 +120,7 @@ impl<'a> Finding<'a> {
     #[must_use]
     pub fn path(&self) -> KeyPath<'a> {
         match (self.record.matter, self.template) {
-            (Matter::Missing { within, first }, Some(template)) => {
+            (Matter::Missing { within, first, .. }, Some(template)) => {
                 let (of, node) = (&template.document, self.record.node);
                 KeyPath::within(of, node, first, self.document, within)
             }
@@ -95,19 +128,20 @@ impl<'a> Finding<'a> {
         }
     }
 
-    /// The line in the document, counted from 1; `None` for what is missing.
+    /// The line in the document, counted from 1; `None` for what is missing, unless it is there
+    /// under a misspelt name.
     #[must_use]
     pub fn line(&self) -> Option<usize> {
         self.record.place.as_ref().map(|place| place.line)
     }
 
-    /// The column in characters, counted from 1; `None` for what is missing.
+    /// The column in characters, counted from 1; `None` if there is no line.
     #[must_use]
     pub fn column(&self) -> Option<usize> {
         self.record.place.as_ref().map(|place| place.column)
     }
 
-    /// The place in bytes of the document's text; `None` for what is missing.
+    /// The place in bytes of the document's text; `None` if there is no line.
     #[must_use]
     pub fn span(&self) -> Option<Range<usize>> {
         self.record.place.as_ref().map(|place| place.span.clone())
@@ -117,8 +151,8 @@ impl<'a> Finding<'a> {
     #[must_use]
     pub fn template_line(&self) -> Option<usize> {
         match self.record.matter {
-            Matter::Missing { .. } => self.template?.line(self.record.node),
-            Matter::Misplaced { template } => self.template?.line(template),
+            Matter::Missing { .. } => Some(self.template?.line(self.record.node)),
+            Matter::Misplaced { template } => Some(self.template?.line(template)),
             _ => None,
         }
     }
@@ -135,9 +169,15 @@ impl<'a> Finding<'a> {
     #[must_use]
     pub fn help(&self) -> Cow<'static, str> {
         match self.record.matter {
-            Matter::Blank { .. } => "write the value between the quotes".into(),
+            Matter::Blank { template } => self.help_blank(template),
             Matter::WhiteSpace => "write the value, without white space around it".into(),
-            Matter::Missing { within, first } => self.help_missing(within, first),
+            Matter::Missing { misspelt: Some(misspelt), .. } => format!(
+                "did you mean `{}`? it is spelt `{}` here",
+                self.path(),
+                self.document.path(misspelt)
+            )
+            .into(),
+            Matter::Missing { within, first, misspelt: None } => self.help_missing(within, first),
             Matter::Misplaced { template } => match self.template_parent(template) {
                 None => "move the line above the first `[section]`: \
                          what stands below one does not reach the environment"
@@ -145,12 +185,10 @@ impl<'a> Finding<'a> {
                 Some(section) => format!("move the line below `[{section}]`").into(),
             },
             Matter::Placeholder { .. } => "replace it with the real value".into(),
-            Matter::Kind { found, expected } => match (found, expected) {
-                (Kind::String, Kind::Integer | Kind::Float | Kind::Boolean | Kind::Datetime) => {
-                    format!("write the {} without quotes", expected.name()).into()
-                }
-                _ => format!("write {}", with_article(expected)).into(),
-            },
+            Matter::Kind { found, expected } => self.help_shape(found, expected).into(),
+            Matter::Unkept => "write the value itself between the quotes".into(),
+            Matter::Datetime => "correct the year or the second".into(),
+            Matter::LongVariable => "write a shorter value, or move it below a `[section]`".into(),
             Matter::Unknown { similar: Some(similar) } => match self.template {
                 Some(template) => {
                     format!("did you mean `{}`?", template.document.path(similar)).into()
@@ -169,10 +207,10 @@ impl<'a> Finding<'a> {
     fn write_message(&self, f: &mut impl fmt::Write) -> fmt::Result {
         write!(f, "`{}` ", self.path())?;
         match self.record.matter {
-            Matter::Blank { expected: true } => {
+            Matter::Blank { template: Some(_) } => {
                 f.write_str("is blank: the template expects a value")
             }
-            Matter::Blank { expected: false } => f.write_str("is blank"),
+            Matter::Blank { template: None } => f.write_str("is blank"),
             Matter::WhiteSpace => f.write_str("holds white space only"),
             Matter::Missing { .. } => {
                 f.write_str("is missing")?;
@@ -193,8 +231,18 @@ impl<'a> Finding<'a> {
             }
             Matter::Placeholder { unchanged: false } => f.write_str("reads like a placeholder"),
             Matter::Kind { found, expected } => {
-                write!(f, "is {}: the template has {}", with_article(found), with_article(expected))
+                let [found, expected] = [found, expected].map(Shape::with_article);
+                write!(f, "is {found}: the template has {expected}")
             }
+            Matter::Unkept => f.write_str("keeps a value that does not exist: enter a value"),
+            Matter::Datetime => f.write_str(
+                "is a date or time that Python cannot read: years begin at 1, seconds end at 59",
+            ),
+            Matter::LongVariable => write!(
+                f,
+                "is longer than {MAX_VARIABLE_LEN} bytes with its name and `=`: \
+                 no Linux process can be started with it"
+            ),
             Matter::Unknown { .. } => f.write_str("is not in the template"),
             Matter::TooLong => f.write_str(
                 "is too long to be kept: the text would be longer than a document may be",
@@ -203,6 +251,45 @@ impl<'a> Finding<'a> {
             Matter::ReservedName => {
                 f.write_str("would replace a variable that the process itself needs")
             }
+        }
+    }
+
+    fn help_blank(&self, template: Option<u32>) -> Cow<'static, str> {
+        const WRITE: &str = "write the value between the quotes";
+        let section = self.template.zip(template).and_then(|(template, node)| {
+            Some(template.document.path(template.optional_section[node as usize]?))
+        });
+        match section {
+            Some(section) => {
+                format!("{WRITE}, or remove the whole of `{section}`, which is optional").into()
+            }
+            None => WRITE.into(),
+        }
+    }
+
+    /// How to write what the template has.
+    fn help_shape(&self, found: Shape, expected: Shape) -> String {
+        let path = self.path();
+        // Below an inline table or an array no header can be written.
+        let inline = self.document.is_inline(self.record.node);
+        match expected {
+            Shape::Scalar(kind) if found == Shape::Scalar(Kind::String) => {
+                format!("write the {} without quotes", kind.name())
+            }
+            Shape::Table if inline => "write a table: `{ KEY = \"…\" }`".to_owned(),
+            Shape::Tables if inline => "write an array of tables: `[{ KEY = \"…\" }]`".to_owned(),
+            Shape::Table if found == Shape::Tables => {
+                format!("write `[{path}]`, once and with single brackets")
+            }
+            Shape::Tables if found == Shape::Table => {
+                format!("write `[[{path}]]`, with double brackets")
+            }
+            Shape::Table => format!("write `[{path}]`, and its variables below it"),
+            Shape::Tables => {
+                format!("write `[[{path}]]` for each of them, and its variables below it")
+            }
+            Shape::Array => "write an array: `[\"…\", \"…\"]`".to_owned(),
+            Shape::Scalar(_) => format!("write {}", expected.with_article()),
         }
     }
 
@@ -267,9 +354,18 @@ fn is_in_array(index: &Index, mut table: u32) -> bool {
     table != ROOT
 }
 
-fn with_article(kind: Kind) -> String {
-    let article = if kind == Kind::Integer || kind.is_array() { "an" } else { "a" };
-    format!("{article} {}", kind.name())
+impl Serialize for Finding<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut finding = serializer.serialize_struct("Finding", 7)?;
+        finding.serialize_field("code", self.kind().code())?;
+        finding.serialize_field("severity", &self.severity().to_string())?;
+        finding.serialize_field("path", &self.path().to_string())?;
+        finding.serialize_field("line", &self.line())?;
+        finding.serialize_field("column", &self.column())?;
+        finding.serialize_field("message", &self.message())?;
+        finding.serialize_field("help", &self.help())?;
+        finding.end()
+    }
 }
 
 /// The findings of one document, without what they borrow from it.
@@ -298,37 +394,50 @@ impl Findings {
         Self { records: vec![record], template: None }
     }
 
-    /// Moves what was found in `filled` to the same places of `entered`. A value that was filled in
-    /// may be an array with tables inside: what they lack is an error of the whole, and what only
-    /// looks wrong in them is left out.
-    pub(super) fn move_to(&mut self, filled: &Document, entered: &Document) {
-        let twins = shape::twins(filled, entered, Elements::ByPosition);
-        let place_of = |mut node: u32| loop {
-            match twins[node as usize] {
-                Some(twin) => break twin,
-                None => node = filled.index().node(node).parent,
+    /// Moves what was found in `filled` to the same places of `entered`, which differs from it in
+    /// the values that `is_kept` tells, by their nodes in `entered`. What was found inside of one is
+    /// found at its marker.
+    pub(super) fn move_to(
+        &mut self,
+        filled: &Document,
+        entered: &Document,
+        is_kept: impl Fn(u32) -> bool,
+    ) {
+        // Both have the same nodes in the same order, but for those inside of what was kept.
+        let mut moved: Vec<u32> = vec![ROOT];
+        let mut kept = None;
+        let mut next = ROOT + 1;
+        for node in 1..filled.index().len() {
+            let parent = filled.index().node(node).parent;
+            let inside = kept.filter(|&kept| parent >= kept);
+            moved.push(match inside {
+                Some(_) => moved[parent as usize],
+                None => {
+                    kept = is_kept(next).then_some(node);
+                    next += 1;
+                    next - 1
+                }
+            });
+        }
+        for record in &mut self.records {
+            let mut of_document = record.node;
+            if let Matter::Missing { within, misspelt, .. } = &mut record.matter {
+                *within = moved[*within as usize];
+                let Some(misspelt) = misspelt else { continue };
+                of_document = *misspelt;
+                *misspelt = moved[*misspelt as usize];
+            } else {
+                record.node = moved[record.node as usize];
             }
-        };
-        let mut places = Places::new(entered.expose_text());
-        self.records.retain_mut(|record| {
-            if let Matter::Missing { within, .. } = &mut record.matter {
-                *within = place_of(*within);
-                return true;
-            }
-            if twins[record.node as usize].is_none() && record.severity < Severity::Error {
-                return false;
-            }
-            let from = filled.index().node(record.node);
-            record.node = place_of(record.node);
-            let to = entered.index().node(record.node);
+            let from = filled.index().node(of_document);
+            let to = entered.index().node(moved[of_document as usize]);
             if let Some(place) = &mut record.place {
-                let at_key = place.span == from.key_span.range();
+                let at_key =
+                    place.span == from.key_span.range() && !filled.index().is_element(of_document);
                 place.span = if at_key { to.key_span.range() } else { to.span.range() };
-                place.line = places.line(place.span.start);
-                place.column = places.column(place.span.start);
             }
-            true
-        });
+        }
+        Record::place(&mut self.records, entered);
     }
 }
 
@@ -351,16 +460,17 @@ pub(super) struct Place {
 /// What was found, with the nodes that its message names.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Matter {
+    /// `template`: the variable of the template.
     Blank {
-        expected: bool,
+        template: Option<u32>,
     },
     WhiteSpace,
     Placeholder {
         unchanged: bool,
     },
     Kind {
-        found: Kind,
-        expected: Kind,
+        found: Shape,
+        expected: Shape,
     },
     Misplaced {
         template: u32,
@@ -369,16 +479,33 @@ pub(super) enum Matter {
         similar: Option<u32>,
     },
     Unmappable(Unmappable),
+    LongVariable,
     ReservedName,
     TooLong,
-    /// `within`: the table of the document that lacks it; `first`: that table's twin.
+    Unkept,
+    Datetime,
+    /// `within`: the table of the document that lacks it; `first`: that table's twin; `misspelt`:
+    /// the document's node that probably means it.
     Missing {
         within: u32,
         first: u32,
+        misspelt: Option<u32>,
     },
 }
 
 impl Record {
+    /// Orders records by their places, what has none last, and counts lines and columns. Stable, so
+    /// that the findings on one variable keep their order.
+    pub(super) fn place(records: &mut [Self], document: &Document) {
+        let start = |record: &Self| record.place.as_ref().map(|place| place.span.start);
+        records.sort_by_key(|record| (start(record).is_none(), start(record)));
+        let mut places = Places::new(document.expose_text());
+        for place in records.iter_mut().filter_map(|record| record.place.as_mut()) {
+            place.line = places.line(place.span.start);
+            place.column = places.column(place.span.start);
+        }
+    }
+
     fn kind(&self) -> FindingKind {
         match self.matter {
             Matter::Blank { .. } | Matter::WhiteSpace => FindingKind::Blank,
@@ -386,7 +513,9 @@ impl Record {
             Matter::Kind { .. } => FindingKind::KindMismatch,
             Matter::Misplaced { .. } => FindingKind::Misplaced,
             Matter::Unknown { .. } => FindingKind::Unknown,
-            Matter::Unmappable(_) => FindingKind::Unmappable,
+            Matter::Unmappable(_) | Matter::LongVariable => FindingKind::Unmappable,
+            Matter::Unkept => FindingKind::Unkept,
+            Matter::Datetime => FindingKind::Suspicious,
             Matter::ReservedName => FindingKind::ReservedName,
             Matter::TooLong => FindingKind::TooLong,
             Matter::Missing { .. } => FindingKind::Missing,

@@ -142,9 +142,9 @@ fn a_header_above_another_is_optional_alone() {
 
 #[track_caller]
 fn prefill(template: &str, earlier: &str) -> (String, Vec<String>) {
-    let prefilled =
-        Template::parse(template).unwrap().prefill(&Document::parse(earlier).unwrap()).unwrap();
-    let dropped = prefilled.dropped().map(str::to_owned).collect();
+    let earlier = Document::parse(earlier).unwrap();
+    let prefilled = Template::parse(template).unwrap().prefill(&earlier).unwrap();
+    let dropped = prefilled.dropped().map(|path| path.to_string()).collect();
     (prefilled.into_document().expose_text().to_owned(), dropped)
 }
 
@@ -177,10 +177,130 @@ fn what_is_blank_is_not_carried_and_what_has_no_place_is_named() {
 fn elements_of_arrays_of_tables_go_by_position() {
     let (text, dropped) = prefill(
         "[[u]]\nn = ''\n[[u]]\nn = ''\nm = ''\n",
-        "u = [{ n = 'one', m = 'x' }, { n = 'two' }, { n = 'three' }]\n",
+        "u = [{ n = 'one', m = 'x' }, { n = 'two' }]\n",
     );
     assert_eq!(text, "[[u]]\nn = 'one'\n[[u]]\nn = 'two'\nm = ''\n");
-    assert_eq!(dropped, ["u[0].m", "u[2].n"]);
+    assert_eq!(dropped, ["u[0].m"]);
+}
+
+/// A template, an earlier text, the filled template and its form.
+#[rustfmt::skip]
+const BEYOND: [[&str; 4]; 11] = [
+    // As it was written, comments included; the form shows none.
+    [
+        "# t\n[[u]]\nn = '' # n\n\n# The database.\n[db]\nx = ''\n",
+        "[[u]]\nn = 'a'\n# b\n[[u]] # second\nn = 0x1_F # c\nm = ''\n# d\n[db]\nx = 'x'\n[[u]]\nn = 'c'",
+        "# t\n[[u]]\nn = 'a' # n\n[[u]] # second\nn = 0x1_F # c\nm = ''\n[[u]]\nn = 'c'\n\n# The database.\n[db]\nx = 'x'\n",
+        "# t\n[[u]]\nn = \"<unchanged 1>\" # n\n[[u]]\nn = \"<unchanged 2>\"\nm = \"\"\n[[u]]\nn = \"<unchanged 5>\"\n\n# The database.\n[db]\nx = \"<unchanged>\"\n",
+    ],
+    // A missing final newline stays missing, and line ends stay as they are.
+    [
+        "[[u]]\nn = ''",
+        "[[u]]\r\nn = 'a'\r\n[[u]]\r\nn = 'b'\r\n\r\n",
+        "[[u]]\nn = 'a'\n[[u]]\r\nn = 'b'",
+        "[[u]]\nn = \"<unchanged 1>\"\n[[u]]\r\nn = \"<unchanged 2>\"",
+    ],
+    // Headers below an element, one of them apart from it.
+    [
+        "[[u]]\nn = ''\n[u.k]\ni = ''\n[z]\ny = ''\n",
+        "[[u]]\nn = 'a'\n[u.k]\ni = 'b'\n[[u]]\nn = 'c'\n[z]\ny = 'y'\n[u.k]\ni = 'd'\n",
+        "[[u]]\nn = 'a'\n[u.k]\ni = 'b'\n[[u]]\nn = 'c'\n[u.k]\ni = 'd'\n[z]\ny = 'y'\n",
+        "[[u]]\nn = \"<unchanged 1>\"\n[u.k]\ni = \"<unchanged 2>\"\n[[u]]\nn = \"<unchanged 3>\"\n[u.k]\ni = \"<unchanged 5>\"\n[z]\ny = \"<unchanged>\"\n",
+    ],
+    // Arrays in arrays: the inner elements come first.
+    [
+        "[[a]]\n[[a.b]]\nx = ''\n",
+        "[[a]]\n[[a.b]]\nx = 1\n[[a.b]]\nx = 2\n[[a]]\n[[a.b]]\nx = 3\n",
+        "[[a]]\n[[a.b]]\nx = 1\n[[a.b]]\nx = 2\n[[a]]\n[[a.b]]\nx = 3\n",
+        "[[a]]\n[[a.b]]\nx = \"<unchanged 1>\"\n[[a.b]]\nx = \"<unchanged 2>\"\n[[a]]\n[[a.b]]\nx = \"<unchanged 3>\"\n",
+    ],
+    // The template has headers, and the earlier text has none.
+    [
+        "  [[ 'u u' ]] # h\nn = ''\n",
+        "\"u u\" = [{ n = 'a' }, { n = 'b', k.l = [ # c\n 1 ], t = { v = '' } }]\n",
+        "  [[ 'u u' ]] # h\nn = 'a'\n[[ 'u u' ]]\nn = 'b'\nk = { l = [ # c\n 1 ] }\nt = { v = '' }\n",
+        "  [[ 'u u' ]] # h\nn = \"<unchanged 1>\"\n[[ 'u u' ]]\nn = \"<unchanged 2>\"\nk = { l = \"<unchanged 3>\" }\nt = { v = \"\" }\n",
+    ],
+    // The reverse.
+    [
+        "u = [{ n = '' }, # c\n]\n",
+        "[[u]]\nn = 'a'\n[[u]]\nn = 'b'\n[[u.k]]\nx = 1\n[[u.k]]\n[u.t]\n'v w' = 'c'\n",
+        "u = [{ n = 'a' }, { n = 'b', k = [{ x = 1 }, {}], t = { 'v w' = 'c' } }, # c\n]\n",
+        "u = [{ n = \"<unchanged 1>\" }, { n = \"<unchanged 2>\", k = [{ x = \"<unchanged 3>\" }, {}], t = { 'v w' = \"<unchanged 4>\" } }, # c\n]\n",
+    ],
+    [
+        "u = [{ n = '' }]",
+        "u = [{ n = 'a' }, { n = 'b' }]",
+        "u = [{ n = 'a' }, { n = 'b' }]",
+        "u = [{ n = \"<unchanged 1>\" }, { n = \"<unchanged 2>\" }]",
+    ],
+    // An empty array of the template is one without elements.
+    [
+        "u = []\nv = ''\n",
+        "v = [{ n = 'v' }]\n[[u]]\nn = 'a'\n[[u]]\nn = 'b'\n",
+        "u = [{ n = 'a' }, { n = 'b' }]\nv = [{ n = 'v' }]\n",
+        "u = [{ n = \"<unchanged 2>\" }, { n = \"<unchanged 3>\" }]\nv = [{ n = \"<unchanged 1>\" }]\n",
+    ],
+    // An array of no tables is one value.
+    ["u = []\n", "u = [1, { n = 'a' }]\n", "u = [1, { n = 'a' }]\n", "u = \"<unchanged>\"\n"],
+    // Behind a byte order mark, below a table that no header opens.
+    [
+        "\u{feff}[[a.u]]\n",
+        "\u{feff}[[a.u]]\n[[a.u]]\nn = 'a'\n",
+        "\u{feff}[[a.u]]\n[[a.u]]\nn = 'a'\n",
+        "\u{feff}[[a.u]]\n[[a.u]]\nn = \"<unchanged 1>\"\n",
+    ],
+    // Fewer than the template's.
+    [
+        "[[u]]\nn = ''\n[[u]]\nn = 'second'\n",
+        "[[u]]\nn = 'a'\n",
+        "[[u]]\nn = 'a'\n[[u]]\nn = 'second'\n",
+        "[[u]]\nn = \"<unchanged 1>\"\n[[u]]\nn = 'second'\n",
+    ],
+];
+
+#[test]
+fn elements_beyond_the_template_s_are_carried_as_they_were_written() {
+    for [template, earlier, filled, form] in BEYOND {
+        let template = Template::parse(template).unwrap();
+        let earlier = Document::parse(earlier).unwrap();
+        let prefilled = template.prefill(&earlier).unwrap();
+        assert_eq!(prefilled.document().expose_text(), filled);
+        assert_eq!(prefilled.form(), form);
+        assert_eq!(prefilled.dropped().len(), 0, "{filled}");
+
+        // The form read back has every value that was carried.
+        let entered = Document::parse(form).unwrap();
+        let updated = match entered.validate_update(&earlier) {
+            Ok(secrets) => secrets.into_document(),
+            Err(invalid) => {
+                assert!(invalid.findings().all(|found| found.message().ends_with("is blank")));
+                continue;
+            }
+        };
+        for path in prefilled.carried() {
+            let value = |document: &Document| format!("{:?}", document.find(&path.to_string()));
+            assert_eq!(value(&updated), value(&earlier), "{path}");
+        }
+    }
+}
+
+#[test]
+fn a_default_that_the_new_template_changed_is_named() {
+    let previous = "A = 'v1'\nB = 'v1'\nC = 1\nD = [1, { x = 1.5 }]\nE = 'e'\nF = ''\nG = 'g'\n\
+                    [[u]]\nrole = 'viewer'\n";
+    let template = "A = 'v2'\nB = 'v2'\nC = '1'\nD = [1, { x = 1.6 }]\nE = ''\nF = 'f'\nG = \"g\"\n\
+                    [[u]]\nrole = 'reader'\n";
+    let earlier = "A = \"v\\u0031\"\nB = 'own'\nC = 0x1\nD = [1,{x = 1.50}]\nE = 'e'\nF = 'x'\nG = 'g'\n\
+                   [[u]]\nrole = 'viewer'\n[[u]]\nrole = 'owner'\n[[u]]\nrole = 'viewer'\n";
+    let previous = Template::parse(previous).unwrap();
+    let earlier = Document::parse(earlier).unwrap();
+    let prefilled = Template::parse(template).unwrap().prefill(&earlier).unwrap();
+    let changed: Vec<_> =
+        prefilled.changed_defaults(&previous).map(|path| path.to_string()).collect();
+    assert_eq!(changed, ["A", "C", "D", "E", "u[0].role", "u[2].role"]);
+    assert_eq!(prefilled.changed_defaults(&Template::parse(template).unwrap()).count(), 0);
+    assert_eq!(prefilled.changed_defaults(&Template::parse("").unwrap()).count(), 0);
 }
 
 #[test]

@@ -48,9 +48,41 @@ fn blank_and_missing_heed_optional_and_nothing_else_does() {
             "warning KindMismatch: line 3, column 5: `C` is a string: the template has an integer",
         ],
     );
-    let section = "# @optional\n[s]\nx = ''\n[s.t]\ny = ''\n";
+}
+
+#[test]
+fn an_optional_section_that_is_present_is_required_whole() {
+    let section = "# @optional\n[s]\nx = ''\n# @optional\nz = ''\n[s.t]\ny = ''\n\
+                   [o] # @optional\n[o.p] # @optional\nq = ''\n";
     assert_findings(section, "", &[]);
-    assert_findings(section, "[s]\nx = ''\n", &[]);
+    assert_findings(section, "[s]\nx = 'a'\nt.y = 'b'\n[o]\n", &[]);
+    let present = [
+        ("[s]\nx = ''\n", &["s.x", "s.t.y"][..]),
+        ("[s]\nx = 'a'\n", &["s.t.y"]),
+        ("[s]\n", &["s.x", "s.t.y"]),
+        ("[s.t]\ny = 'b'\n", &["s.x"]),
+        ("s = { t.y = '' }\n", &["s.t.y", "s.x"]),
+        ("[s]\nx = 'a'\nz = ''\n[s.t]\ny = 'b'\n[o.p]\n", &["o.p.q"]),
+    ];
+    for (text, expected) in present {
+        let invalid = check(section, text).unwrap_err();
+        let paths: Vec<_> = invalid.findings().map(|f| f.path().to_string()).collect();
+        assert_eq!(paths, expected, "{text}");
+        assert!(invalid.findings().all(|f| f.severity() == Severity::Error), "{text}");
+    }
+    let invalid = check(section, "[s]\nx = ''\n[s.t]\ny = 'b'\n").unwrap_err();
+    assert_eq!(
+        invalid.findings().next().unwrap().help(),
+        "write the value between the quotes, or remove the whole of `s`, which is optional"
+    );
+    // The same for each element of an array of tables.
+    let tables = "# @optional\n[[u]]\nn = ''\nm = ''\n";
+    assert_findings(tables, "", &[]);
+    assert_findings(
+        tables,
+        "[[u]]\nn = 'a'\nm = 'b'\n[[u]]\nn = 'c'\n",
+        &["error Missing: `u[1].m` is missing: line 4 of the template expects it"],
+    );
 }
 
 #[test]
@@ -141,12 +173,10 @@ fn elements_are_held_against_the_templates_first() {
     );
     // However the array is written, and where it is absent or empty.
     assert_findings(template, "u = [{ name = 'a', mail = 'b', keys = [{ id = 1 }] }]\n", &[]);
-    for (text, help) in [("", "add it below a `[[u]]`"), ("u = []\n", "add it to `u`")] {
-        let invalid = check(template, text).unwrap_err();
-        let paths: Vec<_> = invalid.findings().map(|f| f.path().to_string()).collect();
-        assert_eq!(paths, ["u[0].name", "u[0].mail", "u[0].keys[0].id"], "{text}");
-        assert_eq!(invalid.findings().next().unwrap().help(), help, "{text}");
-    }
+    let invalid = check(template, "").unwrap_err();
+    let paths: Vec<_> = invalid.findings().map(|f| f.path().to_string()).collect();
+    assert_eq!(paths, ["u[0].name", "u[0].mail", "u[0].keys[0].id"]);
+    assert_eq!(invalid.findings().next().unwrap().help(), "add it below a `[[u]]`");
 }
 
 #[test]
@@ -222,15 +252,107 @@ fn kinds_are_compared_with_the_templates() {
             "warning KindMismatch: line 2, column 5: `I` is a string: the template has an integer",
             "warning KindMismatch: line 3, column 5: `F` is an integer: the template has a float",
             "warning KindMismatch: line 4, column 5: `B` is a string: the template has a boolean",
-            "warning KindMismatch: line 5, column 5: `A` is a table: the template has an array",
-            "warning KindMismatch: line 6, column 5: `T` is a datetime: the template has a table",
-            "error Missing: `A` is missing: line 5 of the template expects it",
-            "error Missing: `T.x` is missing: line 6 of the template expects it",
+            "error KindMismatch: line 5, column 5: `A` is a table: the template has an array",
+            "error KindMismatch: line 6, column 5: `T` is a datetime: the template has a table",
         ],
     );
     let invalid = check(template, "I = '1'\nT = 1\n").unwrap_err();
     let help: Vec<_> = invalid.findings().take(2).map(|f| f.help().into_owned()).collect();
-    assert_eq!(help, ["write the integer without quotes", "write a table"]);
+    let table = "write `[T]`, and its variables below it";
+    assert_eq!(help, ["write the integer without quotes", table]);
+}
+
+/// A template, a document that has the name in another shape, and the one finding with its help.
+#[rustfmt::skip]
+const SHAPES: [[&str; 4]; 17] = [
+    ["H = []", "H = 'a'", "1:5 `H` is a string: the template has an array", "write an array: `[\"…\", \"…\"]`"],
+    ["H = []", "H = ''", "1:5 `H` is a string: the template has an array", "write an array: `[\"…\", \"…\"]`"],
+    ["H = []", "[H]\na = 1", "1:2 `H` is a table: the template has an array", "write an array: `[\"…\", \"…\"]`"],
+    ["H = ''", "H = ['a']", "1:5 `H` is an array: the template has a string", "write a string"],
+    ["H = 1", "[[H]]", "1:3 `H` is an array of tables: the template has an integer", "write an integer"],
+    ["[db]\nu = ''\np = ''", "[[db]]\nu = 'a'\np = 'b'", "1:3 `db` is an array of tables: the template has a table", "write `[db]`, once and with single brackets"],
+    ["[db]\nu = ''\np = ''", "db = [{ u = 'a' }]", "1:6 `db` is an array of tables: the template has a table", "write `[db]`, once and with single brackets"],
+    ["[db]\nu = ''\np = ''", "db = 'postgres://x'", "1:6 `db` is a string: the template has a table", "write `[db]`, and its variables below it"],
+    ["[db]\nu = ''\np = ''", "db = ''", "1:6 `db` is a string: the template has a table", "write `[db]`, and its variables below it"],
+    ["[db]\nu = ''\np = ''", "db = []", "1:6 `db` is an array: the template has a table", "write `[db]`, and its variables below it"],
+    ["[[users]]\nn = ''\np = ''", "[users]\nn = 'a'", "1:2 `users` is a table: the template has an array of tables", "write `[[users]]`, with double brackets"],
+    ["[[users]]\nn = ''\np = ''", "users.n = 'a'", "1:1 `users` is a table: the template has an array of tables", "write `[[users]]`, with double brackets"],
+    ["[[users]]\nn = ''\np = ''", "users = []", "1:9 `users` is an array: the template has an array of tables", "write `[[users]]` for each of them, and its variables below it"],
+    ["[[users]]\nn = ''\np = ''", "users = ['a', { n = 'b' }]", "1:9 `users` is an array: the template has an array of tables", "write `[[users]]` for each of them, and its variables below it"],
+    ["[a.db]\nu = ''", "a = { db = 1 }", "1:12 `a.db` is an integer: the template has a table", "write a table: `{ KEY = \"…\" }`"],
+    ["[[a]]\n[[a.u]]\nn = ''", "[[a]]\nu = 1", "2:5 `a[0].u` is an integer: the template has an array of tables", "write an array of tables: `[{ KEY = \"…\" }]`"],
+    ["[database]\nu = ''\n[[accounts]]\nn = ''", "[database]\nu = 'a'\n[accounts]\nn = 'a'", "3:2 `accounts` is a table: the template has an array of tables", "write `[[accounts]]`, with double brackets"],
+];
+
+#[test]
+fn another_shape_is_one_finding_which_says_the_shape_to_write() {
+    for [template, document, expected, help] in SHAPES {
+        let invalid = check(template, document).unwrap_err();
+        let found: Vec<_> = invalid
+            .findings()
+            .map(|f| {
+                let (line, column) = f.line().zip(f.column()).unwrap();
+                (f.kind(), f.severity(), format!("{line}:{column} {}", f.message()), f.help())
+            })
+            .collect();
+        let kind = FindingKind::KindMismatch;
+        assert_eq!(
+            found,
+            [(kind, Severity::Error, expected.to_owned(), help.into())],
+            "{document}"
+        );
+        // If nothing is required there, it is a warning.
+        let optional = template.replace('\n', " # @optional\n") + " # @optional";
+        let found = findings(&optional, document);
+        assert!(found[0].starts_with("warning KindMismatch"), "{document}: {found:?}");
+    }
+}
+
+#[test]
+fn a_misspelt_section_is_one_finding() {
+    let template =
+        "PAT = ''\n[database]\nuser = ''\npassword = ''\n[[accounts]]\nname = ''\nkey = ''\n";
+    let text = "PAT = 'x'\n[databse]\nuser = 'u'\npassword = 'p'\n[[acounts]]\nname = 'n'\n\
+                [[acounts]]\nname = 'm'\n";
+    let invalid = check(template, text).unwrap_err();
+    let found: Vec<_> = invalid.findings().map(line).collect();
+    let missing = |place, path, line| {
+        format!(
+            "error Missing: {place}: `{path}` is missing: line {line} of the template expects it"
+        )
+    };
+    assert_eq!(
+        found,
+        [missing("line 2, column 2", "database", 2), missing("line 5, column 3", "accounts", 5),]
+    );
+    let help: Vec<_> = invalid.findings().map(|f| f.help().into_owned()).collect();
+    assert_eq!(
+        help,
+        [
+            "did you mean `database`? it is spelt `databse` here",
+            "did you mean `accounts`? it is spelt `acounts` here",
+        ]
+    );
+    // Of two that could mean it, one does.
+    assert_findings(
+        "[database]\nuser = ''\n",
+        "[databse]\nuser = 'u'\n[databas]\nuser = 'u'\n",
+        &[
+            &missing("line 1, column 2", "database", 1),
+            "warning Unknown: line 3, column 2: `databas` is not in the template",
+        ],
+    );
+    // In each element of an array of tables for itself; of another table it is a name alone.
+    assert_findings(
+        "[[t]]\n[t.database]\nuser = ''\n",
+        "[[t]]\n[t.databse]\n[[t]]\n[t.databse]\n[[t]]\n[other.databse]\n",
+        &[
+            &missing("line 2, column 4", "t[0].database", 2),
+            &missing("line 4, column 4", "t[1].database", 2),
+            "warning Unknown: line 6, column 2: `other` is not in the template",
+            "error Missing: `t[2].database.user` is missing: line 3 of the template expects it",
+        ],
+    );
 }
 
 #[test]
@@ -327,14 +449,142 @@ fn what_cannot_be_an_environment_variable_is_an_error() {
 #[test]
 fn names_that_the_process_needs_are_warned_of() {
     let text = "PATH = 'x'\nLD_PRELOAD = 'x'\nDYLD_X = 'x'\nPYTHONPATH = 'x'\nNODE_OPTIONS = 1\n\
-                HOME = true\nMY_PATH = 'x'\n[s]\nPATH = 'x'\n";
+                HOME = true\nMY_PATH = 'x'\nSTREAMLIT_SERVER_PORT = 1\nhttps_proxy = 'x'\n\
+                No_Proxy = 'x'\nssl_cert_file = 'x'\n[s]\nPATH = 'x'\n";
     let secrets = Document::parse(text).unwrap().validate().unwrap();
     let paths: Vec<_> = secrets.warnings().map(|f| f.path().to_string()).collect();
-    assert_eq!(paths, ["PATH", "LD_PRELOAD", "DYLD_X", "PYTHONPATH", "NODE_OPTIONS"]);
+    let reserved = ["PATH", "LD_PRELOAD", "DYLD_X", "PYTHONPATH", "NODE_OPTIONS"];
+    let prefixed = ["STREAMLIT_SERVER_PORT", "https_proxy", "No_Proxy"];
+    assert_eq!(paths, [&reserved[..], &prefixed].concat());
+    for name in [
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "OPENSSL_CONF",
+        "GIT_SSH_COMMAND",
+        "PYTHONUSERBASE",
+        "PYTHONINSPECT",
+        "PYTHONBREAKPOINT",
+        "PYTHONWARNINGS",
+    ] {
+        let secrets = Document::parse(format!("{name} = 'x'\n")).unwrap().validate().unwrap();
+        let kinds: Vec<_> = secrets.warnings().map(|f| f.kind()).collect();
+        assert_eq!(kinds, [FindingKind::ReservedName], "{name}");
+    }
     assert_eq!(
         secrets.warnings().next().unwrap().to_string(),
         "line 1, column 1: `PATH` would replace a variable that the process itself needs"
     );
+}
+
+#[test]
+fn a_variable_that_no_linux_process_takes_is_a_warning() {
+    let most = 131_071;
+    for (name, quote) in [("NAME", "'"), ("N", "\"\"\"")] {
+        for more in [0, 1] {
+            let value = "v".repeat(most - name.len() - "=".len() + more);
+            let text = format!("{name} = {quote}{value}{quote}\n[s]\nx = '{value}v'\n");
+            let secrets = Document::parse(text).unwrap().validate().unwrap();
+            let found: Vec<_> = secrets.warnings().map(line).collect();
+            let warning = format!(
+                "warning Unmappable: line 1, column 1: `{name}` is longer than 131071 bytes with \
+                 its name and `=`: no Linux process can be started with it"
+            );
+            assert_eq!(found, if more == 1 { vec![warning] } else { vec![] });
+        }
+    }
+    // A name may be long, too, and a number is as long as Python writes it.
+    for (len, value, is_long) in [
+        (most - 1, "''", false),
+        (most, "''", true),
+        (most - 3, "0x1F", false),
+        (most - 2, "0x1F", true),
+        (most - 4, "1e0", false),
+        (most - 3, "1e0", true),
+    ] {
+        let found = findings("", &format!("{} = {value}\n", "n".repeat(len)));
+        let found = found.iter().filter(|found| found.starts_with("warning Unmappable")).count();
+        assert_eq!(found, usize::from(is_long), "{len} {value}");
+    }
+}
+
+#[test]
+fn a_date_that_python_cannot_read_is_a_warning() {
+    let text = "A = 0000-01-01\nB = 0001-01-01\nC = 1979-05-27T07:32:60Z\nD = 23:59:60\n\
+                E = 07:32:59.999\n[s]\nf = [1, [0000-12-31T00:00:00]]\ng = 1979-05-27 07:32:60.5\n";
+    let secrets = Document::parse(text).unwrap().validate().unwrap();
+    let found: Vec<_> = secrets.warnings().map(line).collect();
+    let expected = |place, path| {
+        format!(
+            "warning Suspicious: {place}: `{path}` is a date or time that Python cannot read: \
+             years begin at 1, seconds end at 59"
+        )
+    };
+    assert_eq!(
+        found,
+        [
+            expected("line 1, column 5", "A"),
+            expected("line 3, column 5", "C"),
+            expected("line 4, column 5", "D"),
+            expected("line 7, column 10", "s.f[1][0]"),
+            expected("line 8, column 5", "s.g"),
+        ]
+    );
+}
+
+#[test]
+fn findings_have_stable_codes_and_serialize_without_a_value() {
+    let invalid = check("A = ''\nB = 1\n", "A = ''\nOTHER = 'hunter2'\n").unwrap_err();
+    let found: Vec<_> = invalid.findings().collect();
+    let expected = serde_json::json!([
+        {
+            "code": "blank",
+            "severity": "error",
+            "path": "A",
+            "line": 1,
+            "column": 5,
+            "message": "`A` is blank: the template expects a value",
+            "help": "write the value between the quotes",
+        },
+        {
+            "code": "unknown",
+            "severity": "warning",
+            "path": "OTHER",
+            "line": 2,
+            "column": 1,
+            "message": "`OTHER` is not in the template",
+            "help": "remove it, unless the module reads it",
+        },
+        {
+            "code": "missing",
+            "severity": "error",
+            "path": "B",
+            "line": null,
+            "column": null,
+            "message": "`B` is missing: line 2 of the template expects it",
+            "help": "add the line above the first `[section]`",
+        },
+    ]);
+    assert_eq!(serde_json::to_value(&found).unwrap(), expected);
+    for (kind, code) in [
+        (FindingKind::Blank, "blank"),
+        (FindingKind::Missing, "missing"),
+        (FindingKind::Misplaced, "misplaced"),
+        (FindingKind::Placeholder, "placeholder"),
+        (FindingKind::KindMismatch, "kind_mismatch"),
+        (FindingKind::Unknown, "unknown"),
+        (FindingKind::Unmappable, "unmappable"),
+        (FindingKind::ReservedName, "reserved_name"),
+        (FindingKind::TooLong, "too_long"),
+        (FindingKind::Unkept, "unkept"),
+        (FindingKind::Suspicious, "suspicious"),
+    ] {
+        assert_eq!(kind.code(), code);
+    }
 }
 
 #[test]

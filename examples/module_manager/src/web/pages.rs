@@ -234,7 +234,7 @@ fn variables(template: &Template, from: Option<(&str, &Prefilled)>) -> Markup {
                         td data-label="Needed" {
                             @if variable.is_required() { "required" } @else { span .optional { "optional" } }
                             @if let Some((from, prefilled)) = from {
-                                @if prefilled.carried().any(|carried| carried == path) {
+                                @if prefilled.carried().any(|carried| carried.to_string() == path) {
                                     span .kept { "kept from " (from) }
                                 } @else {
                                     span .new { "new" }
@@ -254,7 +254,7 @@ pub(super) struct NewVersion<'a> {
     pub(super) template: Option<&'a Template>,
     /// The version whose values go along.
     pub(super) from: Option<&'a str>,
-    pub(super) prefilled: Option<&'a Prefilled>,
+    pub(super) prefilled: Option<&'a Prefilled<'a>>,
 }
 
 pub(super) fn new_version(
@@ -278,7 +278,7 @@ pub(super) fn new_version(
                     p .note {
                         "Not in the template any more, and left behind: "
                         @for (i, path) in prefilled.dropped().enumerate() {
-                            @if i > 0 { ", " } code { (path) }
+                            @if i > 0 { ", " } code { (path.to_string()) }
                         }
                         "."
                     }

@@ -1,0 +1,421 @@
+//! A template with the values of an earlier document, for the form of a new version.
+
+use std::cmp::Reverse;
+use std::fmt;
+use std::ops::Range;
+
+use crate::document::Document;
+use crate::document::error::ParseError;
+use crate::document::index::{Kind, ROOT};
+use crate::document::wiped::Wiped;
+use crate::marker::Marked;
+use crate::path::KeyPath;
+use crate::shape::{self, Elements, Role};
+use crate::template::Template;
+use crate::update;
+use crate::value::{self, Value};
+
+/// A template with the values of an earlier document, and what found no place in it.
+pub struct Prefilled<'e> {
+    template: Template,
+    earlier: &'e Document,
+    document: Document,
+    form: String,
+    /// Nodes of the filled template.
+    carried: Vec<u32>,
+    /// Nodes of the earlier document.
+    dropped: Vec<u32>,
+}
+
+impl Template {
+    /// Puts the values of an earlier document into the template's places. Comments, order, line
+    /// ends and a missing final newline stay as the template has them; a value stays as it was
+    /// written, `0x1_F` included.
+    ///
+    /// - Blank values are not carried.
+    /// - Elements of arrays of tables go by position. Those beyond the template's are carried whole,
+    ///   as they were written, behind the template's last one.
+    ///
+    /// # Errors
+    ///
+    /// The filled template is longer than [`MAX_LEN`](crate::MAX_LEN).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use secrets_toml::{Document, Template};
+    ///
+    /// let earlier = Document::parse("PAT = 'hunter2'\nOLD = 1\n")?;
+    /// let template = Template::parse("# New in version 2.\nURL = \"\"\n\nPAT = \"\"")?;
+    /// let prefilled = template.prefill(&earlier)?;
+    /// assert_eq!(prefilled.carried().map(|path| path.to_string()).collect::<Vec<_>>(), ["PAT"]);
+    /// assert_eq!(prefilled.dropped().map(|path| path.to_string()).collect::<Vec<_>>(), ["OLD"]);
+    /// assert_eq!(
+    ///     prefilled.document().expose_text(),
+    ///     "# New in version 2.\nURL = \"\"\n\nPAT = 'hunter2'",
+    /// );
+    /// # Ok::<(), secrets_toml::ParseError>(())
+    /// ```
+    pub fn prefill<'e>(&self, earlier: &'e Document) -> Result<Prefilled<'e>, ParseError> {
+        let marked = Marked::new(earlier);
+        let changes = changes(self, &marked, earlier);
+
+        let text = self.text();
+        let mut texts = Texts { earlier, marked: &marked, filled: Vec::new(), form: String::new() };
+        let mut has_place = vec![false; earlier.index().len() as usize];
+        let mut end = 0;
+        let mut sections = None;
+        for change in &changes {
+            texts.push(&text[end..change.at.start]);
+            end = change.at.end;
+            match change.content {
+                Content::Value(value) => {
+                    has_place[value as usize] = true;
+                    texts.value(value);
+                }
+                Content::Elements { array, template_array, from } => {
+                    let elements = &earlier.index().children(array)[from..];
+                    elements.iter().for_each(|&element| has_place[element as usize] = true);
+                    let template = &self.0.document;
+                    if template.index().node(template_array).kind != Kind::ArrayOfTables {
+                        for &element in elements {
+                            texts.push(", ");
+                            texts.value(element);
+                        }
+                    } else {
+                        let sections = sections.get_or_insert_with(|| Sections::of(earlier));
+                        let header = header(template, template_array);
+                        let open_end = !text[..end].ends_with('\n');
+                        texts.blocks(elements, header, sections, open_end);
+                    }
+                }
+            }
+        }
+        texts.push(&text[end..]);
+        let Texts { filled, form, .. } = texts;
+        let document = Document::read_wiped(Wiped::concat(&filled))?;
+
+        let index = earlier.index();
+        let mut dropped = Vec::new();
+        for node in 1..index.len() {
+            has_place[node as usize] |= has_place[index.node(node).parent as usize];
+            let variable = marked.roles[node as usize] == Role::Variable;
+            if variable && !has_place[node as usize] && !shape::is_blank(earlier, node) {
+                dropped.push(node);
+            }
+        }
+        let twins = shape::twins(&document, earlier, Elements::ByPosition);
+        let roles = shape::roles(&document);
+        let is_carried = |node: u32| {
+            twins[node as usize].is_some_and(|twin| {
+                has_place[twin as usize]
+                    && roles[node as usize] == Role::Variable
+                    && !shape::is_blank(earlier, twin)
+            })
+        };
+        let carried = (1..document.index().len()).filter(|&node| is_carried(node)).collect();
+        Ok(Prefilled { template: self.clone(), earlier, document, form, carried, dropped })
+    }
+}
+
+impl<'e> Prefilled<'e> {
+    /// The filled template, to be read.
+    #[must_use]
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// The filled template, to be kept.
+    #[must_use]
+    pub fn into_document(self) -> Document {
+        self.document
+    }
+
+    /// The template's text for a form that must not show the earlier values: each is hidden by a
+    /// marker, as in [`Document::form`]. [`Template::validate_update`] puts the values back where the
+    /// markers are, if it is given the same earlier document.
+    ///
+    /// The comments are the template's. Those of the earlier document are not shown, since one may
+    /// hold what was a value, so an update drops them.
+    #[must_use]
+    pub fn form(&self) -> &str {
+        &self.form
+    }
+
+    /// The variables that have an earlier value, in the order of the filled template.
+    pub fn carried(&self) -> impl ExactSizeIterator<Item = KeyPath<'_>> {
+        self.carried.iter().map(|&node| self.document.path(node))
+    }
+
+    /// The earlier document's variables that found no place, in its order.
+    pub fn dropped(&self) -> impl ExactSizeIterator<Item = KeyPath<'e>> {
+        let earlier = self.earlier;
+        self.dropped.iter().map(move |&node| earlier.path(node))
+    }
+
+    /// The carried variables that still have the default of the `previous` template, while this
+    /// template has another: the author may want the new one.
+    ///
+    /// An element of an array of tables is held against the first element of each template.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use secrets_toml::{Document, Template};
+    ///
+    /// let previous = Template::parse("MODEL = 'v1'\nPORT = 80\n")?;
+    /// let earlier = Document::parse("MODEL = 'v1'\nPORT = 8080\n")?;
+    /// let template = Template::parse("MODEL = 'v2'\nPORT = 443\n")?;
+    /// let prefilled = template.prefill(&earlier)?;
+    /// let changed: Vec<_> =
+    ///     prefilled.changed_defaults(&previous).map(|path| path.to_string()).collect();
+    /// assert_eq!(changed, ["MODEL"]);
+    /// # Ok::<(), secrets_toml::ParseError>(())
+    /// ```
+    pub fn changed_defaults(&self, previous: &Template) -> impl Iterator<Item = KeyPath<'_>> {
+        let [old, new] = [&previous.0.document, &self.template.0.document].map(|template| {
+            let twins = shape::twins(&self.document, template, Elements::First);
+            self.carried
+                .iter()
+                .map(|&node| twins[node as usize])
+                .map(|twin| twin.map(|twin| Value::of(template, twin)))
+                .collect::<Vec<_>>()
+        });
+        let mut changed = Vec::new();
+        for ((&node, old), new) in self.carried.iter().zip(old).zip(new) {
+            let (Some(old), Some(new)) = (old, new) else { continue };
+            let kept = value::is_same(old, Value::of(&self.document, node));
+            if kept && !value::is_same(old, new) {
+                changed.push(self.document.path(node));
+            }
+        }
+        changed.into_iter()
+    }
+}
+
+impl fmt::Debug for Prefilled<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prefilled")
+            .field("document", &self.document)
+            .field("carried", &self.carried().collect::<Vec<_>>())
+            .field("dropped", &self.dropped().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+/// A part of the template's text, and what of the earlier document comes in its place.
+struct Change {
+    at: Range<usize>,
+    content: Content,
+}
+
+enum Content {
+    /// A value.
+    Value(u32),
+    /// The elements of an array beyond the template's.
+    Elements { array: u32, template_array: u32, from: usize },
+}
+
+/// What goes where, in the order of the template's text.
+fn changes(template: &Template, marked: &Marked<'_>, earlier: &Document) -> Vec<Change> {
+    let inner = &template.0;
+    let document = &inner.document;
+    let index = document.index();
+    let twins = shape::twins(document, earlier, Elements::ByPosition);
+    let mut sections = None;
+    let mut changes = Vec::new();
+    for node in 1..index.len() {
+        let Some(twin) = twins[node as usize] else { continue };
+        let role = marked.roles[twin as usize];
+        match inner.roles[node as usize] {
+            Role::Variable if role == Role::Variable && shape::is_blank(earlier, twin) => {}
+            Role::Variable if matches!(role, Role::Variable | Role::Tables) => {
+                let at = index.node(node).span.range();
+                changes.push((Change { at, content: Content::Value(twin) }, node));
+            }
+            Role::Tables if role == Role::Tables => {
+                let elements = index.children(node);
+                let from = elements.len();
+                let Some(&last) = elements.last() else { continue };
+                if earlier.index().children(twin).len() <= from {
+                    continue;
+                }
+                let at = if index.node(node).kind == Kind::ArrayOfTables {
+                    sections.get_or_insert_with(|| Sections::of(document)).end(document, last)
+                } else {
+                    index.node(last).span.range().end
+                };
+                let content = Content::Elements { array: twin, template_array: node, from };
+                changes.push((Change { at: at..at, content }, node));
+            }
+            _ => {}
+        }
+    }
+    // What is added behind the same line belongs to the innermost array first.
+    changes.sort_by_key(|(change, node)| (change.at.start, Reverse(*node)));
+    changes.into_iter().map(|(change, _)| change).collect()
+}
+
+/// The filled template in pieces, and its form: the two differ in the values alone.
+struct Texts<'a> {
+    earlier: &'a Document,
+    marked: &'a Marked<'a>,
+    filled: Vec<&'a str>,
+    form: String,
+}
+
+impl<'a> Texts<'a> {
+    fn push(&mut self, text: &'a str) {
+        self.filled.push(text);
+        self.form.push_str(text);
+    }
+
+    /// A part of the earlier text.
+    fn part(&mut self, part: Range<usize>) {
+        self.form.push_str(&update::hide(self.earlier, self.marked, part.clone()));
+        self.filled.push(&self.earlier.expose_text()[part]);
+    }
+
+    /// A value, written on one line if headers made it.
+    fn value(&mut self, node: u32) {
+        let earlier = self.earlier;
+        let index = earlier.index();
+        let (open, close) = match index.node(node).kind {
+            Kind::Table => ("{", "}"),
+            Kind::ArrayOfTables => ("[", "]"),
+            _ => return self.part(index.node(node).span.range()),
+        };
+        self.push(open);
+        for (i, &child) in index.children(node).iter().enumerate() {
+            self.push(match (i, open) {
+                (0, "{") => " ",
+                (0, _) => "",
+                _ => ", ",
+            });
+            if !index.is_element(child) {
+                self.key(child);
+            }
+            self.value(child);
+        }
+        if open == "{" && !index.children(node).is_empty() {
+            self.push(" ");
+        }
+        self.push(close);
+    }
+
+    fn key(&mut self, node: u32) {
+        let span = self.earlier.index().node(node).key_span.range();
+        self.push(&self.earlier.expose_text()[span]);
+        self.push(" = ");
+    }
+
+    /// Elements, each below a header. `open_end`: the text before them ends without a newline, and
+    /// so does the whole.
+    fn blocks(&mut self, elements: &[u32], header: &'a str, sections: &Sections, open_end: bool) {
+        let earlier = self.earlier;
+        let index = earlier.index();
+        let mut parts =
+            elements.iter().flat_map(|&element| sections.of_element(element)).peekable();
+        if parts.peek().is_some() {
+            // As they were written: each with the headers below it.
+            for part in parts {
+                let text = &earlier.expose_text()[part.clone()];
+                let content = text.strip_suffix('\n').unwrap_or(text);
+                let content = content.strip_suffix('\r').unwrap_or(content);
+                if open_end {
+                    self.push("\n");
+                }
+                self.part(part.start..part.start + content.len());
+                if !open_end {
+                    self.push(if text[content.len()..].starts_with('\r') { "\r\n" } else { "\n" });
+                }
+            }
+            return;
+        }
+        for &element in elements {
+            if open_end {
+                self.push("\n");
+            }
+            self.push(header);
+            for &child in index.children(element) {
+                self.push("\n");
+                self.key(child);
+                self.value(child);
+            }
+            if !open_end {
+                self.push("\n");
+            }
+        }
+    }
+}
+
+/// The header of an array's elements, as the template writes it.
+fn header(template: &Document, array: u32) -> &str {
+    let text = template.expose_text();
+    let Some(&first) = template.index().children(array).first() else { return "" };
+    let key = template.index().node(first).key_span.range();
+    let start = line_start(text, key.start);
+    let close = text[key.end..].find("]]").map_or(text.len(), |close| key.end + close + 2);
+    text[start..close].trim_start()
+}
+
+/// The parts of a text that begin with a header: each to the end of the line of its last value.
+struct Sections {
+    /// The table of the header, and the part.
+    all: Vec<(u32, Range<usize>)>,
+    /// For every node, the sections of its table and of the tables below it.
+    below: Vec<Vec<usize>>,
+}
+
+impl Sections {
+    fn of(document: &Document) -> Self {
+        let (text, index) = (document.expose_text(), document.index());
+        let is_header = |node: &u32| {
+            index.node(*node).kind == Kind::Table
+                && (index.is_element(*node) || !index.is_implicit(*node))
+        };
+        let key = |node: u32| index.node(node).key_span.range();
+        let mut all: Vec<_> = (1..index.len())
+            .filter(is_header)
+            .map(|node| (node, line_start(text, key(node).start)..key(node).end))
+            .collect();
+        all.sort_by_key(|(_, part)| part.start);
+        for node in 1..index.len() {
+            let Range { start, end } = match index.node(node).kind {
+                Kind::Table | Kind::ArrayOfTables => continue,
+                _ => index.node(node).span.range(),
+            };
+            let section = all.partition_point(|(_, part)| part.start <= start);
+            if let Some((_, part)) = section.checked_sub(1).and_then(|i| all.get_mut(i)) {
+                part.end = part.end.max(end);
+            }
+        }
+        for (_, part) in &mut all {
+            part.end = text[part.end..].find('\n').map_or(text.len(), |i| part.end + i + 1);
+        }
+        let mut below = vec![Vec::new(); index.len() as usize];
+        for (i, &(mut node, _)) in all.iter().enumerate() {
+            while node != ROOT {
+                below[node as usize].push(i);
+                node = index.node(node).parent;
+            }
+        }
+        Self { all, below }
+    }
+
+    /// The parts that belong to an element; none if no header made it.
+    fn of_element(&self, element: u32) -> impl Iterator<Item = Range<usize>> + '_ {
+        self.below[element as usize].iter().map(|&i| self.all[i].1.clone())
+    }
+
+    /// Where the last part of an element ends.
+    fn end(&self, document: &Document, element: u32) -> usize {
+        self.of_element(element).last().map_or(document.expose_text().len(), |part| part.end)
+    }
+}
+
+/// The start of the line of an offset, without what a byte order mark takes.
+fn line_start(text: &str, offset: usize) -> usize {
+    let bom = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    text[..offset].rfind('\n').map_or(bom, |newline| newline + 1)
+}
