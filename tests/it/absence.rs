@@ -34,14 +34,14 @@ const WORLD: [&str; 22] = [
 
 /// Where what is named, and why.
 const ALLOWED: [(&str, &str); 8] = [
-    ("template.rs", "std::fs"),         // Template::from_repository
-    ("template.rs", "std::os"),         // whether what was opened is what stands there
-    ("template.rs", ".metadata("),      // the same
-    ("store/redb.rs", "std::fs"),       // the embedded database
-    ("store/redb.rs", "std::os"),       // the mode of its file
-    ("store/postgres.rs", "std::time"), // a limit, given to the runtime's timer
-    ("query/https.rs", "std::net"),     // how addresses are written, and no socket
-    ("seal.rs", "getrandom::"),         // the one place
+    ("template/repository.rs", "std::fs"), // Template::from_repository
+    ("template/repository.rs", "std::os"), // whether what was opened is what stands there
+    ("template/repository.rs", ".metadata("), // the same
+    ("store/redb.rs", "std::fs"),          // the embedded database
+    ("store/redb.rs", "std::os"),          // the mode of its file
+    ("store/postgres.rs", "std::time"),    // a limit, given to the runtime's timer
+    ("query/https.rs", "std::net"),        // how addresses are written, and no socket
+    ("seal.rs", "getrandom::"),            // the one place
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
