@@ -355,12 +355,100 @@ impl Drop for Repository {
 fn a_repository_has_a_template_or_none() {
     let repository = Repository::new("plain");
     assert!(Template::from_repository(&repository.0).unwrap().is_none());
-    assert!(Template::from_repository(repository.0.join("absent")).unwrap().is_none());
     fs::write(repository.file(), "A = ''\n").unwrap();
     let template = Template::from_repository(&repository.0).unwrap().unwrap();
     assert_eq!(template.text(), "A = ''\n");
-    // A file where the repository should be.
-    assert!(Template::from_repository(repository.file()).unwrap().is_none());
+
+    // The folder of the template is absent, too.
+    fs::remove_dir_all(repository.0.join(".streamlit")).unwrap();
+    assert!(Template::from_repository(&repository.0).unwrap().is_none());
+}
+
+/// A path that is mistyped must not read as a module that needs no secrets.
+#[test]
+fn a_root_that_is_no_folder_is_an_error() {
+    let repository = Repository::new("root");
+    fs::write(repository.file(), "A = ''\n").unwrap();
+    for (root, message) in [
+        (repository.0.join("absent"), "ROOT/absent: no such folder"),
+        (repository.0.join("absent/deeper"), "ROOT/absent/deeper: no such folder"),
+        (repository.file(), "ROOT/.streamlit/secrets.toml: not a folder"),
+        (repository.file().join("x"), "ROOT/.streamlit/secrets.toml/x: no such folder"),
+        (PathBuf::new(), "the empty path: no such folder"),
+    ] {
+        let error = Template::from_repository(&root).unwrap_err();
+        assert_eq!(error.path(), root);
+        assert_eq!(chain(&error).replace(&repository.0.display().to_string(), "ROOT"), message);
+        assert!(error.parse_error().is_none() && error.text().is_none());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_root_may_be_a_link_to_a_folder() {
+    use std::os::unix::fs::symlink;
+
+    let repository = Repository::new("linked-root");
+    let link = |name: &str| repository.0.join(name);
+    symlink(".", link("link")).unwrap();
+    symlink("nowhere", link("broken")).unwrap();
+    symlink("loop", link("loop")).unwrap();
+    assert!(Template::from_repository(link("link")).unwrap().is_none());
+    fs::write(repository.file(), "A = ''\n").unwrap();
+    assert!(Template::from_repository(link("link")).unwrap().is_some());
+
+    let error = Template::from_repository(link("broken")).unwrap_err();
+    assert_eq!(error.to_string(), format!("{}: no such folder", link("broken").display()));
+    let error = Template::from_repository(link("loop")).unwrap_err();
+    assert_eq!(error.to_string(), format!("{}: cannot be read", link("loop").display()));
+    assert!(error.source().is_some());
+}
+
+/// What may not be looked at is not absent.
+#[cfg(unix)]
+#[test]
+fn a_folder_without_permission_is_an_error() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let repository = Repository::new("permission");
+    let root = repository.0.join("root");
+    for (locked, shown) in [
+        (&repository.0, "ROOT/root: cannot be read"),
+        (&root, "ROOT/root/.streamlit: cannot be read"),
+        (&root.join(".streamlit"), "ROOT/root/.streamlit/secrets.toml: cannot be read"),
+    ] {
+        fs::create_dir_all(root.join(".streamlit")).unwrap();
+        fs::set_permissions(locked, fs::Permissions::from_mode(0o000)).unwrap();
+        let read = Template::from_repository(&root);
+        // A privileged user is let in.
+        let let_in = fs::read_dir(locked).is_ok();
+        fs::set_permissions(locked, fs::Permissions::from_mode(0o700)).unwrap();
+        if !let_in {
+            let message = read.unwrap_err().to_string();
+            assert_eq!(message.replace(&repository.0.display().to_string(), "ROOT"), shown);
+        }
+    }
+}
+
+#[test]
+fn a_malformed_template_gives_its_text() {
+    let repository = Repository::new("malformed");
+    let error = |bytes: &[u8]| {
+        fs::write(repository.file(), bytes).unwrap();
+        Template::from_repository(&repository.0).unwrap_err()
+    };
+    for text in ["A = hunter2\n", "\u{feff}A =\r\n# é", "A = 1\nA = 2"] {
+        let error = error(text.as_bytes());
+        assert_eq!(error.text(), Some(text));
+        assert!(error.parse_error().is_some());
+        assert!(!format!("{error} {error:?} {error:#?}").contains("hunter2"));
+    }
+    // As long as it may be, and no longer.
+    let longest = format!("A ={}", " ".repeat(secrets_toml::MAX_TEMPLATE_LEN - 3));
+    assert_eq!(error(longest.as_bytes()).text(), Some(longest.as_str()));
+    assert_eq!(error(format!("{longest} ").as_bytes()).text(), None);
+    assert_eq!(error("é".repeat(40_000).as_bytes()).text(), None);
+    assert_eq!(error(b"A = \xff").text(), None);
 }
 
 #[test]
@@ -375,7 +463,7 @@ fn what_is_no_small_regular_utf8_file_is_refused() {
     assert_eq!(error.parse_error().unwrap().errors().len(), 1);
     let error = Template::from_repository("a\0b").unwrap_err();
     assert!(error.parse_error().is_none(), "{error:?}");
-    assert_eq!(error.to_string(), "a\0b/.streamlit/secrets.toml: cannot be read");
+    assert_eq!(error.to_string(), "a\0b: cannot be read");
     assert!(error.source().is_some_and(|source| source.is::<std::io::Error>()));
 
     fs::write(repository.file(), b"A = 1\n\xff").unwrap();
@@ -402,6 +490,14 @@ fn what_is_no_small_regular_utf8_file_is_refused() {
     fs::remove_file(repository.file()).unwrap();
     fs::create_dir(repository.file()).unwrap();
     assert_eq!(repository.error(), "FILE: no regular file");
+
+    // No template can be there, but something is: it is not a module without secrets.
+    let folder = repository.0.join(".streamlit");
+    fs::remove_dir_all(&folder).unwrap();
+    fs::write(&folder, "A = ''\n").unwrap();
+    let error = Template::from_repository(&repository.0).unwrap_err();
+    assert_eq!(error.to_string(), format!("{}: not a folder", folder.display()));
+    assert_eq!(error.path(), folder);
 }
 
 #[cfg(unix)]
@@ -421,7 +517,9 @@ fn symbolic_links_are_refused() {
     fs::write(other.file(), "A = ''\n").unwrap();
     fs::rename(other.0.join(".streamlit"), other.0.join("real")).unwrap();
     symlink(other.0.join("real"), other.0.join(".streamlit")).unwrap();
-    assert_eq!(other.error(), message);
+    let error = Template::from_repository(&other.0).unwrap_err();
+    assert_eq!(error.path(), other.0.join(".streamlit"));
+    assert!(error.to_string().ends_with(message.trim_start_matches("FILE")), "{error}");
 
     // A link that leads nowhere is no absent file.
     fs::remove_file(repository.file()).unwrap();
