@@ -148,17 +148,21 @@ impl Document {
 
     /// The value at a path: a dotted key as TOML writes it, with array positions in brackets.
     ///
+    /// As in TOML, spaces and tabs around a dot and at both ends mean nothing. There are none
+    /// between an array and its position, and none inside the brackets, which are not TOML's.
+    ///
     /// ```
     /// use secrets_toml::Document;
     ///
     /// let document = Document::parse("a.\"b.c\" = 1\n[[users]]\nname = 'Ada'\n")?;
     /// assert_eq!(document.find("a.\"b.c\"").and_then(|value| value.as_integer()), Some(1));
+    /// assert_eq!(document.find("a . 'b.c'").and_then(|value| value.as_integer()), Some(1));
     /// assert_eq!(document.find("users[0].name").and_then(|value| value.as_str()), Some("Ada"));
     /// assert!(document.find("users[1]").is_none());
     /// # Ok::<(), secrets_toml::ParseError>(())
     /// ```
     ///
-    /// `None` where nothing stands there, and where the path is malformed.
+    /// Returns `None` if there is no such value, and if the path is malformed.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<Value<'_>> {
         path::find(self, path).map(|node| Value::of(self, node))

@@ -205,44 +205,49 @@ impl<W: Write> Write for Limited<'_, W> {
     }
 }
 
-/// Walks the steps of a dotted path from the root. `None`: the path is malformed, or leads nowhere.
+/// Walks a path as it is written from the root. `None`: the path is malformed, or leads nowhere.
 pub(crate) fn find(document: &Document, path: &str) -> Option<u32> {
     let source = Source::new(path);
     let tokens: Vec<Token> = source.lex().collect();
-    let index = document.index();
-    let mut node = ROOT;
-    let mut rest = tokens.as_slice();
-    let mut first = true;
+    let key = |table, tokens| match after_space(tokens) {
+        [key, rest @ ..] => Some((document.child(table, &decode(source.get(key)?)?)?, rest)),
+        [] => None,
+    };
+    let (mut node, mut rest) = key(ROOT, tokens.as_slice())?;
     loop {
-        rest = match rest {
-            [end] if end.kind() == TokenKind::Eof && !first => return Some(node),
+        (node, rest) = match rest {
             [open, position, close, rest @ ..]
                 if open.kind() == TokenKind::LeftSquareBracket
-                    && close.kind() == TokenKind::RightSquareBracket
-                    && !first =>
+                    && close.kind() == TokenKind::RightSquareBracket =>
             {
                 let position = source.get(position)?.as_str();
                 let is_plain = position.bytes().all(|byte| byte.is_ascii_digit())
                     && (position == "0" || !position.starts_with('0'));
-                let position: usize = position.parse().ok().filter(|_| is_plain)?;
-                if !index.node(node).kind.is_array() {
-                    return None;
-                }
-                node = *index.children(node).get(position)?;
-                rest
+                let position = position.parse().ok().filter(|_| is_plain)?;
+                (element(document, node, position)?, rest)
             }
-            [dot, key, rest @ ..] if dot.kind() == TokenKind::Dot && !first => {
-                node = document.child(node, &decode(source.get(key)?)?)?;
-                rest
-            }
-            [key, rest @ ..] if first => {
-                node = document.child(node, &decode(source.get(key)?)?)?;
-                rest
-            }
-            _ => return None,
+            _ => match after_space(rest) {
+                [end] if end.kind() == TokenKind::Eof => return Some(node),
+                [dot, rest @ ..] if dot.kind() == TokenKind::Dot => key(node, rest)?,
+                _ => return None,
+            },
         };
-        first = false;
     }
+}
+
+/// What follows the white space that TOML allows around a dot and at both ends of a key.
+fn after_space(tokens: &[Token]) -> &[Token] {
+    match tokens {
+        [space, rest @ ..] if space.kind() == TokenKind::Whitespace => rest,
+        _ => tokens,
+    }
+}
+
+/// The element of an array at a position.
+fn element(document: &Document, array: u32, position: usize) -> Option<u32> {
+    let index = document.index();
+    let elements = index.node(array).kind.is_array().then(|| index.children(array))?;
+    elements.get(position).copied()
 }
 
 /// A part of a path as it is meant: bare, or in quotes.

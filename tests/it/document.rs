@@ -36,7 +36,6 @@ fn values_are_found_by_key_and_by_path() {
     assert_eq!(string("\"quoted\\u0020key\""), Some("its"));
     assert_eq!(string("owner.name"), Some("Ada é"));
     assert_eq!(string("owner.address.city"), Some("London"));
-    assert_eq!(string("owner . address . city"), None, "a path has no white space");
     assert_eq!(string("users[1].name"), Some("second"));
     assert_eq!(string("users[0].roles[0]"), Some("a"));
     let float = document.find("users[0].roles[2][0]").and_then(|value| value.as_float());
@@ -48,6 +47,59 @@ fn values_are_found_by_key_and_by_path() {
     assert!(document.get("owner.name").is_none(), "a key is literal");
     let chained = document.get("owner").and_then(|owner| owner.get("address"));
     assert_eq!(chained.and_then(|address| address.get("city")).unwrap().as_str(), Some("London"));
+}
+
+#[test]
+fn a_path_has_white_space_where_a_key_may_have_it() {
+    let document = document();
+    let string = |path: &str| document.find(path).and_then(|value| value.as_str());
+    for path in ["owner . address . city", "\towner\t.address. \t city  ", " owner.address.'city' "]
+    {
+        assert_eq!(string(path), Some("London"), "{path:?}");
+    }
+    for path in ["users[0].name", "users[0] . name", " users[0]\t.name\t"] {
+        assert_eq!(string(path), Some("first"), "{path:?}");
+    }
+    assert!(document.find("users[0] ").is_some_and(|user| user.kind() == "table"));
+    // The brackets are ours, and have no room for it.
+    for path in ["users [0]", "users[ 0]", "users[0 ]", "users[0].roles[2] [0]", "users[0]. [0]"] {
+        assert!(document.find(path).is_none(), "{path:?}");
+    }
+    for path in [" ", "\t", "owner name", "owner . . name", ". owner", "owner . ", "\u{a0}owner"] {
+        assert!(document.find(path).is_none(), "{path:?}");
+    }
+    for path in ["owner\n.name", "owner.\r\nname", "owner.name\r\n", "owner\u{b}.name"] {
+        assert!(document.find(path).is_none(), "{path:?}");
+    }
+}
+
+/// Every short sequence of what keys are made of: a document reads it as a key, or `find` does not
+/// read it either.
+#[test]
+fn a_path_without_positions_is_a_key() {
+    let parts = ["a", "-", "\"b c\"", "'d'", "\"\"", ".", " ", "\t", "\"", "é"];
+    let keys = &parts[..5];
+    let mut all = String::new();
+    for i in 0..keys.len().pow(3) {
+        let [first, second, third] = [i / 25, i / 5 % 5, i % 5].map(|i| keys[i]);
+        all += &format!("{first}.{second}.{third} = 1\n");
+    }
+    let all = Document::parse(all).unwrap();
+    let mut found = 0;
+    for len in 0..=5_u32 {
+        for i in 0..parts.len().pow(len) {
+            let path = (0..len).map(|place| parts[i / parts.len().pow(place) % parts.len()]);
+            let path = path.collect::<String>();
+            if let Ok(document) = Document::parse(format!("{path}= 1\n")) {
+                let value = document.find(&path).and_then(|value| value.as_integer());
+                assert_eq!(value, Some(1), "{path:?}");
+                found += 1;
+            } else {
+                assert!(all.find(&path).is_none(), "{path:?}");
+            }
+        }
+    }
+    assert!(found > 1000, "{found} keys");
 }
 
 #[test]
