@@ -168,6 +168,27 @@ impl Document {
         path::find(self, path).map(|node| Value::of(self, node))
     }
 
+    /// The value at a path that a document or a template gave: this one, or another. It is found
+    /// by its keys and positions, so that a path of any length will do, also one that
+    /// [`KeyPath`] cuts when it is displayed.
+    ///
+    /// ```
+    /// use secrets_toml::{Document, Template};
+    ///
+    /// let template = Template::parse("PAT = ''\n[db]\nuser = ''\n")?;
+    /// let document = Document::parse("db.user = 'ada'\n")?;
+    /// let values = template.variables().map(|variable| document.at(&variable.path()));
+    /// let values: Vec<_> = values.map(|value| value.and_then(|value| value.as_str())).collect();
+    /// assert_eq!(values, [None, Some("ada")]);
+    /// # Ok::<(), secrets_toml::ParseError>(())
+    /// ```
+    ///
+    /// Returns `None` if there is no such value, as for the path of a missing variable.
+    #[must_use]
+    pub fn at(&self, path: &KeyPath<'_>) -> Option<Value<'_>> {
+        path::at(self, path).map(|node| Value::of(self, node))
+    }
+
     /// The root table.
     #[must_use]
     pub fn root(&self) -> Table<'_> {

@@ -17,7 +17,8 @@ const MAX_SHOWN: usize = 256;
 ///
 /// It is put together when it is displayed, from the document that it belongs to, with control and
 /// bidirectional characters escaped. Of one that has 256 characters or more, 255 are shown, then `…`.
-/// What it displays is read back by [`Document::find`], unless it was cut.
+/// What it displays is read back by [`Document::find`], unless it was cut. [`Document::at`] takes the
+/// path itself, whatever its length.
 ///
 /// ```
 /// use secrets_toml::Document;
@@ -73,10 +74,9 @@ impl<'a> KeyPath<'a> {
         };
         (parent.node != ROOT).then_some(parent)
     }
-}
 
-impl fmt::Display for KeyPath<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The steps to the path, the last first.
+    fn steps(&self) -> Vec<Step<'a>> {
         let mut steps = Vec::new();
         let (mut document, mut node, mut within) = (self.document, self.node, self.within);
         loop {
@@ -91,7 +91,13 @@ impl fmt::Display for KeyPath<'_> {
             steps.push(step(document, node));
             node = document.index().node(node).parent;
         }
-        write_steps(f, steps.into_iter().rev())
+        steps
+    }
+}
+
+impl fmt::Display for KeyPath<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_steps(f, self.steps().into_iter().rev())
     }
 }
 
@@ -205,6 +211,14 @@ impl<W: Write> Write for Limited<'_, W> {
     }
 }
 
+/// Walks a path, of whatever document, from the root. `None`: it leads nowhere.
+pub(crate) fn at(document: &Document, path: &KeyPath<'_>) -> Option<u32> {
+    path.steps().into_iter().rev().try_fold(ROOT, |node, step| match step {
+        Step::Key(key) => document.child(node, key),
+        Step::Position(position) => element(document, node, position),
+    })
+}
+
 /// Walks a path as it is written from the root. `None`: the path is malformed, or leads nowhere.
 pub(crate) fn find(document: &Document, path: &str) -> Option<u32> {
     let source = Source::new(path);
@@ -256,4 +270,19 @@ fn decode(raw: Raw<'_>) -> Option<Cow<'_, str>> {
     let mut error = None;
     raw.decode_key(&mut decoded, &mut error);
     error.is_none().then_some(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_node_is_at_its_path() {
+        let text = "a = [[], [0, { b = '' }]]\nc.d.e = 1\n[[f]]\n[[f]]\n[[f.g]]\n'' = [{}, [{}]]\n";
+        let (document, twin) = (Document::parse(text).unwrap(), Document::parse(text).unwrap());
+        for node in 0..document.index().len() {
+            assert_eq!(at(&document, &document.path(node)), Some(node));
+            assert_eq!(at(&twin, &document.path(node)), Some(node));
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Reading in place: values, paths and views.
 
-use secrets_toml::{Document, Value};
+use secrets_toml::{Document, Template, Value};
 
 const TEXT: &str = r#"
 title = "TOML"
@@ -329,5 +329,67 @@ fn a_path_of_256_characters_is_cut() {
         let expected = if cut { format!("{}…", &key[..255]) } else { key };
         assert_eq!(shown, expected);
         assert_eq!(document.find(&shown).is_some(), !cut);
+    }
+}
+
+#[test]
+fn a_value_is_found_at_its_path() {
+    let long = "k".repeat(300);
+    let text = format!(
+        "a = 0\n\"\u{202e}\\u0007\".'' = 1\n{long}.b = 2\n{long}.c = 3\n\
+         [[users]]\nn = 4\n[[users]]\nn = 5\nlist = [{{ x = 6 }}, [7, {{ {long}.{long} = 8 }}]]\n"
+    );
+    let document = Document::parse(text.as_str()).unwrap();
+    // The same keys, in another document and another order.
+    let twin = Document::parse(format!("last.x = 9\n{text}")).unwrap();
+    let mut cut = 0;
+    for (path, value) in document.variables() {
+        for other in [&document, &twin] {
+            let found = other.at(&path).unwrap();
+            assert_eq!(format!("{value:?}"), format!("{found:?}"), "{path}");
+            assert_eq!(found.as_integer(), value.as_integer(), "{path}");
+        }
+        cut += usize::from(path.to_string().ends_with('…'));
+        let parent = path.parent().map(|parent| document.at(&parent).unwrap().kind());
+        assert_ne!(parent, Some("integer"), "{path}");
+    }
+    assert_eq!(cut, 2);
+
+    // What the other document does not have, or has in another shape.
+    for text in
+        ["", "b = 0", "users = 1", "users = {n = 1}", "users = []", "a = {}\nusers = [1, 2]"]
+    {
+        let other = Document::parse(text).unwrap();
+        for (path, _) in document.variables().skip(1) {
+            assert!(other.at(&path).is_none(), "{path} in {text}");
+        }
+    }
+    let array = Document::parse("a = [1, 2]").unwrap();
+    let table = Document::parse("a.0 = 1\na.\"[1]\" = 2").unwrap();
+    assert!(table.variables().all(|(path, _)| array.at(&path).is_none()));
+}
+
+/// The path of what is missing from an element goes from the document into the template.
+#[test]
+fn a_missing_variable_is_found_where_it_should_be() {
+    let long = "k".repeat(300);
+    let template = format!("[[users]]\nname = ''\n[[users.keys]]\nid = ''\n{long}.x = ''\n");
+    let template = Template::parse(&template).unwrap();
+    let entered = "[[users]]\nname = 'a'\n[[users]]\n[[users.keys]]\nid = 'i'\n";
+    let invalid = template.validate(Document::parse(entered).unwrap()).unwrap_err();
+    let entered = Document::parse(entered).unwrap();
+    let filled = format!(
+        "[[users]]\n[[users]]\nname = 'b'\n[[users.keys]]\n{long}.x = 'x'\n[[users.keys]]\n"
+    );
+    let filled = Document::parse(filled).unwrap();
+    let missing: Vec<_> = invalid.findings().filter(|finding| finding.line().is_none()).collect();
+    let values: Vec<_> = missing
+        .iter()
+        .filter_map(|finding| filled.at(&finding.path()))
+        .filter_map(|value| value.as_str().map(str::to_owned))
+        .collect();
+    assert_eq!(values, ["b", "x"], "{invalid}");
+    for finding in missing {
+        assert!(entered.at(&finding.path()).is_none(), "{}", finding.path());
     }
 }
