@@ -128,7 +128,7 @@ pub use template::{MAX_TEMPLATE_LEN, Prefilled, Template, TemplateError, Variabl
 /// The crate whose [`Datetime`](toml_datetime::Datetime) is a kind of [`Value`].
 pub use toml_datetime;
 pub use validate::{Finding, FindingKind, Invalid, Secrets, Severity};
-pub use value::{Array, Table, Value};
+pub use value::{Array, ArrayIter, Table, TableIter, Value};
 
 /// The README's example is a test.
 #[cfg(doctest)]

@@ -1,6 +1,8 @@
 //! Views of a document's values.
 
 use std::fmt;
+use std::iter::FusedIterator;
+use std::slice;
 
 use toml_datetime::Datetime;
 
@@ -164,10 +166,10 @@ impl<'a> Table<'a> {
     }
 
     /// The keys and values, in the order in which the document first names them.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a str, Value<'a>)> + use<'a> {
+    #[must_use]
+    pub fn iter(&self) -> TableIter<'a> {
         let document = self.document;
-        let children = document.index().children(self.node).iter();
-        children.map(move |&node| (document.key(node), Value::of(document, node)))
+        TableIter { document, nodes: document.index().children(self.node).iter() }
     }
 
     /// How many keys it has.
@@ -180,6 +182,24 @@ impl<'a> Table<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl<'a> IntoIterator for Table<'a> {
+    type Item = (&'a str, Value<'a>);
+    type IntoIter = TableIter<'a>;
+
+    fn into_iter(self) -> TableIter<'a> {
+        self.iter()
+    }
+}
+
+impl<'a> IntoIterator for &Table<'a> {
+    type Item = (&'a str, Value<'a>);
+    type IntoIter = TableIter<'a>;
+
+    fn into_iter(self) -> TableIter<'a> {
+        self.iter()
     }
 }
 
@@ -205,9 +225,10 @@ impl<'a> Array<'a> {
     }
 
     /// The elements in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Value<'a>> + use<'a> {
+    #[must_use]
+    pub fn iter(&self) -> ArrayIter<'a> {
         let document = self.document;
-        document.index().children(self.node).iter().map(move |&node| Value::of(document, node))
+        ArrayIter { document, nodes: document.index().children(self.node).iter() }
     }
 
     /// How many elements it has.
@@ -223,9 +244,114 @@ impl<'a> Array<'a> {
     }
 }
 
+impl<'a> IntoIterator for Array<'a> {
+    type Item = Value<'a>;
+    type IntoIter = ArrayIter<'a>;
+
+    fn into_iter(self) -> ArrayIter<'a> {
+        self.iter()
+    }
+}
+
+impl<'a> IntoIterator for &Array<'a> {
+    type Item = Value<'a>;
+    type IntoIter = ArrayIter<'a>;
+
+    fn into_iter(self) -> ArrayIter<'a> {
+        self.iter()
+    }
+}
+
 impl fmt::Debug for Array<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Keys and values of a [`Table`], in the order in which the document first names them. `Debug` shows
+/// keys and kinds.
+#[derive(Clone)]
+pub struct TableIter<'a> {
+    document: &'a Document,
+    nodes: slice::Iter<'a, u32>,
+}
+
+impl<'a> TableIter<'a> {
+    fn item(&self, node: u32) -> (&'a str, Value<'a>) {
+        (self.document.key(node), Value::of(self.document, node))
+    }
+}
+
+impl<'a> Iterator for TableIter<'a> {
+    type Item = (&'a str, Value<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let &node = self.nodes.next()?;
+        Some(self.item(node))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.nodes.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for TableIter<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let &node = self.nodes.next_back()?;
+        Some(self.item(node))
+    }
+}
+
+impl ExactSizeIterator for TableIter<'_> {}
+
+impl FusedIterator for TableIter<'_> {}
+
+impl fmt::Debug for TableIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.clone()).finish()
+    }
+}
+
+/// Elements of an [`Array`] in order. `Debug` shows kinds.
+#[derive(Clone)]
+pub struct ArrayIter<'a> {
+    document: &'a Document,
+    nodes: slice::Iter<'a, u32>,
+}
+
+impl<'a> ArrayIter<'a> {
+    fn item(&self, node: u32) -> Value<'a> {
+        Value::of(self.document, node)
+    }
+}
+
+impl<'a> Iterator for ArrayIter<'a> {
+    type Item = Value<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let &node = self.nodes.next()?;
+        Some(self.item(node))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.nodes.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for ArrayIter<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let &node = self.nodes.next_back()?;
+        Some(self.item(node))
+    }
+}
+
+impl ExactSizeIterator for ArrayIter<'_> {}
+
+impl FusedIterator for ArrayIter<'_> {}
+
+impl fmt::Debug for ArrayIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
     }
 }
 

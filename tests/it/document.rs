@@ -197,6 +197,48 @@ fn tables_and_arrays_are_views_in_document_order() {
 }
 
 #[test]
+fn tables_and_arrays_are_gone_through_by_for() {
+    let document = document();
+    let root = document.root();
+    let mut keys = Vec::new();
+    for (key, value) in &root {
+        keys.push((key, value.kind()));
+    }
+    for (i, (key, value)) in root.into_iter().enumerate() {
+        assert_eq!(keys[i], (key, value.kind()));
+    }
+    assert_eq!(keys.len(), 5);
+    let last = root.iter().next_back().map(|(key, _)| key);
+    assert_eq!(last, Some("inline"));
+
+    let roles = document.find("users[0].roles").and_then(|value| value.as_array()).unwrap();
+    let mut kinds = Vec::new();
+    for value in &roles {
+        kinds.push(value.kind());
+    }
+    for (i, value) in roles.into_iter().rev().enumerate() {
+        assert_eq!(kinds[2 - i], value.kind());
+    }
+    assert_eq!(kinds, ["string", "integer", "array"]);
+
+    // What is left is counted, and shown as the whole is; the end stays the end.
+    let (mut pairs, mut values) = (root.iter(), roles.iter());
+    assert_eq!(format!("{pairs:?} {values:?}"), format!("{root:?} {roles:?}"));
+    pairs.nth(3);
+    values.next();
+    assert_eq!((pairs.len(), values.len()), (1, 2));
+    assert_eq!(format!("{pairs:?} {values:?}"), r#"{"inline": table} [integer, array]"#);
+    assert!(pairs.next().is_some() && pairs.next().is_none() && pairs.next().is_none());
+
+    // What they give outlives them, and the view.
+    let names: Vec<&str> = {
+        let users = document.get("users").and_then(|value| value.as_array()).unwrap();
+        users.iter().filter_map(|user| user.get("name")?.as_str()).collect()
+    };
+    assert_eq!(names, ["first", "second"]);
+}
+
+#[test]
 fn debug_shows_kinds_and_empty_is_told() {
     let document = Document::parse("t = { a = 'hunter2', b = [] }\nl = [1, {}]\n").unwrap();
     let table = document.get("t").and_then(|value| value.as_table()).unwrap();

@@ -57,10 +57,12 @@ fn documents_and_views() {
     let document = Document::parse(TEXT).unwrap();
     assert_debug_silent(&document);
     assert_debug_silent(&document.root());
-    for (_, value) in document.root().iter() {
+    assert_debug_silent(&document.root().iter());
+    for (_, value) in document.root() {
         assert_debug_silent(&value);
         assert_debug_silent(&value.as_table());
         assert_debug_silent(&value.as_array());
+        assert_debug_silent(&value.as_array().map(|array| array.iter()));
     }
     // What the test would find if a view printed what it shows.
     assert!(document.expose_text().contains(CANARY));
