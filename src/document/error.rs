@@ -6,6 +6,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
 use crate::document::fault::Fault;
 use crate::document::places::Places;
 
@@ -115,6 +117,27 @@ impl fmt::Display for ParseError {
 impl std::error::Error for ParseError {}
 
 /// One error of a text: its place, a fixed message, and where one is known what to do.
+///
+/// It serializes as a map of `code`, `severity` (always `"error"`), `path`, `line`, `column`,
+/// `message` and `help`. `path` and `help` are null if there is none. `message` is what `Display`
+/// says between the place and the hint, and like that holds no text of the document but the path.
+///
+/// ```
+/// let error = secrets_toml::Document::parse("PAT = hunter2\n").unwrap_err();
+/// assert_eq!(
+///     serde_json::to_value(error.errors())?,
+///     serde_json::json!([{
+///         "code": "unquoted-value",
+///         "severity": "error",
+///         "path": null,
+///         "line": 1,
+///         "column": 7,
+///         "message": "a value without quotes",
+///         "help": "put text between quotes: \"…\"",
+///     }]),
+/// );
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct SyntaxError {
     line: usize,
@@ -144,6 +167,13 @@ impl SyntaxError {
         self.span.clone()
     }
 
+    /// What is wrong, for a program: a code in kebab-case, such as `unquoted-value`. It stays the
+    /// same from release to release, while messages may be reworded. New releases may have new codes.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.fault.code()
+    }
+
     /// What is wrong, in fixed words.
     #[must_use]
     pub fn message(&self) -> &'static str {
@@ -161,18 +191,24 @@ impl SyntaxError {
     pub fn path(&self) -> Option<&str> {
         self.path.as_deref()
     }
+
+    /// Writes the message with what belongs to it, without the place and the hint.
+    fn write_sentence(&self, f: &mut impl fmt::Write) -> fmt::Result {
+        if let Some(path) = &self.path {
+            write!(f, "`{path}` is ")?;
+        }
+        f.write_str(self.message())?;
+        match self.first_line {
+            Some(line) => write!(f, ", first on line {line}"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl fmt::Display for SyntaxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, column {}: ", self.line, self.column)?;
-        if let Some(path) = &self.path {
-            write!(f, "`{path}` is ")?;
-        }
-        f.write_str(self.message())?;
-        if let Some(line) = self.first_line {
-            write!(f, ", first on line {line}")?;
-        }
+        self.write_sentence(f)?;
         match self.hint() {
             Some(hint) => write!(f, " ({hint})"),
             None => Ok(()),
@@ -181,6 +217,22 @@ impl fmt::Display for SyntaxError {
 }
 
 impl std::error::Error for SyntaxError {}
+
+impl Serialize for SyntaxError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut message = String::new();
+        self.write_sentence(&mut message).expect("a String takes all that is written");
+        let mut map = serializer.serialize_struct("SyntaxError", 7)?;
+        map.serialize_field("code", self.code())?;
+        map.serialize_field("severity", "error")?;
+        map.serialize_field("path", &self.path)?;
+        map.serialize_field("line", &self.line)?;
+        map.serialize_field("column", &self.column)?;
+        map.serialize_field("message", &message)?;
+        map.serialize_field("help", &self.hint())?;
+        map.end()
+    }
+}
 
 /// An error before its line is known.
 #[derive(Clone, Copy)]

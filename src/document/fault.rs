@@ -139,6 +139,54 @@ impl Fault {
         }
     }
 
+    /// The code, which never changes: programs compare it.
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::TooLong => "text-too-long",
+            Self::TemplateTooLong => "template-too-long",
+            Self::TooDeep => "too-deep",
+            Self::NotUtf8 => "not-utf-8",
+            Self::DefinedTwice => "defined-twice",
+            Self::NotATable => "not-a-table",
+            Self::MissingValue => "missing-value",
+            Self::MissingEquals => "missing-equals",
+            Self::ExtraEquals => "extra-equals",
+            Self::MissingKey => "missing-key",
+            Self::InvalidKey => "invalid-key",
+            Self::MultilineKey => "multiline-key",
+            Self::UnclosedHeader => "unclosed-header",
+            Self::UnopenedBracket => "unopened-bracket",
+            Self::UnopenedBrace => "unopened-brace",
+            Self::UnclosedArray => "unclosed-array",
+            Self::UnclosedInlineTable => "unclosed-inline-table",
+            Self::ArrayComma => "missing-array-comma",
+            Self::ArrayExtraComma => "extra-array-comma",
+            Self::ArrayEquals => "equals-in-array",
+            Self::TableComma => "missing-table-comma",
+            Self::TableExtraComma => "extra-table-comma",
+            Self::TableAssignment => "table-equals",
+            Self::TableElement => "missing-table-key",
+            Self::Trailing => "trailing-content",
+            Self::LineStart => "invalid-line-start",
+            Self::UnterminatedString => "unterminated-string",
+            Self::MissingOpeningQuote => "missing-opening-quote",
+            Self::UnquotedValue => "unquoted-value",
+            Self::UnquotedWords => "unquoted-words",
+            Self::InvalidCharacter => "invalid-character",
+            Self::InvalidEscape => "invalid-escape",
+            Self::InvalidUnicode => "invalid-unicode",
+            Self::BareCarriageReturn => "bare-carriage-return",
+            Self::CommentCharacter => "invalid-comment-character",
+            Self::InvalidNumber => "invalid-number",
+            Self::LeadingZero => "leading-zero",
+            Self::IntegerRange => "integer-out-of-range",
+            Self::FloatRange => "float-out-of-range",
+            Self::InvalidBoolean => "invalid-boolean",
+            Self::InvalidDatetime => "invalid-datetime",
+            Self::Other => "not-toml",
+        }
+    }
+
     /// The parser's description of a fault, in our terms. `None`: another error says it already.
     pub(super) fn of(error: &toml_parser::ParseError) -> Option<Self> {
         Some(match error.description() {
@@ -207,3 +255,65 @@ impl Fault {
 
 /// The parser's description after which it skips to a bracket that it did not announce.
 pub(super) const MISSING_INLINE_KEY: &str = "missing key for inline table element";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Every fault in its order. A code that was published is not changed and not used again.
+    #[test]
+    fn codes_are_stable_and_unique() {
+        let codes = [
+            (Fault::TooLong, "text-too-long"),
+            (Fault::TemplateTooLong, "template-too-long"),
+            (Fault::TooDeep, "too-deep"),
+            (Fault::NotUtf8, "not-utf-8"),
+            (Fault::DefinedTwice, "defined-twice"),
+            (Fault::NotATable, "not-a-table"),
+            (Fault::MissingValue, "missing-value"),
+            (Fault::MissingEquals, "missing-equals"),
+            (Fault::ExtraEquals, "extra-equals"),
+            (Fault::MissingKey, "missing-key"),
+            (Fault::InvalidKey, "invalid-key"),
+            (Fault::MultilineKey, "multiline-key"),
+            (Fault::UnclosedHeader, "unclosed-header"),
+            (Fault::UnopenedBracket, "unopened-bracket"),
+            (Fault::UnopenedBrace, "unopened-brace"),
+            (Fault::UnclosedArray, "unclosed-array"),
+            (Fault::UnclosedInlineTable, "unclosed-inline-table"),
+            (Fault::ArrayComma, "missing-array-comma"),
+            (Fault::ArrayExtraComma, "extra-array-comma"),
+            (Fault::ArrayEquals, "equals-in-array"),
+            (Fault::TableComma, "missing-table-comma"),
+            (Fault::TableExtraComma, "extra-table-comma"),
+            (Fault::TableAssignment, "table-equals"),
+            (Fault::TableElement, "missing-table-key"),
+            (Fault::Trailing, "trailing-content"),
+            (Fault::LineStart, "invalid-line-start"),
+            (Fault::UnterminatedString, "unterminated-string"),
+            (Fault::MissingOpeningQuote, "missing-opening-quote"),
+            (Fault::UnquotedValue, "unquoted-value"),
+            (Fault::UnquotedWords, "unquoted-words"),
+            (Fault::InvalidCharacter, "invalid-character"),
+            (Fault::InvalidEscape, "invalid-escape"),
+            (Fault::InvalidUnicode, "invalid-unicode"),
+            (Fault::BareCarriageReturn, "bare-carriage-return"),
+            (Fault::CommentCharacter, "invalid-comment-character"),
+            (Fault::InvalidNumber, "invalid-number"),
+            (Fault::LeadingZero, "leading-zero"),
+            (Fault::IntegerRange, "integer-out-of-range"),
+            (Fault::FloatRange, "float-out-of-range"),
+            (Fault::InvalidBoolean, "invalid-boolean"),
+            (Fault::InvalidDatetime, "invalid-datetime"),
+            (Fault::Other, "not-toml"),
+        ];
+        for (i, (fault, code)) in codes.into_iter().enumerate() {
+            assert_eq!((fault as usize, fault.code()), (i, code));
+        }
+        assert_eq!(codes.len(), Fault::Other as usize + 1, "Other is the last one");
+        let unique: BTreeSet<_> = codes.iter().map(|(_, code)| code).collect();
+        assert_eq!(unique.len(), codes.len());
+    }
+}

@@ -1,6 +1,7 @@
 //! What an author reads who has made a mistake. The messages are the interface.
 
 use secrets_toml::{Document, ParseError, Template};
+use serde_json::json;
 
 #[track_caller]
 fn refused(text: &str) -> String {
@@ -370,4 +371,50 @@ fn an_error_tells_its_place_and_hint_apart() {
     fn is_error<E: std::error::Error + Send + Sync + 'static>(_: &E) {}
     is_error(value);
     is_error::<ParseError>(&error);
+}
+
+#[test]
+fn errors_serialize_as_a_list() {
+    let list = |text: &str| {
+        let error = Document::parse(text).unwrap_err();
+        let list = serde_json::to_value(error.errors()).unwrap();
+        for (error, listed) in error.errors().iter().zip(list.as_array().unwrap()) {
+            assert_eq!(listed["code"], error.code());
+        }
+        list
+    };
+    let unquoted = json!({
+        "code": "unquoted-value",
+        "severity": "error",
+        "path": null,
+        "line": 2,
+        "column": 1,
+        "message": "a value without quotes",
+        "help": "put text between quotes: \"…\"",
+    });
+    let missing = json!({
+        "code": "missing-value",
+        "severity": "error",
+        "path": null,
+        "line": 4,
+        "column": 4,
+        "message": "a key without a value",
+        "help": "write `= \"\"`",
+    });
+    assert_eq!(list("hunter2 = [\nA = hunter2\n]\nA =\n"), json!([unquoted, missing]));
+    let twice = json!({
+        "code": "defined-twice",
+        "severity": "error",
+        "path": "A",
+        "line": 3,
+        "column": 1,
+        "message": "`A` is defined twice, first on line 1",
+        "help": "keep one of the two",
+    });
+    assert_eq!(list("A = 1\nB = 2\nA = 'hunter2'\n"), json!([twice]));
+    assert_eq!(list("]\n")[0]["help"], json!(null));
+    // A path is cut as everywhere.
+    let path = "k".repeat(300);
+    let twice = list(&format!("{path} = 1\n{path} = 2\n"));
+    assert_eq!(twice[0]["path"], json!(format!("{}…", &path[..255])));
 }

@@ -156,6 +156,7 @@ fn syntax_errors() {
             let error = Document::parse(text.as_str()).unwrap_err();
             assert_error_silent(&error);
             error.errors().iter().for_each(|error| assert_error_silent(error));
+            assert_silent(&serde_json::to_string(error.errors()).unwrap());
             if let Err(error) = Template::parse(&text) {
                 assert_error_silent(&error);
             }
@@ -169,6 +170,7 @@ fn syntax_errors() {
     let error = Document::parse("k = 'hunter2'\nk = 'hunter2'\n").unwrap_err();
     assert_error_silent(&error);
     assert_eq!(error.errors()[0].path(), Some("k"));
+    assert_silent(&serde_json::to_string(error.errors()).unwrap());
 }
 
 #[test]
