@@ -27,7 +27,7 @@ impl Diagnostic for ParseError {
 
 impl Diagnostic for SyntaxError {
     fn code<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
-        Some(Box::new("secrets_toml::syntax"))
+        Some(Box::new(format!("secrets_toml::{}", self.code())))
     }
 
     fn severity(&self) -> Option<miette::Severity> {

@@ -127,7 +127,7 @@ impl std::error::Error for ParseError {}
 /// assert_eq!(
 ///     serde_json::to_value(error.errors())?,
 ///     serde_json::json!([{
-///         "code": "unquoted-value",
+///         "code": "unquoted_value",
 ///         "severity": "error",
 ///         "path": null,
 ///         "line": 1,
@@ -167,7 +167,7 @@ impl SyntaxError {
         self.span.clone()
     }
 
-    /// What is wrong, for a program: a code in kebab-case, such as `unquoted-value`. It stays the
+    /// What is wrong, for a program: a code such as `unquoted_value`. It stays the
     /// same from release to release, while messages may be reworded. New releases may have new codes.
     #[must_use]
     pub fn code(&self) -> &'static str {

@@ -384,7 +384,7 @@ fn errors_serialize_as_a_list() {
         list
     };
     let unquoted = json!({
-        "code": "unquoted-value",
+        "code": "unquoted_value",
         "severity": "error",
         "path": null,
         "line": 2,
@@ -393,7 +393,7 @@ fn errors_serialize_as_a_list() {
         "help": "put text between quotes: \"…\"",
     });
     let missing = json!({
-        "code": "missing-value",
+        "code": "missing_value",
         "severity": "error",
         "path": null,
         "line": 4,
@@ -403,7 +403,7 @@ fn errors_serialize_as_a_list() {
     });
     assert_eq!(list("hunter2 = [\nA = hunter2\n]\nA =\n"), json!([unquoted, missing]));
     let twice = json!({
-        "code": "defined-twice",
+        "code": "defined_twice",
         "severity": "error",
         "path": "A",
         "line": 3,

@@ -725,7 +725,7 @@ fn diagnostics_have_code_severity_and_help_and_no_source() {
     assert_eq!(error.code().unwrap().to_string(), "secrets_toml::parse");
     let related: Vec<_> = error.related().unwrap().collect();
     assert_eq!(related[0].help().unwrap().to_string(), "write `= \"\"`");
-    assert_eq!(related[0].code().unwrap().to_string(), "secrets_toml::syntax");
+    assert_eq!(related[0].code().unwrap().to_string(), "secrets_toml::missing_value");
     assert_eq!((error.severity(), related[0].severity()), (invalid.severity(), error.severity()));
     assert_eq!(error.severity(), Some(miette::Severity::Error));
     assert!(error.source_code().is_none() && error.labels().is_none());
