@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use secrets_toml::{
     Document, Env, Invalid, MAX_DEPTH, MAX_LEN, MAX_QUERY_LEN, MAX_TEMPLATE_LEN, Overrides,
-    Template,
+    Parameter, Template,
 };
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -176,6 +176,21 @@ impl Text {
         (0..times).map(|_| Document::parse(self.text.as_str()).ok()).collect()
     }
 
+    /// Its variables; `None` if there are only a few.
+    fn envs(&self, times: usize) -> Option<Vec<Env>> {
+        let envs = self.documents(times)?;
+        let envs = envs.iter().map(|document| document.env().ok().filter(|env| env.len() > 100));
+        envs.collect()
+    }
+
+    /// Two parameters that each displace all its variables, and as many names that are none.
+    fn displacing(&self) -> Option<Overrides> {
+        let envs = self.envs(1)?;
+        let names = || envs[0].iter().flat_map(|(name, _)| [name.to_owned(), format!("{name}_")]);
+        let parameter = |name| Parameter::new(name, format!("{name}{name}")).displaces(names());
+        Some(Overrides::new().allow(parameter("a")).allow(parameter("b")))
+    }
+
     fn validated(&self, document: Document) -> Result<secrets_toml::Secrets, Invalid> {
         match &self.template {
             Some(template) => template.validate(document),
@@ -197,6 +212,21 @@ const DOCUMENT_STEPS: &[(&str, Step)] = &[
         cost(text.documents(times)?.iter().collect(), |document| write!(Void, "{document:?}"))
     }),
     ("env", |text, times| cost(text.documents(times)?.iter().collect(), |document| document.env())),
+    ("env by name", |text, times| {
+        let envs = text.envs(times)?;
+        cost(envs.iter().collect(), |env| {
+            let found = |name| env.get(name).is_some() && env.source(name).is_some();
+            assert!(env.iter().all(|(name, _)| found(name)));
+        })
+    }),
+    ("displace", |text, times| {
+        let overrides = text.displacing()?;
+        cost(text.envs(times)?, |env| {
+            // Twice: the second time everything is displaced already.
+            let env = env.override_with(&overrides, "a=x&b=x").expect("accepted");
+            env.override_with(&overrides, "b=y&a=y").expect("accepted")
+        })
+    }),
     ("deserialize", |text, times| {
         cost(text.documents(times)?.iter().collect(), |document| {
             document.deserialize::<IgnoredAny>()

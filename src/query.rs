@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use crate::document::decode::any;
 use crate::document::wiped::Wiped;
-use crate::env::{Change, Env, Unmappable, unmappable_name};
+use crate::env::{Env, Override, Unmappable, unmappable_name};
 use crate::query::error::Fault;
 pub use crate::query::error::OverrideError;
 
@@ -35,7 +35,8 @@ pub const MAX_PARAMETER_LEN: usize = 8 * 1024;
 ///   ignored, whatever variable it names and whatever its value holds.
 /// - **What overrides may displace.** A variable that a parameter
 ///   [displaces](Parameter::displaces) is dropped, unless the same query supplies it too: an
-///   endpoint of the visitor's choice never meets the owner's credential.
+///   endpoint of the visitor's choice never meets the owner's credential. Every displaced name is
+///   recorded, even if it is no variable, and [`Env::explain`] lists it.
 /// - **Endpoints are held to a list of hosts**, by [`https_host`](Parameter::https_host).
 /// - **A blank never blanks a credential.** Of a repeated parameter the last one counts, the
 ///   others are not looked at. Where that is blank (empty, or white space only), the parameter is
@@ -211,6 +212,10 @@ impl Parameter {
     /// Drops variables when this parameter overrides, unless the same query supplies them too.
     /// Several calls add up.
     ///
+    /// A name that is no variable of the document is recorded all the same: it may be an array or a
+    /// section of the document, or a variable of another document that the [`Env`] is used with.
+    /// [`Env::explain`] lists it, until a later override gives it a value.
+    ///
     /// It says what must not stand beside a value that a visitor chose: the credentials that go to
     /// an endpoint, or the other way of logging in. A value equal to the one it replaces displaces
     /// as well. Only a parameter that overrides displaces: what a displaced variable's own
@@ -325,7 +330,7 @@ impl Env {
         for field in fields.into_iter().flatten() {
             supplied.extend(field.read(&mut text)?);
         }
-        Ok(self.changed(text, changes(&supplied)))
+        Ok(self.changed(text, supplied))
     }
 }
 
@@ -338,45 +343,20 @@ struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// The most bytes that it adds to the variables: decoding never makes a value longer.
+    /// The most bytes that it adds to the buffer of variables: decoding never makes a value longer,
+    /// and every name that it displaces may be new.
     fn most_len(&self) -> usize {
-        self.value.len().min(MAX_PARAMETER_LEN) + self.parameter.variable.len()
+        let Parameter { variable, displaces, .. } = self.parameter;
+        let displaced = displaces.iter().map(String::len).sum::<usize>();
+        self.value.len().min(MAX_PARAMETER_LEN) + variable.len() + displaced
     }
 
     /// Decodes the value into `text`; `None` where it is blank.
-    fn read(self, text: &mut Wiped) -> Result<Option<Supplied<'a>>, OverrideError> {
+    fn read(self, text: &mut Wiped) -> Result<Option<Override<'a>>, OverrideError> {
         let Self { parameter, position, value } = self;
-        match parameter.read(value, text) {
-            Ok(value) => Ok(value.map(|value| Supplied { parameter, position, value })),
-            Err(fault) => Err(OverrideError::of(&parameter.name, fault)),
-        }
+        let value = parameter.read(value, text);
+        let value = value.map_err(|fault| OverrideError::of(&parameter.name, fault))?;
+        let Parameter { name, variable, displaces, .. } = parameter;
+        Ok(value.map(|value| Override::new(name, variable, displaces).supplied(position, value)))
     }
-}
-
-/// A parameter of a query whose value was accepted.
-struct Supplied<'a> {
-    parameter: &'a Parameter,
-    position: usize,
-    value: Range<usize>,
-}
-
-/// What the parameters of a query do. Of several changes of one variable the first counts: what the
-/// query supplies stays, and the first parameter that displaces is named.
-fn changes<'a>(supplied: &[Supplied<'a>]) -> Vec<Change<'a>> {
-    let overrides = |one: &&Supplied<'_>| {
-        !supplied.iter().any(|other| {
-            other.position > one.position && other.parameter.variable == one.parameter.variable
-        })
-    };
-    let winners = || supplied.iter().filter(overrides).map(|one| (one.parameter, &one.value));
-    // Room for as many to displace: seldom more.
-    let mut changes = Vec::with_capacity(2 * supplied.len());
-    for (Parameter { name, variable, .. }, value) in winners() {
-        changes.push(Change { variable, parameter: name, value: Some(value.clone()) });
-    }
-    for (Parameter { name, displaces, .. }, _) in winners() {
-        let displaced = |variable| Change { variable, parameter: name, value: None };
-        changes.extend(displaces.iter().map(String::as_str).map(displaced));
-    }
-    changes
 }

@@ -1,5 +1,5 @@
 //! The environment has the root's strings, integers and floats, as Python's `str()` writes them,
-//! and a `Command` takes all of it.
+//! each is found by its name, and a `Command` takes all of it.
 
 use std::process::Command;
 
@@ -26,6 +26,9 @@ pub(crate) fn check(data: &[u8]) {
     assert_eq!(env.len(), expected.len());
     for ((name, value), (expected_name, expected)) in env.iter().zip(&expected) {
         assert!(name == *expected_name && is_same(value, expected), "{name}");
+        assert!(env.get(name) == Some(value) && env.source(name).is_some(), "{name}");
+        let absent = format!("{name}=");
+        assert!(env.get(&absent).is_none() && env.source(&absent).is_none(), "{name}");
     }
     let mut command = Command::new("module");
     assert_eq!(command.envs(&env).get_envs().count(), env.len());

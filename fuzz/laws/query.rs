@@ -1,17 +1,19 @@
 //! A query is read as `form_urlencoded` reads it, and an endpoint that comes from it never stands
-//! beside a credential that does not.
+//! beside a credential that does not: that is displaced, even if it is no variable.
 
-use secrets_toml::{Document, Env, Overrides, Parameter, Source};
+use secrets_toml::{Document, Env, Explanation, Overrides, Parameter, Source};
 
 const SECRETS: &str = "CLARIFAI_PAT = 'owner'\nCLARIFAI_SESSION_TOKEN = 'owner'\n";
+const NO_VARIABLES: &str = "CLARIFAI_SESSION_TOKEN = ['owner']\n[CLARIFAI_PAT]\nx = 'owner'\n";
 
 pub(crate) fn check(data: &[u8]) {
     let Ok(query) = std::str::from_utf8(data) else { return };
-    let env = || Document::parse(SECRETS).expect("well-formed").env().expect("mappable");
-    if let Ok(after) = env().override_with(&Overrides::clarifai(), query) {
-        let of_owner = |name| after.get(name).is_some() && !is_from_query(&after, name);
-        let credential = of_owner("CLARIFAI_PAT") || of_owner("CLARIFAI_SESSION_TOKEN");
-        assert!(!is_from_query(&after, "CLARIFAI_API_BASE") || !credential, "{query}");
+    let env = |secrets| Document::parse(secrets).expect("well-formed").env().expect("mappable");
+    for secrets in [SECRETS, NO_VARIABLES] {
+        let Ok(after) = env(secrets).override_with(&Overrides::clarifai(), query) else { continue };
+        let of_query = |name| is_from_query(&after, name) != is_displaced(&after, name);
+        let credentials = of_query("CLARIFAI_PAT") && of_query("CLARIFAI_SESSION_TOKEN");
+        assert!(!is_from_query(&after, "CLARIFAI_API_BASE") || credentials, "{query}");
     }
     let overrides = Overrides::new().allow(Parameter::new("a", "A"));
     let fields = query.strip_prefix('?').unwrap_or(query);
@@ -19,7 +21,7 @@ pub(crate) fn check(data: &[u8]) {
     let value = last.map(|(_, value)| value.into_owned()).unwrap_or_default();
     let is_clean =
         !value.contains(char::is_control) && !value.contains(char::REPLACEMENT_CHARACTER);
-    match env().override_with(&overrides, query) {
+    match env(SECRETS).override_with(&overrides, query) {
         Ok(after) if value.trim().is_empty() => assert_eq!(after.get("A"), None, "{query}"),
         Ok(after) => assert_eq!(after.get("A"), Some(value.as_str()), "{query}"),
         Err(error) if error.parameter().is_none() => assert!(fields.split('&').count() > 1000),
@@ -29,4 +31,9 @@ pub(crate) fn check(data: &[u8]) {
 
 fn is_from_query(env: &Env, name: &str) -> bool {
     matches!(env.source(name), Some(Source::Query { .. }))
+}
+
+fn is_displaced(env: &Env, name: &str) -> bool {
+    let is_it = |one: &Explanation<'_>| one.variable() == name && one.displaced_by().is_some();
+    env.get(name).is_none() && env.explain().filter(is_it).count() == 1
 }

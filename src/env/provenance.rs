@@ -36,6 +36,9 @@ impl fmt::Display for Source {
 
 /// What became of one variable: who won, and what was replaced or displaced.
 ///
+/// A displaced name is explained even if it was no variable: an [`Env`](crate::Env) may be used
+/// beside a document in which it is an array or a table, or with another document.
+///
 /// `Display` is one line for a log. It holds names and line numbers, never a value; a name of 256
 /// characters or more is cut, and its control and bidirectional characters are escaped.
 ///
@@ -53,6 +56,7 @@ impl fmt::Display for Source {
 ///         "CLARIFAI_USER_ID: query parameter `user_id`, over secrets.toml line 2",
 ///         "CLARIFAI_API_BASE: query parameter `base`",
 ///         "CLARIFAI_PAT: displaced by query parameter `base`",
+///         "CLARIFAI_SESSION_TOKEN: displaced by query parameter `base`",
 ///     ],
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -66,7 +70,7 @@ pub struct Explanation<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Outcome<'a> {
     Won { source: &'a Source, over: Option<&'a Source> },
-    Displaced { source: &'a Source, by: &'a Source },
+    Displaced { source: Option<&'a Source>, by: &'a Source },
 }
 
 impl<'a> Explanation<'a> {
@@ -80,7 +84,7 @@ impl<'a> Explanation<'a> {
         self.variable
     }
 
-    /// Where its value comes from; `None` for a variable that was displaced.
+    /// Where its value comes from; `None` for a name that was displaced.
     #[must_use]
     pub fn winner(&self) -> Option<&'a Source> {
         match self.outcome {
@@ -89,13 +93,14 @@ impl<'a> Explanation<'a> {
         }
     }
 
-    /// Where the value came from that its value replaced, or that was displaced. Of several
+    /// Where the value came from that its value replaced, or that was displaced; `None` if there was
+    /// none: of a variable that is new, and of a displaced name that was no variable. Of several
     /// overrides in turn it is the one before the last.
     #[must_use]
     pub fn replaced(&self) -> Option<&'a Source> {
         match self.outcome {
             Outcome::Won { over, .. } => over,
-            Outcome::Displaced { source, .. } => Some(source),
+            Outcome::Displaced { source, .. } => source,
         }
     }
 

@@ -1,8 +1,9 @@
 //! The environment: exactly what Streamlit maps, as Python's `str()` writes it.
 
 use std::process::Command;
+use std::thread;
 
-use secrets_toml::Document;
+use secrets_toml::{Document, Env, Overrides, Parameter, Source};
 
 #[track_caller]
 fn env(text: &str) -> Vec<(String, String)> {
@@ -118,6 +119,39 @@ fn a_command_takes_the_variables() {
     let mut command = Command::new("env");
     let output = command.env_clear().envs(&env).output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "PORT=8080\nTOKEN=hunter2\n");
+}
+
+#[test]
+fn every_variable_is_found_by_its_name() {
+    fn is_shared<T: Send + Sync>(_: &T) {}
+    let name = |i: usize| format!("{}NAME_{i}", "LONG_".repeat(i % 5));
+    // Few are compared, more are looked up in a table.
+    for count in [0, 1, 2, 15, 16, 17, 18, 33, 1000] {
+        let text: String = (0..count).map(|i| format!("{} = 'value {i}'\n", name(i))).collect();
+        let check = |env: &Env, from: usize| {
+            for i in from..count {
+                assert_eq!(env.get(&name(i)), Some(format!("value {i}").as_str()));
+                assert_eq!(env.source(&name(i)), Some(&Source::Secrets { line: i + 1 }));
+            }
+            for absent in ["", "NAME", "NAME_", "NAME_1000", "name_0", "NAME_0 ", "value 0"] {
+                assert_eq!((env.get(absent), env.source(absent)), (None, None), "{absent}");
+            }
+        };
+        let env = Document::parse(text).unwrap().env().unwrap();
+        is_shared(&env);
+        // Of threads that look up at the same time, one makes the table.
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| check(&env, 0));
+            }
+        });
+        // What was looked up before is no hint to what comes after.
+        let overrides = Overrides::new().allow(Parameter::new("a", "A").displaces([name(0)]));
+        let env = env.override_with(&overrides, "a=x").unwrap();
+        check(&env, 1);
+        assert_eq!((env.get("A"), env.get(&name(0))), (Some("x"), None));
+        assert_eq!(env.source(&name(0)), None);
+    }
 }
 
 #[test]

@@ -7,8 +7,8 @@ mod https_host;
 use std::error::Error;
 
 use secrets_toml::{
-    Document, Env, MAX_PARAMETER_LEN, MAX_QUERY_FIELDS, MAX_QUERY_LEN, OverrideError, Overrides,
-    Parameter, Source,
+    Document, Env, Explanation, MAX_PARAMETER_LEN, MAX_QUERY_FIELDS, MAX_QUERY_LEN, OverrideError,
+    Overrides, Parameter, Source,
 };
 
 #[track_caller]
@@ -322,15 +322,19 @@ fn sources_and_explanations() {
             "CLARIFAI_APP_ID: query parameter `app_id`",
             "CLARIFAI_API_BASE: query parameter `base`",
             "CLARIFAI_PAT: displaced by query parameter `base`",
+            "CLARIFAI_SESSION_TOKEN: displaced by query parameter `base`",
         ]
     );
     let base = Source::Query { parameter: "base".to_owned() };
     assert_eq!((once.get("CLARIFAI_PAT"), once.source("CLARIFAI_PAT")), (None, None));
     assert_eq!(once.source("CLARIFAI_API_BASE"), Some(&base));
-    let displaced = once.explain().last().unwrap();
+    let displaced = once.explain().nth(5).unwrap();
     assert_eq!((displaced.variable(), displaced.winner()), ("CLARIFAI_PAT", None));
     assert_eq!(displaced.displaced_by(), Some(&base));
     assert_eq!(displaced.replaced(), Some(&Source::Secrets { line: 2 }));
+    let absent = once.explain().nth(6).unwrap();
+    assert_eq!((absent.variable(), absent.winner()), ("CLARIFAI_SESSION_TOKEN", None));
+    assert_eq!((absent.displaced_by(), absent.replaced()), (Some(&base), None));
     let user = once.explain().nth(1).unwrap();
     assert_eq!(user.winner().unwrap().to_string(), "query parameter `user_id`");
     assert_eq!(user.replaced(), Some(&Source::Secrets { line: 6 }));
@@ -344,10 +348,10 @@ fn sources_and_explanations() {
     );
     assert_eq!(explained(&twice)[5], "CLARIFAI_PAT: displaced by query parameter `base`");
     let thrice = twice.override_with(&preset, "pat=mine").unwrap();
-    assert_eq!(explained(&thrice).last().unwrap(), "CLARIFAI_PAT: query parameter `pat`");
+    assert_eq!(explained(&thrice)[5], "CLARIFAI_PAT: query parameter `pat`");
     assert_eq!(thrice.get("CLARIFAI_PAT"), Some("mine"));
     assert_eq!(thrice.get("LINES"), Some("\n"));
-    assert_eq!(thrice.explain().count(), thrice.len());
+    assert_eq!(thrice.explain().count(), thrice.len() + 1);
 }
 
 #[test]
@@ -376,6 +380,172 @@ fn what_was_displaced_stays_so_until_it_has_a_value_again() {
     let explained = explained(&env);
     assert!(explained.iter().all(|line| !line.contains("displaced")), "{explained:?}");
     assert_eq!(env.get("A"), Some("w"));
+}
+
+#[test]
+fn a_displaced_name_is_recorded_whatever_it_is_in_the_document() {
+    let base = "base=https://api.clarifai.com";
+    let by = Source::Query { parameter: "base".to_owned() };
+    for secrets in [
+        "CLARIFAI_PAT = ['x']",
+        "CLARIFAI_PAT = []",
+        "CLARIFAI_PAT = { x = 'y' }",
+        "CLARIFAI_PAT.x = 'y'",
+        "CLARIFAI_PAT = true",
+        "CLARIFAI_PAT = 1979-05-27",
+        "[CLARIFAI_PAT]\nx = 'y'",
+        "[[CLARIFAI_PAT]]\nx = 'y'",
+        "[CLARIFAI_PAT.x]",
+        "[x]\nCLARIFAI_PAT = 'y'",
+        "",
+    ] {
+        let env = env(secrets).override_with(&Overrides::clarifai(), base).unwrap();
+        let displaced: Vec<_> = env.explain().skip(1).collect();
+        let names: Vec<_> = displaced.iter().map(Explanation::variable).collect();
+        assert_eq!(names, ["CLARIFAI_PAT", "CLARIFAI_SESSION_TOKEN"], "{secrets}");
+        for one in displaced {
+            let told = (one.displaced_by(), one.winner(), one.replaced());
+            assert_eq!(told, (Some(&by), None, None), "{secrets}");
+            let name = one.variable();
+            assert_eq!(one.to_string(), format!("{name}: displaced by query parameter `base`"));
+            assert_eq!((env.get(name), env.source(name)), (None, None), "{secrets}");
+        }
+        assert_eq!((env.len(), env.iter().count()), (1, 1), "{secrets}");
+    }
+}
+
+#[test]
+fn a_name_that_the_query_supplies_is_not_displaced() {
+    for query in
+        ["pat=p&base=https://api.clarifai.com", "base=https://api.clarifai.com&pat=x&pat=p"]
+    {
+        let env = env("CLARIFAI_PAT = ['x']").override_with(&Overrides::clarifai(), query).unwrap();
+        assert_eq!(
+            explained(&env),
+            [
+                "CLARIFAI_PAT: query parameter `pat`",
+                "CLARIFAI_API_BASE: query parameter `base`",
+                "CLARIFAI_SESSION_TOKEN: displaced by query parameter `pat`",
+            ],
+            "{query}"
+        );
+    }
+    // A blank supplies nothing.
+    let query = "pat=&base=https://api.clarifai.com";
+    let env = env("").override_with(&Overrides::clarifai(), query).unwrap();
+    assert_eq!(explained(&env)[1], "CLARIFAI_PAT: displaced by query parameter `base`");
+}
+
+#[test]
+fn a_name_that_no_variable_had_is_displaced_until_it_has_a_value() {
+    let overrides = Overrides::new()
+        .allow(Parameter::new("a", "A"))
+        .allow(Parameter::new("b", "B").displaces(["A"]))
+        .allow(Parameter::new("c", "C").displaces(["A", "D"]));
+    let env = env("").override_with(&overrides, "b=x").unwrap();
+    assert_eq!(explained(&env)[1..], ["A: displaced by query parameter `b`"]);
+    // Displaced again, it is displaced by the first.
+    let env = env.override_with(&overrides, "c=x").unwrap();
+    let both = ["A: displaced by query parameter `b`", "D: displaced by query parameter `c`"];
+    assert_eq!(explained(&env)[2..], both);
+    let env = env.override_with(&overrides, "").unwrap();
+    assert_eq!(explained(&env)[2..], both);
+    let env = env.override_with(&overrides, "a=x").unwrap();
+    assert_eq!(explained(&env)[2..], ["A: query parameter `a`", both[1]]);
+    assert_eq!(env.explain().nth(2).unwrap().replaced(), None);
+    let env = env.override_with(&overrides, "c=y").unwrap();
+    assert_eq!(
+        explained(&env)[2..],
+        ["A: displaced by query parameter `c`", "D: displaced by query parameter `c`"]
+    );
+    let a = env.explain().nth(2).unwrap();
+    assert_eq!(a.replaced(), Some(&Source::Query { parameter: "a".to_owned() }));
+}
+
+#[test]
+fn a_displaced_name_is_recorded_once() {
+    let overrides = Overrides::new()
+        .allow(Parameter::new("a", "A").displaces(["X", "Y", "X"]).displaces(["X", "A"]))
+        .allow(Parameter::new("b", "B").displaces(["Z", "Y", "", "P=Q", "\0", "a b"]));
+    let env = env("Z = 1\nY = []").override_with(&overrides, "b=x&a=x").unwrap();
+    assert_eq!(
+        explained(&env),
+        [
+            "A: query parameter `a`",
+            "B: query parameter `b`",
+            "Z: displaced by query parameter `b`",
+            "X: displaced by query parameter `a`",
+            "Y: displaced by query parameter `a`",
+            "\"\": displaced by query parameter `b`",
+            "\"P=Q\": displaced by query parameter `b`",
+            "\"\\u0000\": displaced by query parameter `b`",
+            "\"a b\": displaced by query parameter `b`",
+        ]
+    );
+}
+
+/// Many names go through a table instead of being compared one by one: the outcome is the same.
+#[test]
+fn many_names_are_displaced_as_few_are() {
+    for count in [1, 5, 8, 9, 17, 300, 20_000] {
+        // A third of the names are variables, and a third are tables.
+        let name = |i: usize| format!("NAME_{i}");
+        let names = || (0..count).map(name);
+        let secrets: String = (0..count)
+            .map(|i| match i % 3 {
+                0 => format!("{} = {i}\n", name(i)),
+                1 => format!("{}.x = {i}\n", name(i)),
+                _ => format!("OTHER_{i} = {i}\n"),
+            })
+            .collect();
+        let overrides = Overrides::new()
+            .allow(Parameter::new("a", "A").displaces(names()))
+            .allow(Parameter::new("b", "B").displaces(names()).displaces(["A"]))
+            .allow(Parameter::new("zero", "NAME_0"));
+        let others = (0..count).filter(|i| i % 3 == 2).count();
+        let mut env = env(&secrets);
+        for (query, first, by_b) in
+            [("a=1&b=2", 0, 0), ("b=2&zero=3", 1, 1), ("a=1&b=2", 0, 2), ("", 0, 2)]
+        {
+            env = env.override_with(&overrides, query).unwrap();
+            let lines = explained(&env);
+            let mut displaced: Vec<_> = env
+                .explain()
+                .filter(|one| one.winner().is_none())
+                .map(|one| one.variable())
+                .collect();
+            assert_eq!(env.len(), lines.len() - displaced.len());
+            assert_eq!(env.get("A"), Some("1").filter(|_| by_b != 1), "{query}");
+            let variables = others + 2 - usize::from(by_b == 1) + usize::from(first == 1);
+            assert_eq!(env.len(), variables, "{count} {query}");
+            displaced.sort_unstable();
+            let mut expected: Vec<_> = (first..count).map(name).collect();
+            expected.extend((by_b == 1).then(|| "A".to_owned()));
+            expected.sort();
+            assert_eq!(displaced, expected, "{count} {query}");
+        }
+    }
+}
+
+#[test]
+fn of_many_parameters_for_one_variable_the_last_in_the_query_counts() {
+    for count in [2, 16, 17, 500] {
+        let parameter = |i: usize| {
+            Parameter::new(format!("p{i}"), format!("V{}", i % 2)).displaces([format!("D{i}")])
+        };
+        let overrides = (0..count).map(parameter).fold(Overrides::new(), Overrides::allow);
+        for fields in [(0..count).collect::<Vec<_>>(), (0..count).rev().collect()] {
+            let query: Vec<_> = fields.iter().map(|i| format!("p{i}={i}")).collect();
+            let env = env("").override_with(&overrides, &query.join("&")).unwrap();
+            let last = [fields[count - 2], fields[count - 1]];
+            let [even, odd] = [0, 1].map(|rest| last.into_iter().find(|i| i % 2 == rest));
+            assert_eq!(env.get("V0"), even.map(|i| i.to_string()).as_deref());
+            assert_eq!(env.get("V1"), odd.map(|i| i.to_string()).as_deref());
+            // Those that do not count displace nothing.
+            let displaced = env.explain().filter(|one| one.winner().is_none());
+            assert_eq!(displaced.count(), 2, "{count}");
+        }
+    }
 }
 
 #[test]

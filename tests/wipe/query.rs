@@ -81,6 +81,25 @@ fn applying_again() {
 }
 
 #[test]
+fn displacing_what_is_no_variable() {
+    let names = |count| (0..count).map(|i| format!("CLARIFAI_{i}")).chain(["OTHER".to_owned()]);
+    for count in [3, 300] {
+        let overrides = Overrides::clarifai()
+            .allow(Parameter::new("a", "A").displaces(names(count)))
+            .allow(Parameter::new("b", "CLARIFAI_1").displaces(names(count)).displaces(["NEW"]));
+        let hits = hits(|env| {
+            let env = env.override_with(&overrides, "a=CANARYvisitorsa").unwrap();
+            assert_eq!((env.get("OTHER"), env.explain().count()), (None, 4 + count + 1));
+            let env = env.override_with(&overrides, "b=CANARYvisitorsb&a=CANARYvisitors").unwrap();
+            assert_eq!(env.get("CLARIFAI_1"), Some("CANARYvisitorsb"));
+            assert_eq!(env.explain().count(), 4 + count + 2);
+            env.override_with(&overrides, QUERY).unwrap()
+        });
+        assert_eq!(hits, 0);
+    }
+}
+
+#[test]
 fn refusing() {
     let long = Zeroizing::new("CANARYvisitors".repeat(MAX_PARAMETER_LEN));
     for refused in [

@@ -17,6 +17,14 @@ const SECRETS: [&str; 4] = [
      CLARIFAI_PAT = 'owners-credential-5'\nCLARIFAI_USER_ID = 'owner'\n",
 ];
 
+/// Credentials that are no variables. Whoever gets the document has them.
+const NO_VARIABLES: [&str; 3] = [
+    "CLARIFAI_PAT = ['owners-credential-6']\nCLARIFAI_USER_ID = 'owner'\n\
+     [CLARIFAI_SESSION_TOKEN]\nvalue = 'owners-credential-7'\n",
+    "CLARIFAI_SESSION_TOKEN.x = 'owners-credential-8'\nCLARIFAI_PAT = 'owners-credential-9'\n",
+    "",
+];
+
 fn env(secrets: &str) -> Env {
     Document::parse(secrets).unwrap().env().unwrap()
 }
@@ -25,14 +33,22 @@ fn from_query(env: &Env, name: &str) -> bool {
     matches!(env.source(name), Some(Source::Query { .. }))
 }
 
+fn is_displaced(env: &Env, name: &str) -> bool {
+    env.explain().any(|one| one.variable() == name && one.displaced_by().is_some())
+}
+
 /// The law: an endpoint from the query stands beside no credential from the secrets, it is one of
-/// the preset's hosts, and a credential never moves to another variable nor goes blank.
+/// the preset's hosts, every credential that the query does not supply is displaced, even if it is
+/// no variable, and a credential never moves to another variable nor goes blank.
 fn holds(before: &Env, after: &Env) -> bool {
     let base = after.get("CLARIFAI_API_BASE");
     let owners = |(name, value): (&str, &str)| value.contains(OWNERS) && !from_query(after, name);
     if from_query(after, "CLARIFAI_API_BASE") {
         let host = url::Url::parse(base.unwrap_or_default()).unwrap();
         if host.host_str() != Some("api.clarifai.com") || after.iter().any(owners) {
+            return false;
+        }
+        if !CREDENTIALS.iter().all(|name| from_query(after, name) || is_displaced(after, name)) {
             return false;
         }
     } else if base != before.get("CLARIFAI_API_BASE") {
@@ -180,6 +196,28 @@ attacks! {
 }
 
 #[test]
+fn what_is_no_variable_is_displaced_all_the_same() {
+    for secrets in NO_VARIABLES {
+        for (query, displaced) in [
+            ("base=https://api.clarifai.com", &CREDENTIALS[..]),
+            ("base=https://api.clarifai.com&pat=mine", &CREDENTIALS[1..]),
+            ("pat=mine", &CREDENTIALS[1..]),
+            ("token=mine", &CREDENTIALS[..1]),
+            ("token=mine&pat=mine", &[]),
+            ("user_id=alice", &[]),
+            ("base=", &[]),
+        ] {
+            let after = env(secrets).override_with(&Overrides::clarifai(), query).unwrap();
+            assert!(holds(&env(secrets), &after), "{query} on {secrets}");
+            for name in CREDENTIALS {
+                let is = is_displaced(&after, name);
+                assert_eq!(is, displaced.contains(&name), "{name}: {query} on {secrets}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_law_can_fail() {
     let careless = Overrides::new()
         .allow(Parameter::new("base", "CLARIFAI_API_BASE"))
@@ -238,7 +276,7 @@ proptest! {
 
     #[test]
     fn no_query_brings_the_owners_credential_to_the_visitors_endpoint(
-        secrets in prop::sample::select(&SECRETS[..]),
+        secrets in prop::sample::select([&SECRETS[..], &NO_VARIABLES].concat()),
         queries in prop::collection::vec(query(), 1..4),
     ) {
         let mut env = env(secrets);
