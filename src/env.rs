@@ -55,7 +55,13 @@ pub(crate) const MAX_VARIABLE_LEN: usize = 131_071;
 ///
 /// What a `Command` and the child process do with their copies is not wiped here.
 ///
+/// Linux does not start a process with a variable whose `NAME=value`, name and `=` included, is
+/// longer than 131,071 bytes: [execve(2)] fails with `E2BIG`, since its `MAX_ARG_STRLEN` is 131,072
+/// bytes with the NUL at the end. An `Env` holds such a variable, and a file that is delivered to
+/// the module can carry it.
+///
 /// [Streamlit]: https://docs.streamlit.io/develop/concepts/connections/secrets-management
+/// [execve(2)]: https://man7.org/linux/man-pages/man2/execve.2.html
 pub struct Env {
     text: Wiped,
     variables: Vec<Variable>,
@@ -63,6 +69,11 @@ pub struct Env {
     /// Over the names of `variables`, then those of `displaced`; made by the first look-up.
     names: OnceLock<Names>,
 }
+
+/// The most bytes of a variable, with its name and the `=`, that Linux starts a process with:
+/// `MAX_ARG_STRLEN` of execve(2), where a page has 4 KiB, without the NUL at the end.
+#[allow(dead_code, reason = "`validate` is to warn of what is longer")]
+pub(crate) const MAX_VARIABLE_LEN: usize = 131_071;
 
 /// Where a variable's name and value stand in the buffer, and where the value comes from.
 struct Variable {

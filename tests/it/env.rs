@@ -1,5 +1,7 @@
 //! The environment: exactly what Streamlit maps, as Python's `str()` writes it.
 
+#[cfg(target_os = "linux")]
+use std::io::ErrorKind;
 use std::process::Command;
 use std::thread;
 
@@ -152,6 +154,25 @@ fn every_variable_is_found_by_its_name() {
         assert_eq!((env.get("A"), env.get(&name(0))), (Some("x"), None));
         assert_eq!(env.source(&name(0)), None);
     }
+}
+
+/// Linux takes 32 pages for `NAME=value` and a NUL: what `Env`'s docs say of pages of 4 KiB.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_variable_that_is_too_long_for_linux_starts_no_process() {
+    let page = Command::new("getconf").arg("PAGESIZE").output().unwrap().stdout;
+    let page: usize = String::from_utf8(page).unwrap().trim().parse().unwrap();
+    let longest = 32 * page - 1;
+    if page == 4096 {
+        assert_eq!(longest, 131_071);
+    }
+    let run = |len: usize| {
+        let document = format!("NAME = '{}'\n", "x".repeat(len - "NAME=".len()));
+        let env = Document::parse(document).unwrap().env().unwrap();
+        Command::new("/bin/true").env_clear().envs(&env).status()
+    };
+    assert!(run(longest).unwrap().success());
+    assert_eq!(run(longest + 1).unwrap_err().kind(), ErrorKind::ArgumentListTooLong);
 }
 
 #[test]
