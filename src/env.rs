@@ -212,6 +212,11 @@ impl Env {
         won.chain(displaced)
     }
 
+    /// The names that overrides displaced.
+    pub(crate) fn displaced(&self) -> impl Iterator<Item = &str> {
+        self.displaced.iter().map(|variable| &self.text[variable.name.clone()])
+    }
+
     /// How many variables there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -430,7 +435,8 @@ fn mapped_len(document: &Document, node: u32) -> Option<usize> {
     }
 }
 
-fn write_value(text: &mut Wiped, value: Value<'_>) -> fmt::Result {
+/// Writes what the environment has for a value, as Python's `str()` does.
+pub(crate) fn write_value(text: &mut impl Write, value: Value<'_>) -> fmt::Result {
     match value {
         Value::String(string) => text.write_str(string),
         Value::Integer(integer) => write!(text, "{integer}"),

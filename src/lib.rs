@@ -100,6 +100,7 @@
 #![forbid(unsafe_code)]
 
 mod de;
+mod delivery;
 #[cfg(feature = "miette")]
 mod diagnostic;
 mod document;
@@ -115,8 +116,10 @@ mod update;
 mod validate;
 mod value;
 pub mod vault;
+mod writer;
 
 pub use de::DeserializeError;
+pub use delivery::DeliveryError;
 pub use document::error::{ParseError, SyntaxError};
 pub use document::{Document, MAX_DEPTH, MAX_LEN};
 pub use env::{Env, EnvError, Explanation, Iter, Source};
