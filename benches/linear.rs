@@ -227,6 +227,11 @@ const DOCUMENT_STEPS: &[(&str, Step)] = &[
             env.override_with(&overrides, "b=y&a=y").expect("accepted")
         })
     }),
+    ("delivery", |text, times| {
+        let documents = text.documents(times)?;
+        let envs: Vec<Env> = documents.iter().map(Document::env).collect::<Result<_, _>>().ok()?;
+        cost(documents.iter().zip(&envs).collect(), |(document, env)| document.for_streamlit(env))
+    }),
     ("deserialize", |text, times| {
         cost(text.documents(times)?.iter().collect(), |document| {
             document.deserialize::<IgnoredAny>()

@@ -59,6 +59,11 @@ fn bench(criterion: &mut Criterion, variables: usize) {
             secrets.env().expect("mappable")
         });
     });
+    let secrets = Document::parse(text.as_str()).expect("well-formed");
+    let env = secrets.env().expect("mappable");
+    group.bench_function(BenchmarkId::new("streamlit", variables), |b| {
+        b.iter(|| black_box(&secrets).for_streamlit(&env).expect("short"));
+    });
     group.bench_with_input(BenchmarkId::new("toml_edit", variables), &text, |b, text| {
         b.iter(|| toml_edit::Document::parse(black_box(text.as_str())).expect("well-formed"));
     });
@@ -186,6 +191,13 @@ fn summary() -> ExitCode {
                 false => "of the floor".to_owned(),
             };
             row(what, time, time / floor, &limit);
+        }
+        if let Some(time) = read("streamlit") {
+            let limit = match judged {
+                true => format!("of parse: {}", limits.at_most(time / parse, 1.6)),
+                false => "of parse".to_owned(),
+            };
+            row("streamlit", time, time / parse, &limit);
         }
         for (peer, least) in [("toml_edit", 2.0), ("toml", 1.4)] {
             let Some(time) = read(peer) else { continue };

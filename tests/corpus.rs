@@ -25,4 +25,4 @@ macro_rules! replay {
     )*};
 }
 
-replay! { document template validate update env query record keyring deserialize }
+replay! { document template validate update env query record keyring deserialize delivery }

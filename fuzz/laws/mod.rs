@@ -3,6 +3,9 @@
 
 #[path = "../../tests/support/agreement.rs"]
 mod agreement;
+#[path = "../../tests/support/delivered.rs"]
+mod delivered;
+pub(crate) mod delivery;
 #[allow(dead_code, reason = "only read into")]
 pub(crate) mod deserialize;
 pub(crate) mod document;

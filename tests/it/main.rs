@@ -4,6 +4,9 @@
 
 mod absence;
 mod bad_input;
+#[path = "../support/delivered.rs"]
+mod delivered;
+mod delivery;
 mod deserialize;
 #[cfg(feature = "redb")]
 #[path = "../support/disk.rs"]

@@ -184,6 +184,27 @@ fn the_environment() {
     assert_error_silent(&error);
 }
 
+#[test]
+fn delivery() {
+    let env = |text: &str| Document::parse(text).unwrap().env().unwrap();
+    let refused = [
+        ("[hunter]\nx = 'hunter2'\n", "hunter = 'hunter2'\n"),
+        ("hunter = ['hunter2']\n", "hunter = 'hunter2'\n"),
+        ("x = 'hunter2'\n[hunter]\nwhen = 0000-01-01\n", "x = 'hunter2'\n"),
+        ("[hunter]\nwhen = 23:59:60\n", "x = 'hunter2'\n"),
+    ];
+    for (document, variables) in refused {
+        let document = Document::parse(document).unwrap();
+        assert_error_silent(&document.for_streamlit(&env(variables)).unwrap_err());
+    }
+    let long = format!("x = ['hunter2'{}]\n", ",''".repeat(300_000));
+    let error = Document::parse(long).unwrap().for_streamlit(&env("")).unwrap_err();
+    assert_error_silent(&error);
+    assert_debug_silent(
+        &Document::parse("x = 'hunter2'").unwrap().for_streamlit(&env("x = 'hunter2'")).unwrap(),
+    );
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "only read into")]

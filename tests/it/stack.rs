@@ -37,6 +37,7 @@ fn go_through(text: String) -> bool {
                 drop(format!("{document:?}"));
                 document.deserialize::<IgnoredAny>().unwrap();
                 document.deserialize::<Tree>().unwrap();
+                drop(document.for_streamlit(&document.env().unwrap()).unwrap());
                 true
             }
             Err(error) => {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Once;
 
 use secrecy::SecretString;
-use secrets_toml::{Document, Template};
+use secrets_toml::{Document, Overrides, Parameter, Template};
 use serde::Deserialize;
 
 use crate::probe;
@@ -284,4 +284,39 @@ fn the_environment() {
     });
     let nul = zeroize::Zeroizing::new(format!("X = \"CANARYplainvalue\\u0000\"\n{TEXT}"));
     assert_wiped(|| Document::parse(nul.as_str()).unwrap().env().unwrap_err());
+}
+
+#[test]
+fn delivering() {
+    // A number and a string that a query supplies, an escape of TOML 1.1, and what is left out.
+    let text = zeroize::Zeroizing::new(format!("A = '\"x'\nB = 1\n{TEXT}"));
+    let overrides = Overrides::new()
+        .allow(Parameter::new("a", "A"))
+        .allow(Parameter::new("b", "B").displaces(["PLAIN"]))
+        .allow(Parameter::new("c", "INTEGER"));
+    let query = "a=%22CANARYplainvalue%C3%A9&b=31415.92653589793&c=8675309867530948";
+    assert_wiped(|| {
+        let document = Document::parse(text.as_str()).unwrap();
+        let env = document.env().unwrap().override_with(&overrides, query).unwrap();
+        let delivered = document.for_streamlit(&env).unwrap();
+        assert_eq!(delivered.get("B").and_then(|value| value.as_float()), Some(FLOAT));
+        assert_eq!(delivered.get("INTEGER").and_then(|value| value.as_integer()), Some(INTEGER));
+        assert!(delivered.get("PLAIN").is_none());
+        (document, env, delivered)
+    });
+    let refused = ["[A]", "[x]\nwhen = 0000-01-01", "[x]\nwhen = 23:59:60"];
+    for wrong in refused {
+        let text = zeroize::Zeroizing::new(format!("{TEXT}\n{wrong}\n"));
+        assert_wiped(|| {
+            let document = Document::parse(text.as_str()).unwrap();
+            let env = Document::parse("A = 'CANARYplainvalue'").unwrap().env().unwrap();
+            (document.for_streamlit(&env).unwrap_err(), env, document)
+        });
+    }
+    let long = format!("{TEXT}x = [{}]\n", "'',".repeat(300_000));
+    let long = zeroize::Zeroizing::new(long);
+    assert_wiped(|| {
+        let document = Document::parse(long.as_str()).unwrap();
+        document.for_streamlit(&document.env().unwrap()).unwrap_err()
+    });
 }

