@@ -20,10 +20,6 @@ use crate::env::provenance::Outcome;
 pub use crate::env::provenance::{Explanation, Source};
 use crate::value::Value;
 
-/// The longest variable that a Linux process can be started with, its name and `=` included: the
-/// kernel's `MAX_ARG_STRLEN` is one byte more, for the NUL behind it (`execve(2)`).
-pub(crate) const MAX_VARIABLE_LEN: usize = 131_071;
-
 /// The environment variables of a document, exactly as [Streamlit] maps its `secrets.toml`.
 ///
 /// - Only keys of the root table whose value is a string, an integer or a float. Not booleans, not
@@ -72,7 +68,6 @@ pub struct Env {
 
 /// The most bytes of a variable, with its name and the `=`, that Linux starts a process with:
 /// `MAX_ARG_STRLEN` of execve(2), where a page has 4 KiB, without the NUL at the end.
-#[allow(dead_code, reason = "`validate` is to warn of what is longer")]
 pub(crate) const MAX_VARIABLE_LEN: usize = 131_071;
 
 /// Where a variable's name and value stand in the buffer, and where the value comes from.
