@@ -187,6 +187,26 @@ fn a_variable_that_the_environment_lacks_is_absent() {
 }
 
 #[test]
+fn a_displaced_name_is_absent_whatever_it_is() {
+    let env = || env("A = 'a'\nD = 'd'\n").override_with(&overrides(), "a=x").unwrap();
+    for text in [
+        "[D]\nx = 1\n[D.y]\n",
+        "D.x.y = 1\n",
+        "[[D]]\n[[D]]\n",
+        "D = [{ x = 1 }]\n",
+        "D = {}\n",
+        "D = true\n",
+        "D = 0000-01-01\n",
+        "'D' = { x = 23:59:60 }\n",
+    ] {
+        let document = document(&format!("{text}[t]\nD = 1\n"));
+        let delivered = document.for_streamlit(&env()).unwrap();
+        assert_delivered(&delivered, &document, &env());
+        assert_eq!(delivered.expose_text(), "A = \"x\"\n[t]\nD = 1\n", "{text}");
+    }
+}
+
+#[test]
 fn what_cannot_be_delivered() {
     let rows = [
         (
