@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::{self, Write};
 
+use crate::document::decode::PythonLimit;
 use crate::document::index::{Kind, ROOT};
 use crate::document::places::Lines;
 use crate::document::{Document, MAX_LEN};
@@ -115,7 +116,7 @@ impl Document {
         let dates =
             (1..self.index().len()).filter(|&node| self.index().node(node).kind == Kind::Datetime);
         dates
-            .filter_map(|node| Some((node, unreadable(self.raw(node))?)))
+            .filter_map(|node| Some((node, Fault::Python(PythonLimit::broken_by(self.raw(node))?))))
             .find(|&(node, _)| !absent.contains(&self.root_of(node)))
     }
 
@@ -171,8 +172,7 @@ impl From<TooLong> for DeliveryError {
 enum Fault {
     /// A variable's name is this in the document.
     Shape(&'static str),
-    YearZero,
-    LeapSecond,
+    Python(PythonLimit),
     TooLong,
 }
 
@@ -183,12 +183,7 @@ impl fmt::Display for Fault {
                 let article = if *kind == "array" { "an" } else { "a" };
                 write!(f, "is {article} {kind}, and an environment variable has the same name")
             }
-            Self::YearZero => f.write_str(
-                "has the year 0000, which Python cannot read: write a year from 0001 to 9999",
-            ),
-            Self::LeapSecond => {
-                f.write_str("has the second 60, which Python cannot read: write a second up to 59")
-            }
+            Self::Python(limit) => write!(f, "{limit}: {}", limit.help()),
             Self::TooLong => {
                 write!(f, "the text to be delivered would be longer than {MAX_LEN} bytes")
             }
@@ -205,19 +200,6 @@ impl fmt::Display for Place<'_> {
             Some((path, line)) => write!(f, "line {line}: `{path}` "),
             None => Ok(()),
         }
-    }
-}
-
-/// What Python cannot read in a date or time.
-fn unreadable(raw: &str) -> Option<Fault> {
-    // A time has no hyphen before its first colon, and an offset comes behind it.
-    let second = raw.find(':').and_then(|colon| raw.get(colon + ":00".len()..));
-    if raw.starts_with("0000-") {
-        Some(Fault::YearZero)
-    } else if second.is_some_and(|second| second.starts_with(":60")) {
-        Some(Fault::LeapSecond)
-    } else {
-        None
     }
 }
 

@@ -62,7 +62,7 @@ pub struct Env {
     text: Wiped,
     variables: Vec<Variable>,
     displaced: Vec<Displaced>,
-    /// Over the names of `variables`, then those of `displaced`; made by the first look-up.
+    /// Over the names of `variables`; made by the first look-up.
     names: OnceLock<Names>,
 }
 
@@ -207,7 +207,7 @@ impl Env {
         won.chain(displaced)
     }
 
-    /// The names that overrides displaced.
+    /// The names that overrides displaced, each once; none of them is a variable.
     pub(crate) fn displaced(&self) -> impl Iterator<Item = &str> {
         self.displaced.iter().map(|variable| &self.text[variable.name.clone()])
     }
@@ -224,30 +224,11 @@ impl Env {
         self.variables.is_empty()
     }
 
-    /// The names that overrides displaced, each once; none of them is a variable.
-    #[allow(dead_code, reason = "a delivered file is to leave them out")]
-    pub(crate) fn displaced(&self) -> impl Iterator<Item = &str> {
-        self.displaced.iter().map(|displaced| &self.text[displaced.name.clone()])
-    }
-
-    /// Returns `true` if an override displaced the name.
-    #[allow(dead_code, reason = "a delivered file is to leave it out")]
-    pub(crate) fn is_displaced(&self, name: &str) -> bool {
-        self.position(name).is_some_and(|position| position >= self.variables.len())
-    }
-
     fn find(&self, name: &str) -> Option<&Variable> {
-        self.variables.get(self.position(name)?)
-    }
-
-    /// The position of a name among those of the variables, then those displaced.
-    fn position(&self, name: &str) -> Option<usize> {
-        let len = self.variables.len() + self.displaced.len();
-        let at = |position: usize| match self.variables.get(position) {
-            Some(variable) => &self.text[variable.name.clone()],
-            None => &self.text[self.displaced[position - self.variables.len()].name.clone()],
-        };
-        self.names.get_or_init(|| Names::of(len, at)).find(name.as_bytes(), len, at).ok()
+        let len = self.variables.len();
+        let at = |position: usize| &self.text[self.variables[position].name.clone()];
+        let names = self.names.get_or_init(|| Names::of(len, at));
+        names.find(name.as_bytes(), len, at).ok().map(|position| &self.variables[position])
     }
 }
 
@@ -459,7 +440,7 @@ mod tests {
         assert_eq!(env.get("NAME_7"), Some("7"));
         let table = env.names.get().map(std::ptr::from_ref);
         assert!(table.is_some());
-        assert!(env.source("NAME_8").is_some() && !env.is_displaced("NAME_9"));
+        assert!(env.source("NAME_8").is_some() && env.source("NAME_1000").is_none());
         assert_eq!(env.names.get().map(std::ptr::from_ref), table);
         let env = env.override_with(&Overrides::new(), "").expect("accepted");
         assert!(env.names.get().is_none(), "positions may have changed");
@@ -472,13 +453,11 @@ mod tests {
             let parameter = Parameter::new("a", "A").displaces(displaced);
             let overrides = Overrides::new().allow(parameter);
             let before = env(count);
-            assert!(before.displaced().next().is_none() && !before.is_displaced("ABSENT"));
+            assert!(before.displaced().next().is_none());
             let after = before.override_with(&overrides, "a=x").expect("accepted");
             assert_eq!(after.displaced().collect::<Vec<_>>(), displaced);
-            for (name, is) in [("NAME_1", true), ("ABSENT", true), ("NAME_0", false), ("", false)] {
-                assert_eq!(after.is_displaced(name), is, "{name}");
-            }
-            assert!(!after.is_displaced("A") && after.get("A").is_some());
+            assert!(displaced.iter().all(|name| after.get(name).is_none()));
+            assert!(after.get("NAME_0").is_some() && after.get("A").is_some());
         }
     }
 }

@@ -6,6 +6,8 @@
 //! left of the text; an invalid escape may decode longer, then the buffer refuses it and the text
 //! is refused for the escape.
 
+use std::fmt;
+
 use toml_datetime::Datetime;
 use toml_parser::decoder::{Encoding, IntegerRadix, ScalarKind, StringBuilder};
 use toml_parser::{Raw, Span as ParserSpan};
@@ -226,12 +228,42 @@ pub(crate) fn datetime(text: &str) -> Datetime {
     text.parse().unwrap_or(Datetime { date: None, time: None, offset: None })
 }
 
-/// Returns `true` if Python's `datetime` can hold a date or time: it begins with the year 1, and
-/// its minutes have 60 seconds.
-pub(crate) fn is_python_datetime(text: &str) -> bool {
-    let Datetime { date, time, .. } = datetime(text);
-    date.is_none_or(|date| date.year > 0)
-        && time.is_none_or(|time| time.second.is_none_or(|second| second < 60))
+/// What Python cannot read in a date or time that TOML allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PythonLimit {
+    Year,
+    Second,
+}
+
+impl PythonLimit {
+    /// The limit that a date or time breaks, as it is written.
+    pub(crate) fn broken_by(raw: &str) -> Option<Self> {
+        // A time has no hyphen before its first colon, and an offset comes behind it.
+        let second = raw.find(':').and_then(|colon| raw.get(colon + ":00".len()..));
+        if raw.starts_with("0000-") {
+            Some(Self::Year)
+        } else if second.is_some_and(|second| second.starts_with(":60")) {
+            Some(Self::Second)
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn help(self) -> &'static str {
+        match self {
+            Self::Year => "write a year from 0001 to 9999",
+            Self::Second => "write a second up to 59",
+        }
+    }
+}
+
+impl fmt::Display for PythonLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Year => "has the year 0000, which Python cannot read",
+            Self::Second => "has the second 60, which Python cannot read",
+        })
+    }
 }
 
 /// A character of a bare key.

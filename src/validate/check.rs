@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::ops::Range;
 
+use crate::document::Document;
+use crate::document::decode::PythonLimit;
 use crate::document::index::{Kind, ROOT};
-use crate::document::{self, Document};
 use crate::env;
 use crate::marker;
 use crate::shape::{self, Elements, Role, Shape};
@@ -58,10 +59,10 @@ impl<'a> Validator<'a> {
             }
             match self.document.index().node(node).kind {
                 Kind::String => self.check_string(node),
-                Kind::Datetime
-                    if !document::decode::is_python_datetime(self.document.raw(node)) =>
-                {
-                    self.find(Severity::Warning, Matter::Datetime, node);
+                Kind::Datetime => {
+                    if let Some(limit) = PythonLimit::broken_by(self.document.raw(node)) {
+                        self.find(Severity::Warning, Matter::Datetime(limit), node);
+                    }
                 }
                 _ => {}
             }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::document::Document;
+use crate::document::decode::PythonLimit;
 use crate::document::index::{Index, Kind, ROOT};
 use crate::document::places::Places;
 use crate::env::{MAX_VARIABLE_LEN, Unmappable};
@@ -187,7 +188,7 @@ impl<'a> Finding<'a> {
             Matter::Placeholder { .. } => "replace it with the real value".into(),
             Matter::Kind { found, expected } => self.help_shape(found, expected).into(),
             Matter::Unkept => "write the value itself between the quotes".into(),
-            Matter::Datetime => "correct the year or the second".into(),
+            Matter::Datetime(limit) => limit.help().into(),
             Matter::LongVariable => "write a shorter value, or move it below a `[section]`".into(),
             Matter::Unknown { similar: Some(similar) } => match self.template {
                 Some(template) => {
@@ -235,9 +236,7 @@ impl<'a> Finding<'a> {
                 write!(f, "is {found}: the template has {expected}")
             }
             Matter::Unkept => f.write_str("keeps a value that does not exist: enter a value"),
-            Matter::Datetime => f.write_str(
-                "is a date or time that Python cannot read: years begin at 1, seconds end at 59",
-            ),
+            Matter::Datetime(limit) => write!(f, "{limit}"),
             Matter::LongVariable => write!(
                 f,
                 "is longer than {MAX_VARIABLE_LEN} bytes with its name and `=`: \
@@ -483,7 +482,7 @@ pub(super) enum Matter {
     ReservedName,
     TooLong,
     Unkept,
-    Datetime,
+    Datetime(PythonLimit),
     /// `within`: the table of the document that lacks it; `first`: that table's twin; `misspelt`:
     /// the document's node that probably means it.
     Missing {
@@ -515,7 +514,7 @@ impl Record {
             Matter::Unknown { .. } => FindingKind::Unknown,
             Matter::Unmappable(_) | Matter::LongVariable => FindingKind::Unmappable,
             Matter::Unkept => FindingKind::Unkept,
-            Matter::Datetime => FindingKind::Suspicious,
+            Matter::Datetime(_) => FindingKind::Suspicious,
             Matter::ReservedName => FindingKind::ReservedName,
             Matter::TooLong => FindingKind::TooLong,
             Matter::Missing { .. } => FindingKind::Missing,

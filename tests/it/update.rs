@@ -239,8 +239,7 @@ fn findings_inside_arrays_are_at_their_places_and_in_their_order() {
         [
             "error: line 1, column 5: `A` is blank: the template expects a value ['']",
             "error: line 2, column 5: `L` keeps a value that does not exist: enter a value ['<unchanged>']",
-            "warning: line 2, column 5: `L` is a date or time that Python cannot read: years begin at \
-             1, seconds end at 59 ['<unchanged>']",
+            "warning: line 2, column 5: `L` has the year 0000, which Python cannot read ['<unchanged>']",
             "error: line 2, column 5: `L` keeps a value that does not exist: enter a value ['<unchanged>']",
             "error: line 3, column 5: `Z` is a table: the template has a string [{ x = '' }]",
             "error: line 3, column 11: `Z.x` is blank ['']",
