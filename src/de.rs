@@ -1,11 +1,16 @@
 //! `Document::deserialize`: serde over the views, borrowing wherever the type borrows.
 
+mod key;
+mod spanned;
+
 use std::fmt::{self, Display, Write};
 
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{self, Deserialize, DeserializeSeed, Expected, Unexpected, Visitor};
 use toml_datetime::de::DatetimeDeserializer;
 
+use crate::de::key::KeyDeserializer;
+use crate::de::spanned::SpannedAccess;
 use crate::document::Document;
 use crate::document::index::{Kind, Node, ROOT};
 use crate::document::places::Places;
@@ -15,12 +20,13 @@ pub(crate) fn deserialize<'de, T: Deserialize<'de>>(
     document: &'de Document,
 ) -> Result<T, DeserializeError> {
     let root = ValueDeserializer { document, node: ROOT };
-    T::deserialize(root).map_err(|misfit| misfit.at(ROOT).placed(document))
+    T::deserialize(root).map_err(|misfit| misfit.at(Part::Value(ROOT)).placed(document))
 }
 
 /// A document that does not fit the type it was read into.
 ///
-/// It names the path, the place, what was expected and which kind stands there. It holds no value:
+/// It names the path, the place, what was expected and which kind stands there. The place of an
+/// error about a key is the key, of any other the value. It holds no value:
 /// a message that the type itself makes is dropped, since it may quote one. What a type says that
 /// it expects is shown: let it quote no value.
 ///
@@ -78,28 +84,45 @@ struct Misfit {
     message: String,
     /// The kind that stands there instead of what was expected.
     found: Option<&'static str>,
-    /// The innermost value that was being read.
-    node: Option<u32>,
+    /// The innermost part that was being read.
+    part: Option<Part>,
+}
+
+/// A node's value or its key.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Value(u32),
+    Key(u32),
 }
 
 impl Misfit {
     fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), found: None, node: None }
+        Self { message: message.into(), found: None, part: None }
     }
 
-    fn at(self, node: u32) -> Self {
-        Self { node: self.node.or(Some(node)), ..self }
+    fn at(self, part: Part) -> Self {
+        Self { part: self.part.or(Some(part)), ..self }
     }
 
     fn placed(self, document: &Document) -> DeserializeError {
-        let node = self.node.unwrap_or(ROOT);
-        let Node { kind, span, .. } = *document.index().node(node);
+        let part = self.part.unwrap_or(Part::Value(ROOT));
+        let (Part::Value(node) | Part::Key(node)) = part;
+        let Node { kind, span, key_span, .. } = *document.index().node(node);
         let mut message = self.message;
-        if let Some(found) = self.found {
-            // serde sees a date as a map.
-            let found = if kind == Kind::Datetime { kind.name() } else { found };
-            write!(message, ", found {found}").expect("a String takes all that is written");
-        }
+        let span = match (part, self.found) {
+            (Part::Key(_), Some(_)) => {
+                message.push_str(" as the key");
+                key_span
+            }
+            (Part::Key(_), None) => key_span,
+            (Part::Value(_), Some(found)) => {
+                // serde sees a date as a map.
+                let found = if kind == Kind::Datetime { kind.name() } else { found };
+                write!(message, ", found {found}").expect("a String takes all that is written");
+                span
+            }
+            (Part::Value(_), None) => span,
+        };
         let start = span.start as usize;
         let mut places = Places::new(document.expose_text());
         let (line, column) = (places.line(start), places.column(start));
@@ -159,6 +182,7 @@ fn kind(found: Unexpected<'_>) -> &'static str {
         Unexpected::Char(_) | Unexpected::Str(_) | Unexpected::Bytes(_) => "string",
         Unexpected::Seq => "array",
         Unexpected::Map => "table",
+        Unexpected::UnitVariant => "variant without content",
         _ => "value",
     }
 }
@@ -198,11 +222,21 @@ impl<'de> ValueDeserializer<'de> {
                 key: Some(DatetimeDeserializer::new(datetime)),
                 text: self.document.raw(self.node),
             }),
-            Value::Array(_) => {
-                visitor.visit_seq(Elements { document: self.document, nodes: self.children() })
+            Value::Array(_) => visitor.visit_seq(Elements::of(self)),
+            Value::Table(_) => {
+                let mut entries = Entries::of(self);
+                let read = visitor.visit_map(&mut entries);
+                read.map_err(|misfit| match entries.key {
+                    Some(node) => misfit.at(Part::Key(node)),
+                    None => misfit,
+                })
             }
-            Value::Table(_) => visitor.visit_map(Entries::of(self)),
         }
+    }
+
+    /// Reads this value; what is wrong without a place of its own is wrong here.
+    fn seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Misfit> {
+        seed.deserialize(self).map_err(|misfit| misfit.at(Part::Value(self.node)))
     }
 }
 
@@ -210,7 +244,7 @@ impl<'de> de::Deserializer<'de> for ValueDeserializer<'de> {
     type Error = Misfit;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        self.visit(visitor).map_err(|misfit| misfit.at(self.node))
+        self.visit(visitor).map_err(|misfit| misfit.at(Part::Value(self.node)))
     }
 
     /// A key that is there has a value.
@@ -226,6 +260,19 @@ impl<'de> de::Deserializer<'de> for ValueDeserializer<'de> {
         visitor.visit_newtype_struct(self)
     }
 
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
+        if spanned::is_spanned(name) {
+            let span = self.document.index().node(self.node).span;
+            return visitor.visit_map(SpannedAccess::new(span, self));
+        }
+        self.deserialize_any(visitor)
+    }
+
     /// A string names a variant; a table with one key names it and holds its content.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
@@ -233,34 +280,119 @@ impl<'de> de::Deserializer<'de> for ValueDeserializer<'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Misfit> {
-        let place = |misfit: Misfit| misfit.at(self.node);
-        match self.value() {
-            Value::String(string) => {
-                visitor.visit_enum(BorrowedStrDeserializer::new(string)).map_err(place)
-            }
-            Value::Table(table) if table.len() == 1 => {
-                visitor.visit_enum(Entries::of(self)).map_err(place)
-            }
-            other => Err(place(Misfit::new(format!(
+        let read = match (self.value(), self.children().as_slice()) {
+            (Value::String(string), _) => visitor.visit_enum(BorrowedStrDeserializer::new(string)),
+            (Value::Table(_), &[node]) => visitor.visit_enum(Self { node, ..self }),
+            (other, _) => Err(Misfit::new(format!(
                 "expected the name of a variant or a table with one key, found {}",
                 other.kind()
-            )))),
-        }
+            ))),
+        };
+        read.map_err(|misfit| misfit.at(Part::Value(self.node)))
     }
 
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map struct identifier ignored_any
+        unit_struct seq tuple tuple_struct map identifier ignored_any
+    }
+}
+
+/// A variant: its key names it, its value is its content.
+impl<'de> de::EnumAccess<'de> for ValueDeserializer<'de> {
+    type Error = Misfit;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Misfit> {
+        let key = KeyDeserializer { document: self.document, node: self.node };
+        let variant = seed.deserialize(key).map_err(|misfit| misfit.at(Part::Key(self.node)))?;
+        Ok((variant, self))
+    }
+}
+
+impl<'de> de::VariantAccess<'de> for ValueDeserializer<'de> {
+    type Error = Misfit;
+
+    /// `{ variant = {} }` or `{ variant = [] }`.
+    fn unit_variant(self) -> Result<(), Misfit> {
+        match self.value() {
+            Value::Table(table) if table.is_empty() => Ok(()),
+            Value::Array(array) if array.is_empty() => Ok(()),
+            other => Err(Misfit::new(format!(
+                "expected a variant without content, found {}",
+                other.kind()
+            ))
+            .at(Part::Value(self.node))),
+        }
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Misfit> {
+        self.seed(seed)
+    }
+
+    /// An array, or a table whose keys are the positions from 0.
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Misfit> {
+        let place = |misfit: Misfit| misfit.at(Part::Value(self.node));
+        let (array, found) = match self.value() {
+            Value::Array(array) => (true, array.len()),
+            Value::Table(table) => (false, table.len()),
+            // No sequence: the type says what it expects.
+            _ => return de::Deserializer::deserialize_any(self, visitor),
+        };
+        if found != len {
+            let expected: &dyn Expected = &visitor;
+            let message =
+                format!("expected {expected} with {len} elements, found {found} elements");
+            return Err(place(Misfit::new(message)));
+        }
+        if array {
+            return visitor.visit_seq(Elements::of(self)).map_err(place);
+        }
+        // The length is the type's, so that this is short.
+        let mut nodes = vec![None; len];
+        for &node in self.children() {
+            let position: Option<usize> = self.document.key(node).parse().ok();
+            let free = position.and_then(|position| nodes.get_mut(position));
+            match free.filter(|free| free.is_none()) {
+                Some(free) => *free = Some(node),
+                None => {
+                    let message = format!("expected the positions 0 to {} as keys", len - 1);
+                    return Err(Misfit::new(message).at(Part::Key(node)));
+                }
+            }
+        }
+        let nodes: Vec<u32> = nodes.into_iter().flatten().collect();
+        visitor.visit_seq(Elements { document: self.document, nodes: nodes.iter() }).map_err(place)
+    }
+
+    /// A table that has no key but the fields, as the crate `toml` reads it.
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
+        if matches!(self.value(), Value::Table(_)) {
+            let mut keys = self.children();
+            if let Some(&node) = keys.find(|&&node| !fields.contains(&self.document.key(node))) {
+                return Err(<Misfit as de::Error>::unknown_field("", fields).at(Part::Key(node)));
+            }
+        }
+        de::Deserializer::deserialize_any(self, visitor)
     }
 }
 
 /// The elements of an array.
-struct Elements<'de> {
+struct Elements<'de, 'n> {
     document: &'de Document,
-    nodes: std::slice::Iter<'de, u32>,
+    nodes: std::slice::Iter<'n, u32>,
 }
 
-impl<'de> de::SeqAccess<'de> for Elements<'de> {
+impl<'de> Elements<'de, 'de> {
+    fn of(array: ValueDeserializer<'de>) -> Self {
+        Self { document: array.document, nodes: array.children() }
+    }
+}
+
+impl<'de> de::SeqAccess<'de> for Elements<'de, '_> {
     type Error = Misfit;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
@@ -268,8 +400,7 @@ impl<'de> de::SeqAccess<'de> for Elements<'de> {
         seed: T,
     ) -> Result<Option<T::Value>, Misfit> {
         let Some(&node) = self.nodes.next() else { return Ok(None) };
-        let value = ValueDeserializer { document: self.document, node };
-        seed.deserialize(value).map_err(|misfit| misfit.at(node)).map(Some)
+        ValueDeserializer { document: self.document, node }.seed(seed).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -277,20 +408,17 @@ impl<'de> de::SeqAccess<'de> for Elements<'de> {
     }
 }
 
-/// The keys and values of a table; of one with a single key, also a variant and its content.
+/// The keys and values of a table.
 struct Entries<'de> {
     document: &'de Document,
     nodes: std::slice::Iter<'de, u32>,
-    node: u32,
+    /// The key whose value is not read yet: what is wrong now is wrong with the key.
+    key: Option<u32>,
 }
 
 impl<'de> Entries<'de> {
     fn of(table: ValueDeserializer<'de>) -> Self {
-        Self { document: table.document, nodes: table.children(), node: table.node }
-    }
-
-    fn value(&self) -> ValueDeserializer<'de> {
-        ValueDeserializer { document: self.document, node: self.node }
+        Self { document: table.document, nodes: table.children(), key: None }
     }
 }
 
@@ -301,65 +429,21 @@ impl<'de> de::MapAccess<'de> for Entries<'de> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Misfit> {
-        let Some(&node) = self.nodes.next() else { return Ok(None) };
-        self.node = node;
-        seed.deserialize(BorrowedStrDeserializer::new(self.document.key(node)))
-            .map_err(|misfit: Misfit| misfit.at(node))
-            .map(Some)
+        self.key = self.nodes.next().copied();
+        let Some(node) = self.key else { return Ok(None) };
+        let key = KeyDeserializer { document: self.document, node };
+        seed.deserialize(key).map_err(|misfit| misfit.at(Part::Key(node))).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Misfit> {
-        seed.deserialize(self.value()).map_err(|misfit| misfit.at(self.node))
+        let Some(node) = self.key.take() else {
+            return Err(Misfit::new("a value was asked for before its key"));
+        };
+        ValueDeserializer { document: self.document, node }.seed(seed)
     }
 
     fn size_hint(&self) -> Option<usize> {
         Some(self.nodes.len())
-    }
-}
-
-impl<'de> de::EnumAccess<'de> for Entries<'de> {
-    type Error = Misfit;
-    type Variant = Self;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(
-        mut self,
-        seed: V,
-    ) -> Result<(V::Value, Self), Misfit> {
-        let variant = de::MapAccess::next_key_seed(&mut self, seed)?;
-        let variant = variant.ok_or_else(|| Misfit::new("a variant is missing"))?;
-        Ok((variant, self))
-    }
-}
-
-impl<'de> de::VariantAccess<'de> for Entries<'de> {
-    type Error = Misfit;
-
-    /// `{ variant = {} }`, as `toml` reads a variant without content.
-    fn unit_variant(self) -> Result<(), Misfit> {
-        match self.value().value() {
-            Value::Table(table) if table.is_empty() => Ok(()),
-            other => Err(Misfit::new(format!(
-                "expected a variant without content, found {}",
-                other.kind()
-            ))
-            .at(self.node)),
-        }
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Misfit> {
-        seed.deserialize(self.value())
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Misfit> {
-        de::Deserializer::deserialize_seq(self.value(), visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Misfit> {
-        de::Deserializer::deserialize_map(self.value(), visitor)
     }
 }
 

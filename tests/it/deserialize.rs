@@ -1,5 +1,7 @@
 //! `Document::deserialize` into types as people write them.
 
+mod shapes;
+
 use std::collections::HashMap;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -198,7 +200,7 @@ fn errors_say_where_and_which_kind() {
         ),
         (
             format!("{base}more = 1\n"),
-            "line 4, column 8: `more`: unknown key, expected one of `list`, `small`, `flag`, `letter`",
+            "line 4, column 1: `more`: unknown key, expected one of `list`, `small`, `flag`, `letter`",
         ),
         (base.replace("small = 1\n", ""), "the key `small` is missing"),
     ];
@@ -216,7 +218,8 @@ fn errors_say_where_and_which_kind() {
     }
     let document = Document::parse("pat = 'x'\ntoken = 'y'\n").unwrap();
     let error = document.deserialize::<Aliased>().unwrap_err();
-    assert_eq!(error.to_string(), "the key `pat` is there twice");
+    let message = "line 2, column 1: `token`: the key `pat` is there twice";
+    assert_eq!(error.to_string(), message);
 
     let document = Document::parse("\n[a]\nb = { c = 1 }\n").unwrap();
     type Nested = HashMap<String, HashMap<String, HashMap<String, String>>>;
