@@ -26,6 +26,17 @@ enum Choice {
     Struct { a: String },
 }
 
+#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+struct Name(String);
+
+#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    #[serde(rename = "a")]
+    Unit,
+    #[serde(rename = "B_b")]
+    New(u8),
+}
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Any {
@@ -44,6 +55,9 @@ pub(crate) fn check(data: &[u8]) {
     is_silent::<BTreeMap<String, Any>>(&document);
     is_silent::<Vec<u8>>(&document);
     is_silent::<BTreeMap<u8, std::net::IpAddr>>(&document);
+    is_silent::<BTreeMap<Key, IgnoredAny>>(&document);
+    let count = document.deserialize::<BTreeMap<Name, IgnoredAny>>().expect("text is text").len();
+    assert_eq!(count, document.root().len());
 }
 
 fn is_silent<T: DeserializeOwned>(document: &Document) {

@@ -232,7 +232,7 @@ enum Tagged {
     One { x: u8 },
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct Custom;
 
 impl<'de> Deserialize<'de> for Custom {
@@ -266,6 +266,11 @@ fn serde_errors() {
     assert_refused::<HashMap<&str, std::net::IpAddr>>(&document);
     assert_refused::<HashMap<&str, std::num::NonZeroU8>>(&document);
     assert_refused::<HashMap<&str, toml_datetime::Datetime>>(&document);
+    assert_refused::<HashMap<u8, &str>>(&document);
+    assert_refused::<HashMap<bool, &str>>(&document);
+    assert_refused::<HashMap<char, u8>>(&document);
+    assert_refused::<HashMap<Custom, &str>>(&document);
+    assert_refused::<HashMap<&str, toml::Spanned<u8>>>(&document);
     assert_refused::<Vec<u8>>(&document);
     let tagged = Document::parse("type = 'hunter2'\nx = 1\n").unwrap();
     assert_refused::<Tagged>(&tagged);

@@ -1,11 +1,12 @@
 //! Reading, checking and handing over a document.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Once;
 
 use secrecy::SecretString;
 use secrets_toml::{Document, Overrides, Parameter, Template};
 use serde::Deserialize;
+use serde::de::{IgnoredAny, MapAccess};
 
 use crate::probe;
 
@@ -237,6 +238,61 @@ fn deserializing() {
         ];
         let messages: Vec<_> = errors.into_iter().map(|e| e.unwrap().to_string()).collect();
         (document, messages)
+    });
+}
+
+/// What a key is read into, and what is said of it while it does not fit.
+struct Caught(String);
+
+impl<'de> Deserialize<'de> for Caught {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Number(#[allow(dead_code, reason = "only read into")] u8);
+        match Number::deserialize(deserializer) {
+            Ok(_) => Err(serde::de::Error::custom("it fits")),
+            Err(error) => Ok(Self(error.to_string())),
+        }
+    }
+}
+
+/// The values are not read here: what would be found are the keys.
+#[test]
+fn keys() {
+    #[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+    struct Name<'a>(&'a str);
+    #[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+    enum Any {
+        #[serde(other)]
+        Other,
+    }
+    struct Keys(Vec<Caught>);
+    impl<'de> Deserialize<'de> for Keys {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Visitor;
+            impl<'de> serde::de::Visitor<'de> for Visitor {
+                type Value = Keys;
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("a table")
+                }
+                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+                    let mut keys = Vec::new();
+                    while let Some((key, IgnoredAny)) = map.next_entry()? {
+                        keys.push(key);
+                    }
+                    Ok(Keys(keys))
+                }
+            }
+            deserializer.deserialize_map(Visitor)
+        }
+    }
+    let text = "CANARYplainvalue = 1\n\"CANARY\\u0065scaped\\tvalue\" = 2\n8675309867530948 = 3\n";
+    assert_wiped(|| {
+        let document = Document::parse(text).unwrap();
+        let keys = document.deserialize::<Keys>().unwrap();
+        assert!(keys.0.iter().all(|caught| caught.0 == "expected u8"));
+        assert_eq!(document.deserialize::<BTreeMap<Name<'_>, IgnoredAny>>().unwrap().len(), 3);
+        assert_eq!(document.deserialize::<BTreeMap<Any, IgnoredAny>>().unwrap().len(), 1);
+        document
     });
 }
 
