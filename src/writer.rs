@@ -32,7 +32,7 @@ pub(crate) fn write(entries: &[Entry<'_>]) -> Result<Wiped, TooLong> {
     counter.root(entries)?;
     let mut writer = Writer::new(Wiped::with_capacity(counter.sink.0));
     writer.root(entries)?;
-    debug_assert_eq!(writer.sink.len(), counter.sink.0, "both passes write the same");
+    debug_assert!(writer.sink.len() == counter.sink.0, "both passes write the same");
     Ok(writer.sink)
 }
 
