@@ -277,7 +277,10 @@ fn a_run_has_exactly_its_environment() {
 
     // Another endpoint goes without the owner's credential.
     let link = format!("{url}?base=https://api.clarifai.com");
-    site.get(&link).has("displaced by query parameter <code>base</code>");
+    let page = site.get(&link);
+    page.has("displaced by query parameter <code>base</code>");
+    // Nor with one that it does not have as a variable.
+    page.has("<code>CLARIFAI_SESSION_TOKEN</code>");
     let printed = site.post(&link, &[]).pre();
     assert!(!printed.contains("CLARIFAI_PAT") && printed.contains("CLARIFAI_API_BASE: 24 bytes"));
 
