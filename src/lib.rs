@@ -52,6 +52,7 @@
 //! | a document without a template | the same | [`Document::validate`] |
 //! | secrets | what the module sees | [`Document::env`], [`Document::find`], [`Document::deserialize`] |
 //! | an environment and a visitor's query | what the module sees then, and why | [`Env::override_with`], [`Env::explain`] |
+//! | a document | it in a file that Streamlit reads, as long as the module runs | [`handover::SecretsFile`] |
 //! | secrets to be kept | them sealed, for a version or an install | [`vault::Vault`], [`vault::AsyncVault`] |
 //! | a place to keep them | in a file, in a database, or of your own | [`store::RedbStore`], [`store::PostgresStore`], [`store::Store`] |
 //! | secrets, a scope and a keyring | a record to keep, and the secrets again | [`Keyring::seal`](seal::Keyring::seal), [`Keyring::open`](seal::Keyring::open) |
@@ -79,8 +80,8 @@
 //! - No plaintext and no key is freed unwiped by this crate. (A template is public: what is freed
 //!   of one is not wiped.)
 //! - Nothing reads or writes the process's environment or the clock, nothing but
-//!   [`Template::from_repository`] and a [store] a file, and nothing but a store that was given a
-//!   connection the network. Randomness comes from the operating system alone.
+//!   [`Template::from_repository`], a [store] and [`handover`] a file, and nothing but a store that was
+//!   given a connection the network. Randomness comes from the operating system alone.
 //! - There is no `unsafe`.
 //! - No text makes it panic, overflow the stack, or take more than linear time. A text is read
 //!   up to [`MAX_LEN`] bytes, and a value up to [`MAX_DEPTH`] levels.
@@ -94,6 +95,8 @@
 //! - `redb`, a default one: [`store::RedbStore`], a store in one file.
 //! - `postgres`: [`store::PostgresStore`], a store in a PostgreSQL database.
 //! - `passphrase`: a keyring can be locked with a passphrase ([`seal::Protection`]), by Argon2id.
+//! - `handover`, on Unix: [`handover::SecretsFile`], a file of secrets that a Streamlit process is told
+//!   of, and that is removed after it.
 //! - `miette`: [`ParseError`] and [`Invalid`] implement `miette::Diagnostic`, with code, severity,
 //!   help and related findings, and without source text.
 
@@ -105,6 +108,8 @@ mod delivery;
 mod diagnostic;
 mod document;
 mod env;
+#[cfg(all(unix, feature = "handover"))]
+pub mod handover;
 mod marker;
 mod path;
 mod query;

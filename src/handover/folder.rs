@@ -1,0 +1,326 @@
+//! The folder of one delivered file.
+//!
+//! Everything below the caller's folder is reached from an open descriptor, by a name of one component,
+//! and no link is followed. So whoever owns a folder here, and may rename and link in it as they like,
+//! cannot lead this process out of it.
+
+use std::fs::{File, Permissions, TryLockError};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::path::{self, Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, open, openat, unlinkat};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+
+use crate::handover::error::{HandoverError, Problem, Step};
+
+/// The delivered file. Streamlit takes a path for that of a file if it ends with `.toml`.
+pub(super) const FILE: &str = "secrets.toml";
+/// The file that is about to replace it.
+pub(super) const NEXT: &str = "secrets.toml.next";
+/// Locked by the process that has made the folder, and absent if it was told to keep it.
+pub(super) const LOCK: &str = "lock";
+
+/// How the names of our folders begin; 16 hexadecimal digits follow.
+const PREFIX: &str = "secrets-toml-";
+
+/// How often a new folder is made if others take each away.
+const ATTEMPTS: usize = 64;
+
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const NEW: OFlags = OFlags::WRONLY
+    .union(OFlags::CREATE)
+    .union(OFlags::EXCL)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+/// For a file that somebody may have put there: no link, and no wait for a pipe's other end.
+const EXISTING: OFlags = OFlags::WRONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::CLOEXEC);
+
+/// The caller's folder.
+pub(super) struct Parent {
+    pub(super) path: PathBuf,
+    pub(super) handle: File,
+}
+
+impl Parent {
+    /// Opens the folder, and refuses it if another user can exchange what is in it.
+    pub(super) fn open(path: &Path) -> Result<Self, HandoverError> {
+        let path = path::absolute(path).map_err(HandoverError::io(path, Step::Open))?;
+        let handle = open(&path, FOLDER, Mode::empty());
+        let handle = File::from(handle.map_err(HandoverError::io(&path, Step::Open))?);
+        let metadata = handle.metadata().map_err(HandoverError::io(&path, Step::Open))?;
+        // With the sticky bit, only the owner of an entry or of the folder can rename or remove it.
+        let (others_write, sticky) = (metadata.mode() & 0o022 != 0, metadata.mode() & 0o1000 != 0);
+        if others_write && !sticky {
+            return Err(HandoverError::new(path, Problem::Writable));
+        }
+        if ![0, geteuid().as_raw()].contains(&metadata.uid()) {
+            return Err(HandoverError::new(path, Problem::Foreign));
+        }
+        Ok(Self { path, handle })
+    }
+
+    /// Refuses what does not come out of Streamlit's environment variable as it was put in.
+    pub(super) fn check_path(&self) -> Result<(), HandoverError> {
+        let problem = match self.path.to_str() {
+            None => Problem::NotUtf8,
+            Some(path) if path.contains(is_python_space) => Problem::WhiteSpace,
+            Some(_) => return Ok(()),
+        };
+        Err(HandoverError::new(&self.path, problem))
+    }
+
+    /// A folder of ours, by its name alone.
+    pub(super) fn open_entry(&self, name: &str) -> Result<File, Errno> {
+        Ok(openat(&self.handle, name, FOLDER | OFlags::NOFOLLOW, Mode::empty())?.into())
+    }
+
+    /// Removes a folder of ours if it is empty.
+    pub(super) fn remove_entry(&self, name: &str) -> Result<(), Errno> {
+        unlinkat(&self.handle, name, AtFlags::REMOVEDIR)
+    }
+}
+
+/// Returns `true` for what Python's `str.split()` splits at, which is how click reads a list from a
+/// variable: Unicode's white space, and the four separators of ASCII.
+fn is_python_space(character: char) -> bool {
+    character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
+}
+
+/// Returns `true` if an entry of the caller's folder is named like ours.
+pub(super) fn is_ours(name: &str) -> bool {
+    let digits = name.strip_prefix(PREFIX).unwrap_or_default().as_bytes();
+    digits.len() == 16 && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// A new folder with a lock file that this process has locked. On drop both are removed.
+pub(super) struct Folder {
+    parent: Parent,
+    name: String,
+    pub(super) path: PathBuf,
+    pub(super) handle: File,
+    /// Held, and released by the operating system if this process is killed.
+    _lock: File,
+    pub(super) kept: bool,
+}
+
+impl Folder {
+    /// Makes a folder. A sweep may take the new folder for one that a killed process has left, up to the
+    /// moment when it is locked; then another one is made.
+    pub(super) fn make(parent: Parent) -> Result<Self, HandoverError> {
+        for _ in 0..ATTEMPTS {
+            // Nobody must be able to guess which names to occupy, which is all that is asked of it: an
+            // existing folder is never used. So the keys of std's hash maps will do.
+            let name = format!("{PREFIX}{:016x}", RandomState::new().hash_one(()));
+            match mkdirat(&parent.handle, &name, Mode::RWXU) {
+                Ok(()) => {}
+                Err(Errno::EXIST) => continue,
+                Err(error) => {
+                    return Err(HandoverError::io(parent.path.join(name), Step::Make)(error));
+                }
+            }
+            let path = parent.path.join(&name);
+            let locked = match lock(&parent, &name, &path) {
+                Ok(Some(locked)) => locked,
+                other => {
+                    // If there is anything in it, a sweep has the lock and will remove it.
+                    let _ = parent.remove_entry(&name);
+                    other?;
+                    continue;
+                }
+            };
+            let (handle, lock) = locked;
+            return Ok(Self { parent, name, path, handle, _lock: lock, kept: false });
+        }
+        Err(HandoverError::new(parent.path, Problem::Taken))
+    }
+
+    pub(super) fn unlink(&self, name: &str) -> Result<(), Errno> {
+        unlinkat(&self.handle, name, AtFlags::empty())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !self.kept {
+            // The lock goes before the folder and is held until both are gone, so that a sweep finds
+            // something locked or something empty. What others have put there stays.
+            let _ = self.unlink(LOCK);
+            let _ = self.parent.remove_entry(&self.name);
+        }
+    }
+}
+
+/// Opens and locks a new folder; `None` if a sweep was faster.
+fn lock(parent: &Parent, name: &str, path: &Path) -> Result<Option<(File, File)>, HandoverError> {
+    let folder = match parent.open_entry(name) {
+        Ok(folder) => folder,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(HandoverError::io(path, Step::Open)(error)),
+    };
+    let metadata = folder.metadata().map_err(HandoverError::io(path, Step::Open))?;
+    if metadata.uid() != geteuid().as_raw() {
+        // In a folder with the sticky bit, somebody else has made one of the same name since.
+        return Ok(None);
+    }
+    // Whatever the umask is, and without the bit that a parent may pass on.
+    let mode = folder.set_permissions(Permissions::from_mode(0o700));
+    mode.map_err(HandoverError::io(path, Step::Make))?;
+    let file = path.join(LOCK);
+    let lock = match openat(&folder, LOCK, NEW, Mode::RUSR | Mode::WUSR) {
+        Ok(lock) => File::from(lock),
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(HandoverError::io(file, Step::Make)(error)),
+    };
+    let locked = match lock.try_lock() {
+        // A sweep may have locked it, removed it and released it in between.
+        Ok(()) => lock.metadata().map(|metadata| metadata.nlink() > 0),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    };
+    match locked {
+        Ok(locked) => Ok(locked.then_some((folder, lock))),
+        Err(error) => {
+            let _ = unlinkat(&folder, LOCK, AtFlags::empty());
+            Err(HandoverError::io(file, Step::Lock)(error))
+        }
+    }
+}
+
+/// A file that was written here, with what it takes to overwrite it.
+pub(super) struct Written {
+    pub(super) file: File,
+    len: u64,
+    modified: SystemTime,
+}
+
+impl Written {
+    /// Writes a new file with mode 0600. On failure nothing is left of it.
+    pub(super) fn new(folder: &Folder, name: &str, text: &str) -> Result<Self, HandoverError> {
+        let path = folder.path.join(name);
+        let file = openat(&folder.handle, name, NEW, Mode::RUSR | Mode::WUSR);
+        let file = File::from(file.map_err(HandoverError::io(&path, Step::Make))?);
+        let modified = SystemTime::UNIX_EPOCH;
+        let mut written = Self { file, len: text.len() as u64, modified };
+        written.fill(text).map_err(|error| {
+            written.discard(folder, name);
+            HandoverError::io(path, Step::Write)(error)
+        })?;
+        Ok(written)
+    }
+
+    /// It is not synced: a file that is removed in time need never reach the disk.
+    fn fill(&mut self, text: &str) -> io::Result<()> {
+        self.file.set_permissions(Permissions::from_mode(0o600))?;
+        self.file.write_all(text.as_bytes())?;
+        self.modified = self.file.metadata()?.modified()?;
+        Ok(())
+    }
+
+    /// Makes the file newer than another one, even if the clock was set back in between: Streamlit looks
+    /// only at a file whose time of modification is later than before.
+    pub(super) fn date_after(&mut self, earlier: &Self) -> io::Result<()> {
+        let earliest = earlier.modified.checked_add(Duration::from_millis(1));
+        if let Some(earliest) = earliest.filter(|earliest| self.modified < *earliest) {
+            self.file.set_modified(earliest)?;
+            self.modified = earliest;
+        }
+        Ok(())
+    }
+
+    /// Removes the file, then overwrites it: whoever opens its path sees the content or no file.
+    pub(super) fn discard(&self, folder: &Folder, name: &str) {
+        let _ = folder.unlink(name);
+        self.overwrite();
+    }
+
+    /// Overwrites the content with zeros.
+    pub(super) fn overwrite(&self) {
+        overwrite(&self.file, self.len);
+    }
+}
+
+/// Overwrites at most `limit` bytes of a file with zeros, as far as it can be done. The file may have been
+/// cut, or made long, by the user that it was handed to.
+fn overwrite(file: &File, limit: u64) {
+    const ZEROS: [u8; 4096] = [0; 4096];
+
+    let len = file.metadata().map_or(limit, |metadata| metadata.len().min(limit));
+    let mut at = 0;
+    while at < len {
+        let some = (len - at).min(ZEROS.len() as u64);
+        if file.write_all_at(&ZEROS[..some as usize], at).is_err() {
+            break;
+        }
+        at += some;
+    }
+    // The content may be on the disk by now; so the zeros are to get there, too, before the blocks are
+    // free.
+    let _ = file.sync_data();
+}
+
+/// Opens the lock file of a folder that may be abandoned; `None` if it is not one.
+pub(super) fn open_lock(folder: &File) -> Result<Option<File>, Errno> {
+    match openat(folder, LOCK, EXISTING, Mode::empty()) {
+        Ok(lock) => Ok(Some(lock.into())),
+        Err(Errno::ACCESS | Errno::PERM | Errno::LOOP | Errno::NXIO | Errno::ISDIR) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a file that a killed process has left, and overwrites its content, up to `limit` bytes.
+pub(super) fn remove(folder: &File, name: &str, limit: u64) -> Result<(), Errno> {
+    let file = openat(folder, name, EXISTING, Mode::empty());
+    match unlinkat(folder, name, AtFlags::empty()) {
+        Err(Errno::NOENT) => return Ok(()),
+        other => other?,
+    }
+    let Ok(file) = file.map(File::from) else { return Ok(()) };
+    // The user that the folder was handed to can give its names to other files. What has another name
+    // is left as it is.
+    if file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.nlink() == 0) {
+        overwrite(&file, limit);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `[c for c in map(chr, range(0x110000)) if c.isspace()]` gives.
+    #[test]
+    fn white_space_is_what_python_takes_for_it() {
+        let spaces: Vec<u32> =
+            ('\0'..=char::MAX).filter(|&c| is_python_space(c)).map(u32::from).collect();
+        let mut expected: Vec<u32> = (0x9..=0xD).chain(0x1C..=0x20).chain([0x85, 0xA0]).collect();
+        expected.push(0x1680);
+        expected.extend(0x2000..=0x200A);
+        expected.extend([0x2028, 0x2029, 0x202F, 0x205F, 0x3000]);
+        assert_eq!(spaces, expected);
+    }
+
+    #[test]
+    fn our_folders_are_told_by_their_names() {
+        assert!(is_ours("secrets-toml-0123456789abcdef"));
+        for other in [
+            "",
+            "secrets-toml-",
+            "secrets-toml-0123456789abcde",
+            "secrets-toml-0123456789abcdef0",
+            "secrets-toml-0123456789ABCDEF",
+            "secrets-toml-test-12345678901",
+            "secret-toml-0123456789abcdef",
+            "0123456789abcdef",
+        ] {
+            assert!(!is_ours(other), "{other}");
+        }
+    }
+}
