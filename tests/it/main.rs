@@ -17,6 +17,8 @@ mod env;
 mod faulty;
 #[path = "../support/folder.rs"]
 mod folder;
+#[cfg(all(unix, feature = "handover"))]
+mod handover;
 mod nothing_printed;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -5,6 +5,8 @@
 mod document;
 #[path = "../support/folder.rs"]
 mod folder;
+#[cfg(all(unix, feature = "handover"))]
+mod handover;
 #[path = "../support/probe.rs"]
 mod probe;
 mod query;
