@@ -24,7 +24,6 @@ mod error;
 mod folder;
 
 use std::fmt;
-use std::fs::TryLockError;
 use std::mem;
 use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
@@ -38,7 +37,7 @@ pub use crate::handover::error::HandoverError;
 use crate::document::{Document, MAX_LEN};
 use crate::handover::error::{Problem, Step};
 use crate::handover::folder::{
-    FILE, Folder, LOCK, NEXT, Parent, Written, is_ours, open_lock, remove,
+    FILE, Folder, LOCK, NEXT, Parent, Written, hold, is_ours, open_lock, remove,
 };
 
 /// The environment variable that gives `streamlit run` the files to read instead of the checkout's.
@@ -360,17 +359,7 @@ fn sweep_one(parent: &Parent, name: &str) -> Result<bool, HandoverError> {
         }
         Err(error) => return Err(HandoverError::io(path.join(LOCK), Step::Open)(error)),
     };
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(false),
-        Err(TryLockError::Error(error)) => {
-            return Err(HandoverError::io(path.join(LOCK), Step::Lock)(error));
-        }
-    }
-    // It was held by somebody who has kept or removed the folder since this opened it; or it is another
-    // file, under a name that the module's user has given it.
-    let metadata = lock.metadata().map_err(HandoverError::io(path.join(LOCK), Step::Open))?;
-    if !metadata.is_file() || metadata.nlink() != 1 {
+    if !hold(&lock).map_err(HandoverError::io(path.join(LOCK), Step::Lock))? {
         return Ok(false);
     }
     for name in [NEXT, FILE] {

@@ -127,17 +127,16 @@ impl Folder {
                 }
             }
             let path = parent.path.join(&name);
-            let locked = match lock(&parent, &name, &path) {
-                Ok(Some(locked)) => locked,
+            match lock_new(&parent, &name, &path) {
+                Ok(Some((handle, lock))) => {
+                    return Ok(Self { parent, name, path, handle, _lock: lock, kept: false });
+                }
                 other => {
                     // If there is anything in it, a sweep has the lock and will remove it.
                     let _ = parent.remove_entry(&name);
                     other?;
-                    continue;
                 }
-            };
-            let (handle, lock) = locked;
-            return Ok(Self { parent, name, path, handle, _lock: lock, kept: false });
+            }
         }
         Err(HandoverError::new(parent.path, Problem::Taken))
     }
@@ -159,7 +158,11 @@ impl Drop for Folder {
 }
 
 /// Opens and locks a new folder; `None` if a sweep was faster.
-fn lock(parent: &Parent, name: &str, path: &Path) -> Result<Option<(File, File)>, HandoverError> {
+fn lock_new(
+    parent: &Parent,
+    name: &str,
+    path: &Path,
+) -> Result<Option<(File, File)>, HandoverError> {
     let folder = match parent.open_entry(name) {
         Ok(folder) => folder,
         Err(Errno::NOENT) => return Ok(None),
@@ -173,24 +176,34 @@ fn lock(parent: &Parent, name: &str, path: &Path) -> Result<Option<(File, File)>
     // Whatever the umask is, and without the bit that a parent may pass on.
     let mode = folder.set_permissions(Permissions::from_mode(0o700));
     mode.map_err(HandoverError::io(path, Step::Make))?;
-    let file = path.join(LOCK);
-    let lock = match openat(&folder, LOCK, NEW, Mode::RUSR | Mode::WUSR) {
+    Ok(make_lock(&folder, path)?.map(|lock| (folder, lock)))
+}
+
+/// Makes the lock file and locks it; `None` if a sweep was faster.
+fn make_lock(folder: &File, path: &Path) -> Result<Option<File>, HandoverError> {
+    let path = path.join(LOCK);
+    let lock = match openat(folder, LOCK, NEW, Mode::RUSR | Mode::WUSR) {
         Ok(lock) => File::from(lock),
         Err(Errno::NOENT) => return Ok(None),
-        Err(error) => return Err(HandoverError::io(file, Step::Make)(error)),
+        Err(error) => return Err(HandoverError::io(path, Step::Make)(error)),
     };
-    let locked = match lock.try_lock() {
-        // A sweep may have locked it, removed it and released it in between.
-        Ok(()) => lock.metadata().map(|metadata| metadata.nlink() > 0),
+    match hold(&lock) {
+        Ok(held) => Ok(held.then_some(lock)),
+        Err(error) => {
+            let _ = unlinkat(folder, LOCK, AtFlags::empty());
+            Err(HandoverError::io(path, Step::Lock)(error))
+        }
+    }
+}
+
+/// Locks an open lock file until it is closed. Returns `false` if somebody else has locked it, or if it
+/// is not, or no longer, the lock file of one folder: whoever held it has removed it in the meantime, or
+/// the module's user has given the name to another file.
+pub(super) fn hold(lock: &File) -> io::Result<bool> {
+    match lock.try_lock() {
+        Ok(()) => Ok(lock.metadata()?.nlink() == 1),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) => Err(error),
-    };
-    match locked {
-        Ok(locked) => Ok(locked.then_some((folder, lock))),
-        Err(error) => {
-            let _ = unlinkat(&folder, LOCK, AtFlags::empty());
-            Err(HandoverError::io(file, Step::Lock)(error))
-        }
     }
 }
 
@@ -285,7 +298,7 @@ pub(super) fn remove(folder: &File, name: &str, limit: u64) -> Result<(), Errno>
     let Ok(file) = file.map(File::from) else { return Ok(()) };
     // The user that the folder was handed to can give its names to other files. What has another name
     // is left as it is.
-    if file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.nlink() == 0) {
+    if file.metadata().is_ok_and(|metadata| metadata.nlink() == 0) {
         overwrite(&file, limit);
     }
     Ok(())
@@ -293,7 +306,49 @@ pub(super) fn remove(folder: &File, name: &str, limit: u64) -> Result<(), Errno>
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::chown;
+    use std::{env, fs, process};
+
     use super::*;
+
+    /// A sweep comes between any two steps of making a folder: each time another one is made.
+    #[test]
+    fn a_sweep_may_be_faster() {
+        let path = env::temp_dir().join(format!("secrets-toml-locks-{}", process::id()));
+        fs::create_dir_all(&path).unwrap();
+        let parent = Parent { handle: File::open(&path).unwrap(), path: path.clone() };
+        let name = "secrets-toml-0123456789abcdef";
+        let made = path.join(name);
+        assert!(lock_new(&parent, name, &made).unwrap().is_none(), "gone before it was opened");
+
+        fs::create_dir(&made).unwrap();
+        let folder = parent.open_entry(name).unwrap();
+        fs::remove_dir(&made).unwrap();
+        assert!(make_lock(&folder, &made).unwrap().is_none(), "gone before the lock was made");
+
+        fs::create_dir(&made).unwrap();
+        let (folder, lock) = lock_new(&parent, name, &made).unwrap().unwrap();
+        let other = open_lock(&folder).unwrap().unwrap();
+        assert!(!hold(&other).unwrap(), "locked by another");
+        drop(lock);
+        assert!(hold(&other).unwrap(), "released by now");
+        other.unlock().unwrap();
+        fs::hard_link(made.join(LOCK), made.join("second")).unwrap();
+        assert!(!hold(&other).unwrap(), "of another name, too");
+        fs::remove_file(made.join("second")).unwrap();
+        fs::remove_file(made.join(LOCK)).unwrap();
+        assert!(!hold(&other).unwrap(), "removed before it was locked");
+        fs::remove_dir_all(&made).unwrap();
+
+        fs::create_dir(&made).unwrap();
+        if chown(&made, Some(12345), None).is_ok() {
+            assert!(lock_new(&parent, name, &made).unwrap().is_none(), "another user's by now");
+            assert_eq!(fs::read_dir(&made).unwrap().count(), 0);
+        } else {
+            println!("only root can give a folder to another user");
+        }
+        fs::remove_dir_all(path).unwrap();
+    }
 
     /// What `[c for c in map(chr, range(0x110000)) if c.isspace()]` gives.
     #[test]

@@ -537,6 +537,26 @@ fn a_full_disk() {
     assert_eq!(names(&path), ["ballast"]);
 }
 
+/// A file system that has no room for one more file, or for two or three.
+#[test]
+fn a_disk_without_inodes() {
+    let folder = parent();
+    let path = folder.join("full");
+    fs::create_dir(&path).unwrap();
+    // The root of the file system takes one.
+    for (inodes, name) in [(1, "secrets-toml-"), (2, "lock"), (3, "secrets.toml")] {
+        let Some(_mounted) = Mount::new(&path, &format!("nr_inodes={inodes}")) else {
+            return skip("a_disk_without_inodes", "nothing can be mounted");
+        };
+        let refused = error(SecretsFile::create_in(&path, &document(TEXT)));
+        let message = "cannot be made (the disk is full: free some space, or use another folder)";
+        assert_eq!(refused.to_string(), format!("{}: {message}", refused.path().display()));
+        let refused = refused.path().file_name().unwrap().to_str().unwrap();
+        assert!(refused.starts_with(name), "{inodes}: {refused}");
+        assert_nothing_in(&path);
+    }
+}
+
 /// As on a full disk, for whoever may not mount.
 #[test]
 fn a_limit_on_the_length_of_files() {
@@ -831,7 +851,10 @@ fn a_sweep_leaves_another_users_folders() {
     command.args(["--reuid=12345", "--regid=12345", "--clear-groups"]);
     // The program's own folder may be closed to that user.
     let program = folder.join("program");
-    fs::copy(env::current_exe().unwrap(), &program).unwrap();
+    // Copied by another process: a file that is open for writing, if only in a process that another
+    // test is starting, cannot be run.
+    let from = env::current_exe().unwrap();
+    assert!(run("cp", &[from.to_str().unwrap()], &program));
     set_mode(&program, 0o755);
     command.arg(&program);
     for_task(&mut command, "a_sweep_leaves_another_users_folders", "sweep", &folder.join(""));
