@@ -652,6 +652,16 @@ fn a_users_own_file() {
     }
     assert_eq!((owner(&path), owner(&own)), (before, before));
     let user = (12345, 12346);
+    // The folder cannot be given away, and so the file is not, either.
+    if run("chattr", &["+i"], &own) {
+        let message = "cannot be given to another user (only root may do this: run as root)";
+        let refused = error(file.for_user(user.0, user.1));
+        assert!(run("chattr", &["-i"], &own));
+        assert_eq!(refused.to_string(), format!("{}: {message}", own.display()));
+        assert_eq!((owner(&path), owner(&own)), (before, before));
+    } else {
+        skip("a_users_own_file", "no file can be made immutable");
+    }
     file.for_user(user.0, user.1).unwrap();
     for text in [TEXT, OTHER, TEXT] {
         file.replace(&document(text)).unwrap();
