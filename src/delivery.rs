@@ -33,10 +33,14 @@ impl Document {
     ///
     /// A boolean or a date of the root whose name is in `env` becomes the string of `env`.
     ///
-    /// What is *not* promised: this serves `streamlit run` only. Other ways of starting a module
-    /// (`uvicorn`, `python app.py`, Streamlit's `AppTest`) do not look for a delivered file; there it
-    /// must take the place of the template in a copy of the checkout. Python cuts fractions of
-    /// a second to six digits.
+    /// What is *not* promised:
+    ///
+    /// - It serves `streamlit run` only. Other ways of starting a module (`uvicorn`,
+    ///   `python app.py`, Streamlit's `AppTest`) do not look for a delivered file. There it must take
+    ///   the place of the template in a copy of the checkout.
+    /// - Python cuts fractions of a second to six digits.
+    /// - Streamlit 1.50 reads with the package `toml` instead of `tomllib`. That refuses some of TOML
+    ///   1.0, such as an array of integers and floats, and misreads some, such as `-0.0` and `07:32:00.5`.
     ///
     /// # Errors
     ///

@@ -53,6 +53,7 @@
 //! | secrets | what the module sees | [`Document::env`], [`Document::find`], [`Document::deserialize`] |
 //! | an environment and a visitor's query | what the module sees then, and why | [`Env::override_with`], [`Env::explain`] |
 //! | a document | it in a file that Streamlit reads, as long as the module runs | [`handover::SecretsFile`] |
+//! | an environment for a Streamlit module | the text of its `secrets.toml` | [`Document::for_streamlit`] |
 //! | secrets to be kept | them sealed, for a version or an install | [`vault::Vault`], [`vault::AsyncVault`] |
 //! | a place to keep them | in a file, in a database, or of your own | [`store::RedbStore`], [`store::PostgresStore`], [`store::Store`] |
 //! | secrets, a scope and a keyring | a record to keep, and the secrets again | [`Keyring::seal`](seal::Keyring::seal), [`Keyring::open`](seal::Keyring::open) |
