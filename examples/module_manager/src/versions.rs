@@ -48,6 +48,13 @@ pub fn is_name(name: &str) -> bool {
         && name.chars().all(inner)
 }
 
+/// The version that another is made after, and the revision that the form was made from.
+#[derive(Clone, Copy)]
+pub struct Earlier<'a> {
+    pub version: &'a str,
+    pub revision: Revision,
+}
+
 /// Why secrets were not stored. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
@@ -57,6 +64,10 @@ pub enum Refusal {
     Invalid(Invalid),
     #[error("another revision stands")]
     Conflict(Option<Revision>),
+    #[error("the form was made from another revision of the earlier version")]
+    Outdated,
+    #[error("this cannot be the name of a version")]
+    Name,
     #[error("there is nothing of that name")]
     Absent,
     #[error(transparent)]
@@ -117,26 +128,35 @@ impl Host {
         self.modules().get(&place.module)?.template_of(&place.version)
     }
 
-    /// Creates a version from what was entered into the template that the checkout carries. What is
-    /// blank has the value of the version `from`, if there is one.
+    /// Creates a version from what was entered into the template that the checkout carries. After an
+    /// earlier version a marker keeps a value of that, if it still has the revision that the form
+    /// was made from.
     pub fn create(
         &self,
         place: &Place,
         text: &str,
-        from: Option<&str>,
+        from: Option<Earlier<'_>>,
     ) -> Result<Revision, Refusal> {
         // Held throughout: two that create one version must not mix up their templates.
         let mut modules = self.modules();
         let module = modules.get(&place.module).ok_or(Refusal::Absent)?;
         let template = module.template()?;
-        let entered = Document::parse(text).map_err(Refusal::Syntax)?;
-        let secrets = match from {
-            None => validate(template.as_ref(), entered),
-            Some(from) => {
-                let from = Place::version(&place.module, from);
-                let earlier = self.standing(&from)?.ok_or(Refusal::Absent)?;
-                validate_update(template.as_ref(), entered, &earlier.secrets)
+        // Before anything else: the numbers of markers mean nothing in another revision.
+        let earlier = match from {
+            Some(Earlier { version, revision }) => {
+                let standing = self.standing(&Place::version(&place.module, version))?;
+                let earlier = standing.filter(|standing| standing.revision == revision);
+                Some(earlier.ok_or(Refusal::Outdated)?)
             }
+            None => None,
+        };
+        if !is_name(&place.version) {
+            return Err(Refusal::Name);
+        }
+        let entered = Document::parse(text).map_err(Refusal::Syntax)?;
+        let secrets = match &earlier {
+            None => validate(template.as_ref(), entered),
+            Some(earlier) => validate_update(template.as_ref(), entered, &earlier.secrets),
         }?;
         if let Some(there) = self.standing(place)? {
             return Err(Refusal::Conflict(Some(there.revision)));
@@ -145,10 +165,14 @@ impl Host {
         Ok(self.vault().put(&place.scope()?, &secrets, Expected::Absent)?)
     }
 
-    /// Replaces the secrets of a place, where the revision that they were read at still stands.
-    /// What is blank stays as it is.
+    /// Replaces the secrets of a place, if they still have the revision that the form was made from.
+    /// A marker keeps a value.
     pub fn replace(&self, place: &Place, text: &str, read: Revision) -> Result<Revision, Refusal> {
-        let current = self.standing(place)?.ok_or(Refusal::Absent)?;
+        let current = self.standing(place)?.ok_or(Refusal::Conflict(None))?;
+        // Before anything else: the numbers of markers mean nothing in another revision.
+        if current.revision != read {
+            return Err(Refusal::Conflict(Some(current.revision)));
+        }
         let entered = Document::parse(text).map_err(Refusal::Syntax)?;
         let template = self.template_of(place);
         let secrets = validate_update(template.as_ref(), entered, &current.secrets)?;

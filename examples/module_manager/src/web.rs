@@ -5,9 +5,9 @@ mod guard;
 mod pages;
 
 use std::error::Error;
-use std::io;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
+use std::{io, iter};
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Path, RawQuery, State};
@@ -23,10 +23,11 @@ use zeroize::Zeroizing;
 
 use crate::host::{self, Host};
 use crate::run;
-use crate::versions::{Place, Refusal, Standing, is_name};
+use crate::versions::{Earlier, Place, Refusal, Standing, is_name};
 use crate::web::editor::Editor;
 use crate::web::guard::Fields;
 pub use crate::web::guard::MAX_BODY;
+use crate::web::pages::{Conflict, Edit, NewVersion};
 
 const STYLE: &str = include_str!("../assets/style.css");
 
@@ -215,22 +216,28 @@ async fn new_version(
 async fn create(State(app): Shared, Path(module): Path<String>, mut fields: Fields) -> Page {
     blocking(app, move |app| {
         let [version, text, from] = ["version", "text", "from"].map(|name| fields.take(name));
-        let from = Some(from.as_str()).filter(|from| !from.is_empty());
-        let place = Place::version(&module, &version);
-        let problem = if !is_name(&version) {
-            Problem::Name(format!("“{}” cannot be the name of a version", *version))
-        } else {
-            match app.host.create(&place, &text, from) {
-                Ok(_) => return Ok(Redirect::to(&pages::stored_url(&place)).into_response()),
-                Err(Refusal::Conflict(_)) => {
-                    Problem::Name(format!("there is a version {} already", *version))
-                }
-                Err(Refusal::Syntax(error)) => Problem::Text(Editor::syntax(&text, &error)),
-                Err(Refusal::Invalid(invalid)) => Problem::Text(Editor::invalid(&text, &invalid)),
-                Err(refusal) => return Err(refusal.into()),
-            }
+        let earlier = match from.as_str() {
+            "" => None,
+            from => Some(Earlier { version: from, revision: fields.revision()? }),
         };
-        app.new_version(&module, from, Some((&version, &text, problem)))
+        let place = Place::version(&module, &version);
+        let problem = match app.host.create(&place, &text, earlier) {
+            Ok(_) => return Ok(Redirect::to(&pages::stored_url(&place)).into_response()),
+            Err(Refusal::Outdated) => Problem::Outdated,
+            Err(Refusal::Name) => {
+                Problem::Name(format!("“{}” cannot be the name of a version", *version))
+            }
+            Err(Refusal::Conflict(_)) => {
+                Problem::Name(format!("there is a version {} already", *version))
+            }
+            Err(Refusal::Syntax(error)) => Problem::Text(Editor::syntax(&text, &error)),
+            Err(Refusal::Invalid(invalid)) => Problem::Text(Editor::invalid(&text, &invalid)),
+            Err(refusal) => return Err(refusal.into()),
+        };
+        let read = earlier.map(|earlier| earlier.revision);
+        let before = fields.take_all("typed");
+        let typed = Typed { version: &version, text, read, before, problem };
+        app.new_version(&module, earlier.map(|earlier| earlier.version), Some(typed))
     })
     .await
 }
@@ -254,7 +261,7 @@ async fn show(State(app): Shared, In(place): In, RawQuery(query): RawQuery) -> P
 async fn edit(State(app): Shared, In(place): In) -> Page {
     blocking(app, move |app| {
         let Standing { secrets, revision, .. } = app.standing(&place)?;
-        html(app.edit_page(&place, revision, &Editor::of(&secrets.form()), None))
+        html(app.edit_page(&place, Some((revision, &Editor::of(&secrets.form()))), None, &[]))
     })
     .await
 }
@@ -262,20 +269,24 @@ async fn edit(State(app): Shared, In(place): In) -> Page {
 async fn replace(State(app): Shared, In(place): In, mut fields: Fields) -> Page {
     blocking(app, move |app| {
         let text = fields.take("text");
+        let before = fields.take_all("typed");
         let read = fields.revision()?;
+        app.module(&place.module)?;
         let editor = match app.host.replace(&place, &text, read) {
             Ok(_) => return Ok(Redirect::to(&pages::stored_url(&place)).into_response()),
-            Err(Refusal::Conflict(current)) => {
-                // To save again is to replace what stands now.
-                let (next, editor) = (current.unwrap_or(read), Editor::of(&text));
-                let page = app.edit_page(&place, next, &editor, Some((read, current)));
+            Err(Refusal::Conflict(_)) => {
+                let now = app.host.standing(&place)?;
+                let form = now.map(|now| (now.revision, Editor::of(&now.secrets.form())));
+                let form = form.as_ref().map(|(revision, editor)| (*revision, editor));
+                let typed = outdated(&text, read, before);
+                let page = app.edit_page(&place, form, Some(read), &typed);
                 return refused(StatusCode::CONFLICT, page);
             }
             Err(Refusal::Syntax(error)) => Editor::syntax(&text, &error),
             Err(Refusal::Invalid(invalid)) => Editor::invalid(&text, &invalid),
             Err(refusal) => return Err(refusal.into()),
         };
-        let page = app.edit_page(&place, read, &editor, None);
+        let page = app.edit_page(&place, Some((read, &editor)), None, &before);
         refused(StatusCode::UNPROCESSABLE_ENTITY, page)
     })
     .await
@@ -345,10 +356,27 @@ async fn rotate(State(app): Shared, _: Fields) -> Page {
     Ok(Redirect::to("/keys").into_response())
 }
 
+/// What was typed into the form of a version, and why it was refused.
+struct Typed<'a> {
+    version: &'a str,
+    text: Zeroizing<String>,
+    /// The revision of the earlier version that the form was made from.
+    read: Option<Revision>,
+    /// What was typed into earlier forms that were out of date.
+    before: Vec<Zeroizing<String>>,
+    problem: Problem,
+}
+
 /// What is wrong with a version that was to be created.
 enum Problem {
     Name(String),
     Text(Editor),
+    Outdated,
+}
+
+/// What was typed into a form of a revision that is out of date, and into those before it.
+fn outdated(text: &str, read: Revision, before: Vec<Zeroizing<String>>) -> Vec<Zeroizing<String>> {
+    iter::once(editor::outdated(text, read)).chain(before).collect()
 }
 
 impl App {
@@ -376,22 +404,19 @@ impl App {
         html(pages::home(self, &modules, wrong))
     }
 
-    /// The form for a version: as the template has it, or with what was typed and why it was
-    /// refused.
-    fn new_version(
-        &self,
-        module: &str,
-        from: Option<&str>,
-        typed: Option<(&str, &str, Problem)>,
-    ) -> Page {
+    /// The form for a version: made anew, or with what was typed and why it was refused.
+    fn new_version(&self, module: &str, from: Option<&str>, typed: Option<Typed<'_>>) -> Page {
         let template = self.module(module)?.template().map_err(Refusal::from)?;
-        let earlier = match from {
-            Some(from) => Some(self.standing(&Place::version(module, from))?.secrets),
+        let earlier = match from.map(|from| Place::version(module, from)) {
+            // It may be gone; what was typed is shown nevertheless.
+            Some(from) if typed.is_some() => self.host.standing(&from)?,
+            Some(from) => Some(self.standing(&from)?),
             None => None,
         };
+        let revision = earlier.as_ref().map(|earlier| earlier.revision);
         let prefilled = match (&template, &earlier) {
             (Some(template), Some(earlier)) => {
-                let prefilled = template.prefill(earlier);
+                let prefilled = template.prefill(&earlier.secrets);
                 Some(prefilled.map_err(|error| Failure::Internal(chain(&error)))?)
             }
             _ => None,
@@ -399,37 +424,53 @@ impl App {
         let form = match (&prefilled, &template, &earlier) {
             (Some(prefilled), ..) => prefilled.form().to_owned(),
             (None, Some(template), _) => template.text().to_owned(),
-            (None, None, Some(earlier)) => earlier.form(),
+            (None, None, Some(earlier)) => earlier.secrets.form(),
             (None, None, None) => String::new(),
         };
-        let new = pages::NewVersion {
+        let new = NewVersion {
             module,
             template: template.as_ref(),
-            from,
+            from: from.zip(revision),
             prefilled: prefilled.as_ref(),
+            version: "",
+            wrong_name: None,
+            conflict: None,
+            typed: &[],
         };
-        match typed {
-            None => html(pages::new_version(self, &new, "", &Editor::of(&form), None)),
-            Some((version, text, Problem::Name(why))) => refused(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                pages::new_version(self, &new, version, &Editor::of(text), Some(&why)),
-            ),
-            Some((version, _, Problem::Text(editor))) => refused(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                pages::new_version(self, &new, version, &editor, None),
-            ),
+        let Some(Typed { version, text, read, before, problem }) = typed else {
+            return html(pages::new_version(self, &new, &Editor::of(&form)));
+        };
+        let new = NewVersion { version, ..new };
+        // Also if the refusal was another: it may have changed since.
+        if let Some((from, read)) = from.zip(read).filter(|_| revision != read) {
+            let conflict = Some(Conflict { from: Some(from), read, current: revision });
+            let typed = outdated(&text, read, before);
+            let new = NewVersion { conflict, typed: &typed, ..new };
+            let page = pages::new_version(self, &new, &Editor::of(&form));
+            return refused(StatusCode::CONFLICT, page);
         }
+        let (editor, wrong_name) = match problem {
+            Problem::Text(editor) => (editor, None),
+            Problem::Name(why) => (Editor::of(&text), Some(why)),
+            Problem::Outdated => (Editor::of(&text), None),
+        };
+        let new = NewVersion { wrong_name: wrong_name.as_deref(), typed: &before, ..new };
+        refused(StatusCode::UNPROCESSABLE_ENTITY, pages::new_version(self, &new, &editor))
     }
 
+    /// The form of a place, with the revision that it was made from; none if the place is gone.
+    /// After a conflict, `read` is the revision that what was `typed` was made from.
     fn edit_page(
         &self,
         place: &Place,
-        revision: Revision,
-        editor: &Editor,
-        conflict: Option<(Revision, Option<Revision>)>,
+        form: Option<(Revision, &Editor)>,
+        read: Option<Revision>,
+        typed: &[Zeroizing<String>],
     ) -> Markup {
         let template = self.host.template_of(place);
-        pages::edit(self, place, template.as_ref(), revision, editor, conflict)
+        let current = form.map(|(revision, _)| revision);
+        let conflict = read.map(|read| Conflict { from: None, read, current });
+        pages::edit(self, &Edit { place, template: template.as_ref(), form, conflict, typed })
     }
 
     fn run_page(

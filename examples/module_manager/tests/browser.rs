@@ -14,6 +14,8 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use module_manager::host::Host;
+use module_manager::versions::Place;
 use thirtyfour::prelude::*;
 use thirtyfour::{ChromiumLikeCapabilities, Key, TypingData};
 
@@ -105,6 +107,13 @@ impl Person {
         self.driver.find(By::Css(css)).await.unwrap().text().await.unwrap()
     }
 
+    /// What was typed into a form that is out of date.
+    async fn typed_before(&self) -> String {
+        let area = self.driver.find(By::Css("#typed-0")).await.unwrap();
+        assert_eq!(area.attr("readonly").await.unwrap().as_deref(), Some("true"));
+        area.prop("value").await.unwrap().unwrap()
+    }
+
     /// What stands in the text area.
     async fn typed(&self) -> String {
         let area = self.driver.find(By::Css("#text")).await.unwrap();
@@ -174,8 +183,74 @@ async fn the_whole_way() {
     .await;
     driver.quit().await.unwrap();
     drop((chromedriver, server));
+    // The process is gone, so its folder can be opened.
+    let host = Host::open(&data, None);
     fs::remove_dir_all(&folder).unwrap();
     end.unwrap();
+    let team = host.unwrap().standing(&Place::version("team", "1.0.0")).unwrap().unwrap();
+    let users = team.secrets.get("users").and_then(|users| users.as_array()).unwrap();
+    let users: Vec<_> = users
+        .iter()
+        .map(|user| ["name", "password"].map(|key| user.get(key).unwrap().as_str().unwrap()))
+        .collect();
+    assert_eq!(users, [["bob", "hunter2-bob"], ["carol", "hunter2-carol"]]);
+}
+
+/// Users in blocks: whoever deletes one keeps the password of the other.
+async fn team(person: &Person) {
+    person.go("/").await;
+    person.fill("#name", "team").await;
+    person.press("form button").await;
+    person.press("a[href='/modules/team/new']").await;
+    person.fill("#version", "1.0.0").await;
+    let block = |name: &str, password: &str| {
+        format!("[[users]]\nname = \"{name}\"\npassword = \"{password}\"\n")
+    };
+    let users = [block("alice", "hunter2-alice"), block("bob", "hunter2-bob")].concat();
+    person.fill("#text", &users).await;
+    person.press("form button").await;
+    Person::sees(&person.text("[role=status]").await, "at revision 1");
+
+    // Two windows again; in the second alice's block is deleted.
+    person.press("a[href$='/1.0.0/edit']").await;
+    let form = person.typed().await;
+    let [alice, bob] = [(1, 2), (3, 4)]
+        .map(|(a, b)| block(&format!("<unchanged {a}>"), &format!("<unchanged {b}>")));
+    assert_eq!(form, format!("{alice}{bob}"));
+    Person::sees(
+        &person.text("#text-help").await,
+        "move, copy or delete the block with its markers",
+    );
+    person.look("10-blocks").await;
+    let first = person.driver.window().await.unwrap();
+    let second = person.driver.new_window().await.unwrap();
+    person.driver.switch_to_window(second).await.unwrap();
+    person.go("/modules/team/1.0.0/edit").await;
+    person.fill("#text", &bob).await;
+    person.press("form button").await;
+    Person::sees(&person.text("[role=status]").await, "at revision 2");
+    person.driver.close_window().await.unwrap();
+    person.driver.switch_to_window(first).await.unwrap();
+
+    // The first adds carol, too late. Copied with the old markers, it is refused and stays there.
+    let carol = block("carol", "hunter2-carol");
+    person.fill("#text", &format!("{form}{carol}")).await;
+    person.press("form button").await;
+    Person::sees(&person.text("#problems").await, "Do not copy a marker with a number");
+    let now = block("<unchanged 1>", "<unchanged 2>");
+    let marked = form.replace(">\"", " of revision 1>\"");
+    let typed = format!("{marked}{carol}");
+    assert_eq!((person.typed().await, person.typed_before().await), (now.clone(), typed.clone()));
+    person.look("11-conflict-of-blocks").await;
+    person.fill("#text", &typed).await;
+    person.press("form button").await;
+    let notes = person.text(".notes").await;
+    Person::sees(&notes, "users[0].name keeps a value that does not exist: enter a value");
+    assert_eq!(person.typed_before().await, typed);
+    person.look("12-refusal-of-blocks").await;
+    person.fill("#text", &format!("{now}{carol}")).await;
+    person.press("form button").await;
+    Person::sees(&person.text("[role=status]").await, "at revision 3");
 }
 
 async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str) {
@@ -251,7 +326,7 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     Person::sees(&person.text("h1").await, "acme");
     person.look("7-install").await;
 
-    // Two windows on one form: the second is told, and its text is kept.
+    // Two windows on one form: the second is told, gets a new form, and its text is kept.
     let url = "/modules/chat/2.0.0/installs/acme";
     person.press("a[href$='/acme/edit']").await;
     person.look("8-replace").await;
@@ -260,22 +335,25 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     person.driver.switch_to_window(second).await.unwrap();
     person.go(&format!("{url}/edit")).await;
     let text = person.typed().await;
-    person.fill("#text", &text.replacen("\"\"", "\"hunter2-second\"", 1)).await;
+    person.fill("#text", &text.replacen("<unchanged>", "hunter2-second", 1)).await;
     person.press("form button").await;
     Person::sees(&person.text("[role=status]").await, "at revision 2");
     person.driver.close_window().await.unwrap();
     person.driver.switch_to_window(first).await.unwrap();
-    let late = text.replacen("\"\"", "\"hunter2-first\"", 1);
+    let late = text.replacen("<unchanged>", "hunter2-first", 1);
     person.fill("#text", &late).await;
     person.press("form button").await;
     Person::sees(
         &person.text("#problems").await,
-        "You began from revision 1; revision 2 stands now",
+        "You began from revision 1; the current one is revision 2",
     );
-    assert_eq!(person.typed().await, late);
+    assert_eq!((person.typed().await, person.typed_before().await), (text, late.clone()));
     person.look("9-conflict").await;
+    person.fill("#text", &late).await;
     person.press("form button").await;
     Person::sees(&person.text("[role=status]").await, "at revision 3");
+    team(person).await;
+    person.go(url).await;
 
     // It runs under its environment; a link may say who visits, and not where the token goes.
     person.press("a[href$='/acme/run']").await;
@@ -286,11 +364,11 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     person.press("form button").await;
     Person::sees(&person.text("pre").await, "CLARIFAI_USER_ID: 7 bytes");
     Person::sees(&person.text("table").await, "query parameter user_id");
-    person.look("10-run").await;
+    person.look("13-run").await;
     person.press("a[href='?base=https://evil.example']").await;
     Person::sees(&person.text(".problems").await, "base is refused: its host is not allowed");
     assert!(person.driver.find_all(By::Css("form")).await.unwrap().is_empty(), "nothing is run");
-    person.look("11-hostile-link").await;
+    person.look("14-hostile-link").await;
 
     // The key is rotated, and everything still opens.
     person.press("nav a[href='/keys']").await;
@@ -302,8 +380,8 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
         }
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
-    Person::sees(&person.text("[role=status]").await, "3 records were sealed again");
-    person.look("12-keys").await;
+    Person::sees(&person.text("[role=status]").await, "4 records were sealed again");
+    person.look("15-keys").await;
     person.go(url).await;
     Person::sees(&person.text("main").await, "Revision 4");
     assert!(!person.source().await.contains("hunter2"));

@@ -134,25 +134,220 @@ fn the_next_version_keeps_values_that_it_does_not_show() {
     let next = TEMPLATE.replace("[db", "BUCKET = \"\"\n[db").replace("MODEL", "ENGINE");
     site.checkout("chat", &next);
     let page = site.get("/modules/chat/new?from=1.0.0");
-    assert_eq!(page.text_area(), next);
+    let form = next
+        .replace("TOKEN = \"\"", "TOKEN = \"<unchanged>\"")
+        .replace("username = \"\"", "username = \"<unchanged>\"");
+    assert_eq!(page.text_area(), form);
     page.has("left behind: <code>MODEL</code>").has("kept from 1.0.0").has("new");
+    page.has("to keep the value from 1.0.0").lacks("A marker with a number");
     page.shows_no_value();
+    assert_eq!((page.field("from"), page.field("revision")), ("1.0.0".into(), "1".into()));
 
-    let fields = [("version", "2.0.0"), ("from", "1.0.0"), ("text", next.as_str())];
-    let page = site.post("/modules/chat/new", &fields);
+    let post = |fields: &[(&str, &str)]| {
+        let from = [("from", "1.0.0"), ("revision", "1")];
+        site.post("/modules/chat/new", &[&from, fields].concat())
+    };
+    let page = post(&[("version", "2.0.0"), ("text", &form)]);
     page.is(StatusCode::UNPROCESSABLE_ENTITY)
         .has("one thing is")
         .has("<code>BUCKET</code> is blank");
     page.has("kept from 1.0.0").shows_no_value();
+    let page = post(&[("version", "a/b"), ("text", &form)]);
+    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("“a/b” cannot be the name of a version");
+    assert_eq!(page.field("revision"), "1");
 
-    let text = next.replace("BUCKET = \"\"", "BUCKET = \"hunter2-bucket\"");
-    let fields = [("version", "2.0.0"), ("from", "1.0.0"), ("text", text.as_str())];
-    site.post("/modules/chat/new", &fields).redirects("/modules/chat/2.0.0?stored");
+    let text = form.replace("BUCKET = \"\"", "BUCKET = \"hunter2-bucket\"");
+    post(&[("version", "2.0.0"), ("text", &text)]).redirects("/modules/chat/2.0.0?stored");
     assert_eq!(site.value("2.0.0", None, "TOKEN"), "hunter2-token");
     assert_eq!(site.value("2.0.0", None, "db_credentials.username"), "hunter2-user");
     assert_eq!(site.value("2.0.0", None, "ENGINE"), "small");
     assert_eq!(site.value("1.0.0", None, "MODEL"), "hunter2-model");
     site.get("/modules/chat/new?from=9").is(StatusCode::NOT_FOUND);
+    let fields = [("version", "3.0.0"), ("from", "1.0.0"), ("text", text.as_str())];
+    site.post("/modules/chat/new", &fields).is(StatusCode::BAD_REQUEST).has("lacks a revision");
+    // A marker without an earlier version keeps nothing.
+    let page = site.post("/modules/chat/new", &[("version", "3.0.0"), ("text", &text)]);
+    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("<code>TOKEN</code> keeps a value that does not");
+}
+
+const USERS: &str = "\
+[[users]]
+name = \"alice\"
+password = \"hunter2-alice\"
+[[users]]
+name = \"bob\"
+password = \"hunter2-bob\"
+";
+
+const NEW_USER: &str = "[[users]]\nname = \"carol\"\npassword = \"hunter2-carol\"\n";
+
+/// A site with a module `chat` without a template and its version 1, which has two users.
+fn site_with_users() -> Site {
+    let site = Site::new();
+    site.post("/modules", &[("name", "chat"), ("folder", "")]).redirects("/modules/chat");
+    let fields = [("version", "1"), ("text", USERS)];
+    site.post("/modules/chat/new", &fields).redirects("/modules/chat/1?stored");
+    site
+}
+
+/// The form of two users, block by block.
+fn blocks(form: &str) -> (&str, &str) {
+    let (alice, bob) = form.split_at(form.rfind("[[users]]").unwrap());
+    assert_eq!(alice, "[[users]]\nname = \"<unchanged 1>\"\npassword = \"<unchanged 2>\"\n");
+    assert_eq!(bob, "[[users]]\nname = \"<unchanged 3>\"\npassword = \"<unchanged 4>\"\n");
+    (alice, bob)
+}
+
+#[test]
+fn a_block_keeps_its_own_values() {
+    let site = site_with_users();
+    let url = "/modules/chat/1/edit";
+    let page = site.get(url);
+    page.has("Leave <code>&quot;&lt;unchanged&gt;&quot;</code> to keep the value that is stored");
+    page.has("A marker with a number").shows_no_value();
+    let form = page.text_area();
+    let (alice, bob) = blocks(&form);
+
+    // A marker that keeps nothing is refused beside its line, and so is a blank.
+    let typed = format!("{alice}{bob}{alice}")
+        .replacen("<unchanged 2>", "", 1)
+        .replacen("<unchanged 4>", "<unchanged 3>", 1)
+        .replacen("<unchanged 1>", "<unchanged 99>", 1);
+    let page = site.post(url, &[("revision", "1"), ("text", &typed)]);
+    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("3 things are to be corrected");
+    let unkept = |path| format!("<code>{path}</code> keeps a value that does not exist");
+    for (line, message) in [
+        (2, unkept("users[0].name")),
+        (3, "<code>users[0].password</code> is blank".to_owned()),
+        (6, unkept("users[1].password")),
+    ] {
+        page.has(&format!("<a href=\"#line-{line}\">Line {line}</a>: {message}"));
+        page.has(&format!("<div id=\"line-{line}\" class=\"error\">{line}</div>"));
+        page.has(&format!("<span class=\"sr\">Line {line}: </span>{message}"));
+    }
+    assert_eq!((page.text_area(), page.field("revision")), (typed, "1".to_owned()));
+    page.shows_no_value();
+
+    // Without alice, bob has what he had.
+    site.post(url, &[("revision", "1"), ("text", bob)]).redirects("/modules/chat/1?stored");
+    assert_eq!(site.value("1", None, "users[0].name"), "bob");
+    assert_eq!(site.value("1", None, "users[0].password"), "hunter2-bob");
+}
+
+/// The numbers of a marker mean nothing in another revision.
+#[test]
+fn a_form_of_an_earlier_revision_is_made_anew() {
+    let site = site_with_users();
+    let url = "/modules/chat/1/edit";
+    let form = site.get(url).text_area();
+    let (alice, bob) = blocks(&form);
+    // Meanwhile the two change places: every number has another value.
+    let text = format!("{bob}{alice}");
+    site.post(url, &[("revision", "1"), ("text", &text)]).is(StatusCode::SEE_OTHER);
+
+    // Whatever else is wrong with it.
+    let page = site.post(url, &[("revision", "1"), ("text", "TOKEN = hunter2")]);
+    page.is(StatusCode::CONFLICT);
+    assert_eq!(page.typed(), ["TOKEN = hunter2"]);
+
+    let late = format!("{form}{NEW_USER}");
+    let page = site.post(url, &[("revision", "1"), ("text", &late)]);
+    page.is(StatusCode::CONFLICT).has("Somebody else saved meanwhile");
+    page.has("You began from revision 1; the current one is revision 2").has("<title>Error");
+    page.has("Do not copy a marker with a number");
+    assert_eq!((page.text_area(), page.field("revision")), (form.clone(), "2".to_owned()));
+    let marked = |form: &str| form.replace(">\"", " of revision 1>\"");
+    let shown = format!("{}{NEW_USER}", marked(&form));
+    assert_eq!(page.typed(), [shown.as_str()]);
+    page.without_text_area().shows_no_value();
+
+    // What was typed is sent along, and stays there while the new form is refused.
+    let post = |revision: &str, text: &str, typed: &[String]| {
+        let mut fields = vec![("revision", revision), ("text", text)];
+        fields.extend(typed.iter().map(|typed| ("typed", typed.as_str())));
+        site.post(url, &fields)
+    };
+    let page = post("2", &shown, &page.typed());
+    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("4 things are to be corrected");
+    page.has("<code>users[0].password</code> keeps a value that does not exist");
+    assert_eq!((page.text_area(), page.typed()), (shown.clone(), vec![shown.clone()]));
+    assert_eq!(site.value("1", None, "users[1].password"), "hunter2-alice");
+    // Another conflict adds to it.
+    site.post(url, &[("revision", "2"), ("text", &form)]).is(StatusCode::SEE_OTHER);
+    let page = post("2", &late, &page.typed());
+    page.is(StatusCode::CONFLICT).has("What you typed before that");
+    assert_eq!(page.typed(), [shown.replace("revision 1", "revision 2"), shown]);
+
+    let text = format!("{}{NEW_USER}", page.text_area());
+    post(&page.field("revision"), &text, &page.typed()).redirects("/modules/chat/1?stored");
+    for (i, name) in ["bob", "alice", "carol"].iter().enumerate() {
+        assert_eq!(site.value("1", None, &format!("users[{i}].name")), *name);
+        let password = site.value("1", None, &format!("users[{i}].password"));
+        assert_eq!(password, format!("hunter2-{name}"));
+    }
+    site.post(url, &[("revision", "x"), ("text", &text)]).is(StatusCode::BAD_REQUEST);
+}
+
+#[test]
+fn what_was_typed_for_a_place_that_is_gone_is_shown() {
+    let site = site_with_users();
+    let url = "/modules/chat/1/edit";
+    let form = site.get(url).text_area();
+    site.post("/modules/chat/1/delete", &[("revision", "1")]).redirects("/modules/chat");
+    let page = site.post(url, &[("revision", "1"), ("text", &format!("{form}{NEW_USER}"))]);
+    page.is(StatusCode::CONFLICT).has("Somebody else deleted it meanwhile").lacks("name=\"text\"");
+    let shown = format!("{}{NEW_USER}", form.replace(">\"", " of revision 1>\""));
+    assert_eq!(page.typed(), [shown]);
+    page.without_text_area().shows_no_value();
+    assert_eq!(site.host.names(Scopes::All).unwrap(), [""; 0]);
+    let other = "/modules/nobody/1/edit";
+    site.post(other, &[("revision", "1"), ("text", &form)]).is(StatusCode::NOT_FOUND);
+}
+
+#[test]
+fn the_next_version_is_made_from_the_revision_that_its_form_shows() {
+    let site = site_with_users();
+    let page = site.get("/modules/chat/new?from=1");
+    let form = page.text_area();
+    let (alice, bob) = blocks(&form);
+    assert_eq!(page.field("revision"), "1");
+    let text = format!("{bob}{alice}");
+    site.post("/modules/chat/1/edit", &[("revision", "1"), ("text", &text)])
+        .is(StatusCode::SEE_OTHER);
+
+    let post = |revision: &str, version: &str, text: &str| {
+        let from = [("from", "1"), ("revision", revision), ("version", version), ("text", text)];
+        site.post("/modules/chat/new", &from)
+    };
+    let late = format!("{form}{NEW_USER}");
+    let shown = format!("{}{NEW_USER}", form.replace(">\"", " of revision 1>\""));
+    // Whatever else is wrong with it.
+    for (version, text, shown) in [
+        ("2", &*late, &*shown),
+        ("a/b", &late, &shown),
+        ("1", &late, &shown),
+        ("2", "TOKEN = hunter2", "TOKEN = hunter2"),
+    ] {
+        let page = post("1", version, text);
+        page.is(StatusCode::CONFLICT)
+            .has("1 was changed meanwhile, and nothing of yours was stored");
+        page.has("You began from revision 1 of 1; the current one is revision 2");
+        assert_eq!((page.text_area(), page.field("revision")), (form.clone(), "2".to_owned()));
+        assert_eq!(page.typed(), [shown]);
+        page.has(&format!("name=\"version\" value=\"{version}\""));
+        page.without_text_area().shows_no_value();
+    }
+    post("2", "2", &late).redirects("/modules/chat/2?stored");
+    assert_eq!(site.value("2", None, "users[0].name"), "bob");
+    assert_eq!(site.value("2", None, "users[0].password"), "hunter2-bob");
+
+    site.post("/modules/chat/1/delete", &[("revision", "2")]).redirects("/modules/chat");
+    let page = post("2", "3", &late);
+    page.is(StatusCode::CONFLICT).has("1 was deleted meanwhile, and nothing of yours was stored");
+    assert_eq!(page.text_area(), "");
+    assert_eq!(page.typed(), [shown.replace("revision 1", "revision 2")]);
+    page.lacks("name=\"from\"").lacks("name=\"revision\"");
+    assert_eq!(site.host.names(Scopes::Versions("chat")).unwrap(), ["2"]);
 }
 
 #[test]
@@ -165,8 +360,12 @@ fn an_install_is_independent() {
 
     let url = "/modules/chat/1.0.0/installs/acme";
     let form = site.get(&format!("{url}/edit")).text_area();
-    assert_eq!(form, "TOKEN = \"\"\nMODEL = \"\"\n\n[db_credentials]\nusername = \"\"\n");
-    let text = form.replace("TOKEN = \"\"", "TOKEN = \"hunter2-acme\"");
+    assert_eq!(
+        form,
+        "TOKEN = \"<unchanged>\"\nMODEL = \"<unchanged>\"\n\n[db_credentials]\n\
+         username = \"<unchanged>\"\n",
+    );
+    let text = form.replace("TOKEN = \"<unchanged>\"", "TOKEN = \"hunter2-acme\"");
     site.post(&format!("{url}/edit"), &[("revision", "1"), ("text", &text)])
         .redirects(&format!("{url}?stored"));
     site.get(url).has("Revision 2").shows_no_value();
@@ -186,12 +385,14 @@ fn an_install_is_independent() {
 fn a_second_tab_is_told_of_the_conflict() {
     let site = site_with_version();
     let url = "/modules/chat/1.0.0/edit";
-    let [first, second] = ["hunter2-first", "hunter2-second"]
-        .map(|value| site.get(url).text_area().replacen("\"\"", &format!("\"{value}\""), 1));
+    let form = site.get(url).text_area();
+    let [first, second] =
+        ["hunter2-first", "hunter2-second"].map(|value| form.replacen("<unchanged>", value, 1));
     site.post(url, &[("revision", "1"), ("text", &first)]).is(StatusCode::SEE_OTHER);
     let page = site.post(url, &[("revision", "1"), ("text", &second)]);
-    page.is(StatusCode::CONFLICT).has("nothing of yours was stored").has("revision 2 stands now");
-    assert_eq!(page.text_area(), second);
+    page.is(StatusCode::CONFLICT).has("nothing of yours was stored");
+    page.lacks("Do not copy a marker");
+    assert_eq!((page.text_area(), page.typed()), (form, vec![second.clone()]));
     page.without_text_area().shows_no_value();
     assert_eq!(site.value("1.0.0", None, "TOKEN"), "hunter2-first");
 
@@ -235,8 +436,8 @@ fn a_module_without_a_template_takes_what_is_written() {
     site.post("/modules/bare/new", &fields).redirects("/modules/bare/1?stored");
     site.get("/modules/bare/1").has("typed access only").shows_no_value();
     let form = site.get("/modules/bare/new?from=1").text_area();
-    assert_eq!(form, "A = \"\"\nB = \"\"\n");
-    let fields = [("version", "2"), ("from", "1"), ("text", form.as_str())];
+    assert_eq!(form, "A = \"<unchanged>\"\nB = \"<unchanged>\"\n");
+    let fields = [("version", "2"), ("from", "1"), ("revision", "1"), ("text", form.as_str())];
     site.post("/modules/bare/new", &fields).redirects("/modules/bare/2?stored");
     let two = site.host.standing(&Place::version("bare", "2")).unwrap().unwrap();
     assert_eq!(two.secrets.expose_text(), "A = 'hunter2-a'\nB = true\n");

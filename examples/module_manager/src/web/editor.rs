@@ -1,6 +1,8 @@
-//! The text area, with what is wrong beside the line that it belongs to.
+//! The text area, with what is wrong beside the line that it belongs to; and what was typed into a
+//! form that is out of date.
 
 use maud::{Markup, PreEscaped, html};
+use secrets_toml::seal::Revision;
 use secrets_toml::{Document, Finding, Invalid, ParseError, Severity, Template};
 use zeroize::Zeroizing;
 
@@ -70,6 +72,21 @@ impl Editor {
         Self { notes: invalid.findings().map(Note::of).collect(), ..Self::of(text) }
     }
 
+    /// Explains markers to somebody who sees them for the first time. `kept` ends the sentence on
+    /// what they keep.
+    pub(super) fn help(&self, kept: &str) -> Markup {
+        html! {
+            "Leave " code { "\"<unchanged>\"" } " to keep " (kept) ", or write a new value in its "
+            "place: text between quotes, a number without them. Delete a line to remove its variable. "
+            "An empty " code { "\"\"" } " is refused where a value is needed."
+            @if is_numbered(&self.text) {
+                " A marker with a number, such as " code { "\"<unchanged 3>\"" } ", belongs to its "
+                "block, the lines below a " code { "[[header]]" } ": move, copy or delete the block "
+                "with its markers."
+            }
+        }
+    }
+
     /// How much of what was found is an error.
     pub(super) fn errors(&self) -> usize {
         let errors = self.notes.iter().filter(|note| note.severity == Severity::Error);
@@ -134,6 +151,52 @@ impl Editor {
 
     fn worst(&self, line: usize) -> Option<Severity> {
         self.at(line).map(|note| note.severity).max()
+    }
+}
+
+/// How a marker with a number begins.
+const NUMBERED: &str = "<unchanged ";
+
+/// Returns `true` if a text may have a marker with a number.
+pub(super) fn is_numbered(text: &str) -> bool {
+    text.contains(NUMBERED)
+}
+
+/// What was typed into a form of a revision that is out of date, to be copied from. Its markers with
+/// numbers say which revision they count in: copied as they are, they are refused and not mistaken
+/// for those of the new form.
+pub(super) fn outdated(text: &str, read: Revision) -> Zeroizing<String> {
+    let of = format!(" of revision {read}");
+    let most = text.len() + text.matches(NUMBERED).count() * of.len();
+    let mut copy = Zeroizing::new(String::with_capacity(most));
+    let mut rest = text;
+    while let Some(start) = rest.find(NUMBERED) {
+        let (before, after) = rest.split_at(start + NUMBERED.len());
+        let (number, behind) = after.split_at(after.bytes().take_while(u8::is_ascii_digit).count());
+        copy.push_str(before);
+        copy.push_str(number);
+        if !number.is_empty() && behind.starts_with('>') {
+            copy.push_str(&of);
+        }
+        rest = behind;
+    }
+    copy.push_str(rest);
+    copy
+}
+
+/// What was typed into forms that are out of date, the latest first. It is sent along with the new
+/// form, so that a refusal of that does not lose it.
+pub(super) fn typed(texts: &[Zeroizing<String>]) -> Markup {
+    html! {
+        @for (i, text) in texts.iter().enumerate() {
+            label for={ "typed-" (i) } {
+                @if i == 0 { "What you typed" } @else { "What you typed before that" }
+            }
+            textarea .typed #{ "typed-" (i) } name="typed" readonly wrap="off" rows="8"
+                spellcheck="false" autocomplete="off" {
+                (PreEscaped("\n")) (**text)
+            }
+        }
     }
 }
 

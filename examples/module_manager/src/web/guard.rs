@@ -1,5 +1,6 @@
 //! What every request has to be, and every response.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -88,9 +89,15 @@ impl Fields {
     /// The value of a field, which is gone then; nothing where there is no such field.
     pub(super) fn take(&mut self, name: &str) -> Zeroizing<String> {
         match self.0.iter().position(|(other, _)| other == name) {
-            Some(i) => self.0.swap_remove(i).1,
+            Some(i) => self.0.remove(i).1,
             None => Zeroizing::default(),
         }
+    }
+
+    /// The values of the fields of a name, without those that are empty.
+    pub(super) fn take_all(&mut self, name: &str) -> Vec<Zeroizing<String>> {
+        let named = self.0.iter_mut().filter(|(other, value)| other == name && !value.is_empty());
+        named.map(|(_, value)| mem::take(value)).collect()
     }
 
     /// The revision that the form was made from.

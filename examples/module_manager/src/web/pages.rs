@@ -11,12 +11,13 @@ use secrets_toml::vault::Usage;
 use secrets_toml::{
     Env, Explanation, OverrideError, Prefilled, Secrets, Source, Template, TemplateError,
 };
+use zeroize::Zeroizing;
 
 use crate::modules::Module;
 use crate::rotation::Status;
 use crate::run::Ran;
 use crate::versions::{MAX_NAME, Place, Standing};
-use crate::web::editor::{Editor, Note, code};
+use crate::web::editor::{self, Editor, Note, code};
 use crate::web::{App, chain};
 
 /// What a name may be, for the browser to check: as `versions::is_name`.
@@ -248,24 +249,77 @@ fn variables(template: &Template, from: Option<(&str, &Prefilled)>) -> Markup {
     }
 }
 
+/// Why a form was made anew: what the typed one was made from was changed meanwhile.
+#[derive(Clone, Copy)]
+pub(super) struct Conflict<'a> {
+    /// The earlier version whose values go along; `None` if the values themselves are replaced.
+    pub(super) from: Option<&'a str>,
+    /// The revision that the typed form was made from.
+    pub(super) read: Revision,
+    /// The one that is stored now; `None` if it was deleted.
+    pub(super) current: Option<Revision>,
+}
+
+/// The first thing that a page after a conflict says.
+fn conflict(conflict: Conflict<'_>, typed: &[Zeroizing<String>]) -> Markup {
+    let Conflict { from, read, current } = conflict;
+    html! {
+        div #problems .problems role="alert" tabindex="-1" autofocus {
+            h2 {
+                @match (from, current) {
+                    (Some(from), Some(_)) => { (from) " was changed meanwhile" },
+                    (Some(from), None) => { (from) " was deleted meanwhile" },
+                    (None, Some(_)) => "Somebody else saved meanwhile",
+                    (None, None) => "Somebody else deleted it meanwhile",
+                }
+                ", and nothing of yours was stored"
+            }
+            p {
+                "You began from revision " (read) @if let Some(from) = from { " of " (from) }
+                @match current {
+                    Some(current) => {
+                        "; the current one is revision " (current) ". The form below is a new one, "
+                        "made from revision " (current) ". Copy your changes into it from “What you "
+                        "typed”, which is below it, and save again."
+                    },
+                    None if from.is_some() => {
+                        ". The form below is a new one, which keeps no values. Copy what you need "
+                        "into it from “What you typed”, which is below it, and enter the other values."
+                    },
+                    None => ". What you typed is below, to be copied.",
+                }
+            }
+            @if current.is_some() && typed.first().is_some_and(|typed| editor::is_numbered(typed)) {
+                p {
+                    "Do not copy a marker with a number: the new form counts anew. Use its own markers."
+                }
+            }
+        }
+    }
+}
+
 /// A version that is to be created.
+#[derive(Clone, Copy)]
 pub(super) struct NewVersion<'a> {
     pub(super) module: &'a str,
     pub(super) template: Option<&'a Template>,
-    /// The version whose values go along.
-    pub(super) from: Option<&'a str>,
+    /// The version whose values go along, and its revision.
+    pub(super) from: Option<(&'a str, Revision)>,
     pub(super) prefilled: Option<&'a Prefilled<'a>>,
+    /// The name that was typed, and what is wrong with it.
+    pub(super) version: &'a str,
+    pub(super) wrong_name: Option<&'a str>,
+    pub(super) conflict: Option<Conflict<'a>>,
+    /// What was typed into forms that are out of date.
+    pub(super) typed: &'a [Zeroizing<String>],
 }
 
-pub(super) fn new_version(
-    app: &App,
-    new: &NewVersion<'_>,
-    version: &str,
-    editor: &Editor,
-    wrong_name: Option<&str>,
-) -> Markup {
-    let NewVersion { module, template, from, prefilled } = *new;
-    let wrong = wrong_name.is_some() || editor.errors() > 0;
+pub(super) fn new_version(app: &App, new: &NewVersion<'_>, editor: &Editor) -> Markup {
+    let NewVersion { module, template, from, prefilled, version, wrong_name, conflict, typed } =
+        *new;
+    let revision = from.map(|(_, revision)| revision);
+    let from = from.map(|(from, _)| from);
+    let wrong = wrong_name.is_some() || conflict.is_some() || editor.errors() > 0;
     let title = if wrong { "Error: create a version" } else { "Create a version" };
     layout(
         title,
@@ -273,6 +327,7 @@ pub(super) fn new_version(
         &html! {
             h1 { @match from { Some(from) => { "The version after " (from) }, None => "Create a version" } }
             (editor.summary())
+            @if let Some(conflict) = conflict { (self::conflict(conflict, typed)) }
             @if let Some(prefilled) = prefilled {
                 @if prefilled.dropped().len() > 0 {
                     p .note {
@@ -288,15 +343,13 @@ pub(super) fn new_version(
                 form method="post" action={ "/modules/" (module) "/new" } {
                     (token(app))
                     @if let Some(from) = from { input type="hidden" name="from" value=(from); }
+                    @if let Some(revision) = revision { input type="hidden" name="revision" value=(revision); }
                     @if let Some(why) = wrong_name { p .problems role="alert" #problems { (why) } }
                     (name_field("Version", "version", version, "1.0.0"))
                     label for="text" { "Secrets" }
                     small #text-help {
                         @match (from, template) {
-                            (Some(from), _) => {
-                                "What you leave as " code { "\"\"" } " keeps its value from " (from)
-                                ", if it has one there. What you write replaces it."
-                            },
+                            (Some(from), _) => (editor.help(&format!("the value from {from}"))),
                             (None, Some(_)) => "Write each value between the quotes.",
                             (None, None) => {
                                 "There is no template. Write a line for each variable, such as "
@@ -306,6 +359,7 @@ pub(super) fn new_version(
                     }
                     (editor.area())
                     button { "Create" }
+                    (editor::typed(typed))
                 }
                 @if let Some(template) = template {
                     section .side {
@@ -423,51 +477,52 @@ fn contents(secrets: &Secrets, template: Option<&Template>) -> Markup {
     }
 }
 
-pub(super) fn edit(
-    app: &App,
-    place: &Place,
-    template: Option<&Template>,
-    revision: Revision,
-    editor: &Editor,
-    conflict: Option<(Revision, Option<Revision>)>,
-) -> Markup {
-    let title = match conflict.is_some() || editor.errors() > 0 {
+/// The values of a place that are to be replaced.
+pub(super) struct Edit<'a> {
+    pub(super) place: &'a Place,
+    pub(super) template: Option<&'a Template>,
+    /// The form, and the revision that it was made from; `None` if the place is gone.
+    pub(super) form: Option<(Revision, &'a Editor)>,
+    pub(super) conflict: Option<Conflict<'a>>,
+    /// What was typed into forms that are out of date.
+    pub(super) typed: &'a [Zeroizing<String>],
+}
+
+pub(super) fn edit(app: &App, edit: &Edit<'_>) -> Markup {
+    let Edit { place, template, form, conflict, typed } = *edit;
+    let errors = form.map_or(0, |(_, editor)| editor.errors());
+    let title = match conflict.is_some() || errors > 0 {
         true => "Error: replace values",
         false => "Replace values",
     };
-    Trail::to(place, true).layout(title, &html! {
-        h1 { "Replace values" }
-        (editor.summary())
-        @if let Some((read, current)) = conflict {
-            div #problems .problems role="alert" tabindex="-1" autofocus {
-                h2 { "Somebody else saved meanwhile, and nothing of yours was stored" }
-                @match current {
-                    Some(current) => p {
-                        "You began from revision " (read) "; revision " (current) " stands now. Your "
-                        "text is below as you typed it. If you save it again, it replaces revision "
-                        (current) ", and what is " code { "\"\"" } " keeps the value of that."
+    Trail::to(place, true).layout(
+        title,
+        &html! {
+            h1 { "Replace values" }
+            @if let Some((_, editor)) = form { (editor.summary()) }
+            @if let Some(conflict) = conflict { (self::conflict(conflict, typed)) }
+            div .beside {
+                @match form {
+                    Some((revision, editor)) => form method="post" action={ (url(place)) "/edit" } {
+                        (token(app))
+                        input type="hidden" name="revision" value=(revision);
+                        label for="text" { "Secrets" }
+                        small #text-help { (editor.help("the value that is stored")) }
+                        (editor.area())
+                        button { "Save" }
+                        (editor::typed(typed))
                     },
-                    None => p { "You began from revision " (read) ", and it was deleted since." },
+                    None => div {
+                        p { a href={ "/modules/" (place.module) } { "To " (place.module) } }
+                        (editor::typed(typed))
+                    },
+                }
+                @if let Some(template) = template {
+                    section .side { h2 { "Variables" } (variables(template, None)) }
                 }
             }
-        }
-        div .beside {
-            form method="post" action={ (url(place)) "/edit" } {
-                (token(app))
-                input type="hidden" name="revision" value=(revision);
-                label for="text" { "Secrets" }
-                small #text-help {
-                    "What you leave as " code { "\"\"" } " stays as it is. What you write replaces it, "
-                    "and a line that you remove is gone."
-                }
-                (editor.area())
-                button { "Save" }
-            }
-            @if let Some(template) = template {
-                section .side { h2 { "Variables" } (variables(template, None)) }
-            }
-        }
-    })
+        },
+    )
 }
 
 fn run_layout(place: &Place, body: &Markup) -> Markup {

@@ -220,20 +220,22 @@ impl Page {
     fn content(&self, tag: &str) -> String {
         let (_, rest) =
             self.body.split_once(&format!("<{tag} ")).expect("there is such an element");
-        let (_, rest) = rest.split_once('>').unwrap();
-        let (content, _) = rest.split_once(&format!("</{tag}>")).unwrap();
-        let mut text = content.to_owned();
-        for (entity, character) in [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&amp;", "&")]
-        {
-            text = text.replace(entity, character);
-        }
-        text
+        unescaped(rest.split_once('>').unwrap().1, tag)
     }
 
     /// The text in the text area, as a browser has it.
     #[track_caller]
     pub(crate) fn text_area(&self) -> String {
         self.content("textarea").strip_prefix('\n').unwrap().to_owned()
+    }
+
+    /// What was typed into forms that are out of date, as the page shows it, the latest first.
+    #[track_caller]
+    pub(crate) fn typed(&self) -> Vec<String> {
+        let areas = self.body.split("<textarea class=\"typed\"").skip(1);
+        areas
+            .map(|area| unescaped(area.split_once('>').unwrap().1, "textarea")[1..].into())
+            .collect()
     }
 
     /// What a program printed.
@@ -259,4 +261,14 @@ impl Page {
         }
         Self { status: self.status, headers: self.headers.clone(), body }
     }
+}
+
+/// The text to the end of an element.
+fn unescaped(html: &str, tag: &str) -> String {
+    let (content, _) = html.split_once(&format!("</{tag}>")).unwrap();
+    let mut text = content.to_owned();
+    for (entity, character) in [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&amp;", "&")] {
+        text = text.replace(entity, character);
+    }
+    text
 }
