@@ -11,6 +11,7 @@ use module_manager::host::Host;
 use module_manager::rotation::Status;
 use module_manager::versions::Place;
 use module_manager::web::MAX_BODY;
+use secrets_toml::MAX_LEN;
 use secrets_toml::vault::Scopes;
 
 use crate::support::{CANARY, Site};
@@ -638,6 +639,31 @@ fn a_body_has_its_limit() {
     };
     assert_eq!(post(room), StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(post(room + 1), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+/// Markers are longer than the values that they hide.
+#[test]
+fn the_form_of_a_long_document_can_be_sent() {
+    let site = Site::new();
+    site.post("/modules", &[("name", "chat"), ("folder", "")]).redirects("/modules/chat");
+    // The form has 24 bytes a line.
+    let lines = MAX_LEN / 24;
+    let text: String = (0..lines).map(|i| format!("k{i:05} = 1\r\n")).collect();
+    let fields = [("version", "1"), ("text", &*text)];
+    site.post("/modules/chat/new", &fields).redirects("/modules/chat/1?stored");
+    let url = "/modules/chat/1/edit";
+    let form = site.get(url).text_area();
+    assert_eq!(form.len(), lines * 24);
+    // With all of it typed in another form before.
+    let fields = [("revision", "1"), ("text", &*form), ("typed", &*form)];
+    site.post(url, &fields).redirects("/modules/chat/1?stored");
+    let standing = site.host.standing(&Place::version("chat", "1")).unwrap().unwrap();
+    assert!(standing.secrets.expose_text() == text);
+
+    // What is wrong in every line is found beside each.
+    let blank = form.replace("<unchanged>", "");
+    let page = site.post(url, &[("revision", "2"), ("text", &blank)]);
+    page.is(StatusCode::UNPROCESSABLE_ENTITY).has(&format!("Line {lines}: "));
 }
 
 #[test]

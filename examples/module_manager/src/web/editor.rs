@@ -114,11 +114,18 @@ impl Editor {
     pub(super) fn area(&self) -> Markup {
         let lines = self.text.split('\n').count();
         let noted = !self.notes.is_empty();
+        let mut at: Vec<Vec<&Note>> = vec![Vec::new(); lines + 1];
+        for note in &self.notes {
+            if let Some(at) = note.line.and_then(|line| at.get_mut(line)) {
+                at.push(note);
+            }
+        }
+        let worst = |line: usize| at[line].iter().map(|note| note.severity).max();
         html! {
             div .editor .noted[noted] {
                 div .lines aria-hidden="true" {
                     @for line in 1..=lines {
-                        div #{ "line-" (line) } class=[self.worst(line)] { (line) }
+                        div #{ "line-" (line) } class=[worst(line)] { (line) }
                     }
                 }
                 textarea #text name="text" rows=(lines + 2) wrap="off" spellcheck="false"
@@ -132,7 +139,7 @@ impl Editor {
                     div .notes {
                         @for line in 1..=lines {
                             div {
-                                @for note in self.at(line) {
+                                @for note in &at[line] {
                                     span class=(note.severity) title=(note.help) {
                                         span .sr { "Line " (line) ": " } (code(&note.message))
                                     }
@@ -143,14 +150,6 @@ impl Editor {
                 }
             }
         }
-    }
-
-    fn at(&self, line: usize) -> impl Iterator<Item = &Note> {
-        self.notes.iter().filter(move |note| note.line == Some(line))
-    }
-
-    fn worst(&self, line: usize) -> Option<Severity> {
-        self.at(line).map(|note| note.severity).max()
     }
 }
 

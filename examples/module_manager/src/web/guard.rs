@@ -9,15 +9,16 @@ use axum::extract::{FromRequest, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use secrets_toml::MAX_LEN;
 use secrets_toml::seal::Revision;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::web::{App, Failure};
 
-/// The longest body of a request, in bytes: of a template, which is as long at most, the form with
-/// its values.
-pub const MAX_BODY: usize = 64 * 1024;
+/// The longest body of a request, in bytes: the longest text that can be read, and one that was typed
+/// before it. A form sends a byte as three at most, and a line end as six; text has few of them.
+pub const MAX_BODY: usize = 8 * MAX_LEN;
 
 const HEADERS: [(HeaderName, &str); 7] = [
     (header::CACHE_CONTROL, "no-store"),
@@ -119,7 +120,7 @@ impl FromRequest<Arc<App>> for Fields {
             return Err(Failure::Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
         }
         let body = to_bytes(request.into_body(), MAX_BODY).await.map_err(|_| {
-            let why = "The text is too long: at most 64 KiB can be sent. Nothing was stored; go back \
+            let why = "The text is too long: at most 8 MB can be sent. Nothing was stored; go back \
                        to find what you typed.";
             Failure::Refused(StatusCode::PAYLOAD_TOO_LARGE, why)
         })?;

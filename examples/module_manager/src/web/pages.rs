@@ -1,6 +1,7 @@
 //! How the pages look. They show names and places; of values they show only what was typed a moment
 //! ago and refused.
 
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 
@@ -220,6 +221,11 @@ pub(super) fn module(
 
 /// The variables of a template, and which of them have a value from an earlier version.
 fn variables(template: &Template, from: Option<(&str, &Prefilled)>) -> Markup {
+    let carried: HashSet<_> = from
+        .into_iter()
+        .flat_map(|(_, prefilled)| prefilled.carried())
+        .map(|path| path.to_string())
+        .collect();
     html! {
         table .variables {
             thead { tr { th scope="col" { "Variable" } th scope="col" { "Kind" } th scope="col" { "Needed" } } }
@@ -234,8 +240,8 @@ fn variables(template: &Template, from: Option<(&str, &Prefilled)>) -> Markup {
                         td data-label="Kind" { (variable.kind()) }
                         td data-label="Needed" {
                             @if variable.is_required() { "required" } @else { span .optional { "optional" } }
-                            @if let Some((from, prefilled)) = from {
-                                @if prefilled.carried().any(|carried| carried.to_string() == path) {
+                            @if let Some((from, _)) = from {
+                                @if carried.contains(&path) {
                                     span .kept { "kept from " (from) }
                                 } @else {
                                     span .new { "new" }
@@ -444,10 +450,11 @@ pub(super) fn place(
 /// The variables that secrets have: what they are, and how the module gets at them.
 fn contents(secrets: &Secrets, template: Option<&Template>) -> Markup {
     let env = secrets.env().ok();
-    let describe = |path: &str| {
-        let mut variables = template.into_iter().flat_map(Template::variables);
-        variables.find(|variable| variable.path().to_string() == path)?.description()
-    };
+    let described: HashMap<_, _> = template
+        .into_iter()
+        .flat_map(Template::variables)
+        .filter_map(|variable| Some((variable.path().to_string(), variable.description()?)))
+        .collect();
     html! {
         table .variables {
             thead { tr { th scope="col" { "Variable" } th scope="col" { "Kind" } th scope="col" { "Where it is" } } }
@@ -457,7 +464,7 @@ fn contents(secrets: &Secrets, template: Option<&Template>) -> Markup {
                     tr {
                         th scope="row" {
                             code { (shown) }
-                            @if let Some(description) = describe(&shown) { p { (description) } }
+                            @if let Some(description) = described.get(&shown) { p { (description) } }
                         }
                         td data-label="Kind" { (value.kind()) }
                         td data-label="Where it is" {
