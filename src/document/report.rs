@@ -12,8 +12,8 @@ use crate::document::fault::{Fault, MISSING_INLINE_KEY};
 pub(super) struct Errors<'t> {
     text: &'t str,
     found: RefCell<Vec<Found>>,
-    /// The end of the line of the last error that was kept.
-    line_end: Cell<usize>,
+    /// The line of the last error that was kept: from the first known place in it to its end.
+    line: Cell<(usize, usize)>,
     grammar: Cell<bool>,
     skipping: Cell<bool>,
 }
@@ -23,7 +23,8 @@ impl<'t> Errors<'t> {
         Self {
             text,
             found: RefCell::default(),
-            line_end: Cell::new(0),
+            // The end of the text is in its last line.
+            line: Cell::new((text.len(), text.len())),
             grammar: Cell::new(false),
             skipping: Cell::new(false),
         }
@@ -42,18 +43,29 @@ impl<'t> Errors<'t> {
     fn push(&self, error: Found) {
         let mut found = self.found.borrow_mut();
         let clash = |error: &Found| matches!(error.detail, Detail::Clash { .. });
-        let same_line = |last: &Found| (last.start..=self.line_end.get()).contains(&error.start);
+        let (_, line_end) = self.line.get();
+        let same_line = |last: &Found| (last.start..=line_end).contains(&error.start);
         match found.last() {
             // What follows an error on its line is not kept, so that a million `=` cost nothing.
             // An error of syntax is kept beside a clash: it decides whether that names its path.
             Some(last) if same_line(last) && (!clash(last) || clash(&error)) => return,
-            _ => {
-                let rest = &self.text.as_bytes()[error.start..];
-                let len = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
-                self.line_end.set(error.start + len);
-            }
+            _ => self.move_to_line(error.start),
         }
         found.push(error);
+    }
+
+    /// Finds the end of the line of `offset`. A line whose end is known is not searched again:
+    /// a clash is reported after an error in its key, so one line may have any number of both.
+    fn move_to_line(&self, offset: usize) {
+        let (start, end) = self.line.get();
+        if (start..=end).contains(&offset) {
+            return;
+        }
+        // Before the known line, the search ends where that begins.
+        let len = self.text.len();
+        let (limit, end) = if offset < start { (start, end) } else { (len, len) };
+        let newline = self.text.as_bytes()[offset..limit].iter().position(|&byte| byte == b'\n');
+        self.line.set((offset, newline.map_or(end, |len| offset + len)));
     }
 
     /// Whether the grammar has reported anything since this was last asked.
@@ -141,6 +153,35 @@ mod tests {
                 }
             }
             assert_eq!(errors.len(), kept, "{reported:?}");
+        }
+    }
+
+    /// Whatever the order: the end of a line is remembered, and that changes nothing.
+    #[test]
+    fn of_every_four_errors_those_are_kept_that_do_not_follow_one_on_its_line() {
+        let text = "a\nbc\n";
+        let line = |start: usize| text[..start].matches('\n').count();
+        let reports: Vec<(usize, bool)> =
+            (0..=text.len()).flat_map(|start| [(start, false), (start, true)]).collect();
+        for i in 0..reports.len().pow(4) {
+            let four = [0, 1, 2, 3].map(|n| reports[i / reports.len().pow(n) % reports.len()]);
+            let errors = Errors::new(text);
+            let mut kept: Vec<(usize, bool)> = Vec::new();
+            for (start, clash) in four {
+                match clash {
+                    true => errors.clash(start..start, Fault::DefinedTwice, 0, 0),
+                    false => errors.report(start..start, Fault::Other),
+                }
+                let follows = kept.last().is_some_and(|&(last, after_clash)| {
+                    last <= start && line(last) == line(start) && (!after_clash || clash)
+                });
+                if !follows {
+                    kept.push((start, clash));
+                }
+            }
+            let found = errors.found.borrow();
+            let found = found.iter().map(|one| (one.start, one.fault == Fault::DefinedTwice));
+            assert!(found.eq(kept), "{four:?}");
         }
     }
 }

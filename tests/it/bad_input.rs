@@ -231,6 +231,19 @@ fn what_is_defined_twice_is_named_where_the_rest_is_well_formed() {
     }
 }
 
+/// Each clash is reported after the error in its key, which is behind it. That an error of syntax
+/// was found decides that no name is shown.
+#[test]
+fn of_a_line_of_clashes_and_errors_in_turns_the_first_is_told() {
+    let text = format!("x={{a=1,{}b=1}}", r#"a."\q"=1,"#.repeat(3));
+    let fault = "column 8: defined as a value, and used as a table (rename one of the two)";
+    assert_eq!(refused(&text), format!("line 1, {fault}"));
+    assert_eq!(
+        refused(&format!("A = 1\n{text}\nA = 2\n")),
+        format!("line 2, {fault}\nline 3, column 1: defined twice (keep one of the two)"),
+    );
+}
+
 #[test]
 fn an_error_that_leaves_the_structure_open_ends_the_check_for_repetitions() {
     for (text, message) in [
