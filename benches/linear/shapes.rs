@@ -1,0 +1,144 @@
+//! Texts that were thought of one by one.
+
+use secrets_toml::MAX_DEPTH;
+
+/// A kind of text that can be made at any length.
+pub(crate) struct Shape {
+    pub(crate) name: &'static str,
+    pub(crate) text: fn(usize) -> String,
+    /// What it is held against, a sixteenth as long.
+    pub(crate) template: Option<fn(usize) -> String>,
+}
+
+impl Shape {
+    const fn new(name: &'static str, text: fn(usize) -> String) -> Self {
+        Self { name, text, template: None }
+    }
+
+    const fn against(mut self, template: fn(usize) -> String) -> Self {
+        self.template = Some(template);
+        self
+    }
+}
+
+pub(crate) const SHAPES: &[Shape] = &[
+    Shape::new("keys", |len| lines("", len, |i| format!("k{i:06} = 'v'\n"))),
+    Shape::new("keys of a template", |len| lines("", len, |i| format!("k{i:06} = 'v'\n")))
+        .against(|len| lines("", len, |i| format!("k{i:06} = ''\n"))),
+    Shape::new("keys unlike a template's", |len| lines("", len, |i| format!("k{i:06} = 'v'\n")))
+        .against(|len| lines("", len, |i| format!("j{i:06} = ''\n"))),
+    Shape::new("tables", |len| lines("", len, |i| format!("[t{i:06}]\na=1\n"))),
+    Shape::new("tables of one table", |len| lines("", len, |i| format!("[t.u.v{i:06}]\na=1\n"))),
+    Shape::new("arrays of tables", |len| lines("", len, |_| "[[t]]\na=''\n".into())),
+    Shape::new("arrays of empty tables", |len| lines("", len, |_| "[[t]]\n".into()))
+        .against(|len| lines("[[t]]\n", len, |i| format!("k{i}=''\n"))),
+    Shape::new("the same, with the keys at the root", |len| {
+        let root = lines("", len / 16, |i| format!("k{i}=1\n"));
+        lines(&root, len, |_| "[[t]]\n".into())
+    })
+    .against(|len| lines("[[t]]\n", len, |i| format!("k{i}=''\n"))),
+    Shape::new("the same, with every second key", |len| {
+        let tables = |i| if i % 2 == 0 { "[[t]]\n".into() } else { format!("k{}=1\n", i % 64) };
+        lines("", len, tables)
+    })
+    .against(|len| lines("[[t]]\n", len, |i| format!("k{i}=''\n"))),
+    Shape::new("blank values under a long header", |len| {
+        let header = format!("[{}]\n", "h".repeat(len / 2));
+        lines(&header, len, |i| format!("k{i}=''\n"))
+    }),
+    Shape::new("blank values under a deep header", |len| {
+        let header = format!("[h{}]\n", ".h".repeat(MAX_DEPTH - 2));
+        lines(&header, len, |i| format!("k{i}=''\n"))
+    }),
+    Shape::new("blank values on one line", |len| {
+        lines("a={", len - 8, |i| format!("k{i}='',")) + "k='v'}\n"
+    }),
+    Shape::new("numbers on one line", |len| lines("a=[", len - 4, |_| "1_0.5,".into()) + "1]\n"),
+    Shape::new("arrays to the limit", |len| {
+        let (open, close) = ("[".repeat(MAX_DEPTH - 1), "]".repeat(MAX_DEPTH - 1));
+        lines("", len, |i| format!("a{i}={open}{close}\n"))
+    }),
+    Shape::new("inline tables to the limit", |len| {
+        let (open, close) = ("{a=".repeat(MAX_DEPTH - 1), "}".repeat(MAX_DEPTH - 1));
+        lines("", len, |i| format!("a{i}={open}''{close}\n"))
+    }),
+    Shape::new("dotted keys to the limit", |len| {
+        let parts = ".a".repeat(MAX_DEPTH - 1);
+        lines("", len, |i| format!("a{i}{parts}=''\n"))
+    }),
+    Shape::new("arrays past the limit", |len| format!("a={}", "[".repeat(len - 2))),
+    Shape::new("headers past the limit", |len| "[".repeat(len)),
+    Shape::new("inline tables past the limit", |len| cut("a=", "{a=", len)),
+    Shape::new("a dotted key past the limit", |len| "a.".repeat(len / 2 - 2) + "a=1"),
+    Shape::new("a header past the limit", |len| format!("[{}a]", "a.".repeat(len / 2 - 2))),
+    Shape::new("80 tables of 80 parts", |len| {
+        let table = format!("{{a{}=", ".a".repeat(79));
+        cut("", &format!("a={}\n", table.repeat(80)), len)
+    }),
+    Shape::new("tables after an error", |len| cut("a=", "{ {},x=", len)),
+    Shape::new("arrays after an error", |len| cut("a=", "[ {},x=[", len)),
+    Shape::new("closing brackets", |len| cut("a=", "]}", len)),
+    Shape::new("equals signs", |len| "=".repeat(len)),
+    Shape::new("quotes", |len| "'".repeat(len)),
+    Shape::new("newlines", |len| "\n".repeat(len)),
+    Shape::new("lines with an error", |len| cut("", "=\n", len)),
+    Shape::new("keys without a value", |len| lines("", len, |i| format!("k{i}=\n"))),
+    Shape::new("open strings", |len| lines("", len, |i| format!("k{i}=\"v\n"))),
+    Shape::new("bare carriage returns", |len| cut("", "a\r", len)),
+    Shape::new("keys defined twice", |len| cut("", "k=1\n", len)),
+    Shape::new("keys defined twice on one line", |len| {
+        lines("a={", len - 4, |_| "k=1,".into()) + "k=1}"
+    }),
+    Shape::new("tables opened twice", |len| cut("", "[t]\n", len)),
+    Shape::new("a PEM key in plain quotes", |len| {
+        let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
+        cut("KEY = '-----BEGIN PRIVATE KEY-----\n", &format!("{line}\n"), len)
+    }),
+    Shape::new("a long string with escapes", |len| {
+        lines("a=\"\"\"", len - 3, |_| "\\u0061 \\\"\r\n\\\r\n  x".into()) + "\"\"\""
+    }),
+    Shape::new("strings with escapes", |len| {
+        lines("", len, |i| format!("k{i}=\"\"\"\r\n\\tb\\U00000063\r\n\"\"\"\r\n"))
+    }),
+    Shape::new("keys with escapes", |len| lines("", len, |i| format!("\"\\u006b{i}\"=''\n"))),
+    Shape::new("invalid escapes", |len| lines("", len, |i| format!("k{i}=\"\\q\\q\"\n"))),
+    Shape::new("floats and dates", |len| {
+        lines("", len, |i| format!("f{i}=1_{i}.5e-3\nd{i}=2000-01-01\n"))
+    }),
+    Shape::new("comments", |len| lines("", len, |i| format!("# your\nk{i}='your-key' # key\n"))),
+];
+
+pub(crate) const QUERIES: &[Shape] = &[
+    Shape::new("a query of ampersands", |len| "&".repeat(len)),
+    Shape::new("a query of percent signs", |len| "%".repeat(len)),
+    Shape::new("a query of names", |len| cut("", "pat=", len)),
+    Shape::new("a query of fields", |len| cut("", "%70at=x&", len)),
+    Shape::new("a query of long fields", |len| {
+        cut("", &format!("{}&", "%70".repeat(len / 3000)), len)
+    }),
+    Shape::new("a query of long values", |len| {
+        cut("", &format!("pat={}&", "%F0%9F%98%80".repeat(len / 12_000)), len)
+    }),
+    Shape::new("a query of one long value", |len| cut("pat=", "%F0%9F%98%80", len)),
+    Shape::new("a query of spaces", |len| cut("pat=", "+", len)),
+];
+
+/// As many lines as fit behind a text.
+fn lines(before: &str, len: usize, line: impl Fn(usize) -> String) -> String {
+    let mut text = before.to_owned();
+    for i in 0.. {
+        let line = line(i);
+        if text.len() + line.len() > len {
+            break;
+        }
+        text.push_str(&line);
+    }
+    text
+}
+
+/// A text that goes on with one unit, cut where it is long enough.
+fn cut(before: &str, unit: &str, len: usize) -> String {
+    let mut text = before.to_owned();
+    text.extend(unit.chars().cycle().take(len - before.len()));
+    text
+}
