@@ -1,0 +1,450 @@
+"""Checks deliveries in and against one version of Streamlit; `run` calls it with that version's Python.
+
+usage: checks.py DRIVER TIMES
+"""
+import contextlib
+import importlib.util
+import inspect
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+import traceback
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import streamlit
+from streamlit import config
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.runtime.secrets import Secrets
+
+import seen
+from seen import digest
+
+HERE = pathlib.Path(__file__).parent
+DRIVER, TIMES = sys.argv[1], int(sys.argv[2])
+BIN = pathlib.Path(sys.executable).parent
+# Up to 1.65 Streamlit reads secrets with the package `toml` 0.10.2, which is for TOML 0.5.
+OLD_READER = "tomllib" not in inspect.getsource(Secrets._parse_toml_file)
+# Set by Streamlit; and by Python, if no locale is set.
+OTHERS = {"MPLBACKEND", "MAPBOX_API_KEY", "LC_CTYPE"}
+LAUNCHERS = {"PATH", "HOME", "STREAMLIT_SECRETS_FILES"}
+OWN_ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "HOME")}
+APP = "import streamlit, seen\nstreamlit.write('a page')\nseen.write()\n"
+
+
+# In this process.
+
+def driver(*arguments):
+    output = subprocess.run([DRIVER, *map(str, arguments)], stdout=subprocess.PIPE, check=True, timeout=600)
+    *rows, summary = map(json.loads, output.stdout.splitlines())
+    return rows, summary
+
+
+def read(path):
+    """A fresh st.secrets, which also writes its variables to the environment."""
+    config.set_option("secrets.files", [str(path)])
+    secrets = Secrets()
+    secrets._file_watchers_installed = True  # not a thread for each
+    try:
+        return secrets.to_dict()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+@contextlib.contextmanager
+def environment(variables):
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def misread(path):
+    """Whether Streamlit's reader does not see what the text says: the package `toml` has its faults."""
+    if not OLD_READER:
+        return False
+    import toml
+
+    text = pathlib.Path(path).read_text()
+    try:
+        return seen.canonical(toml.loads(text)) != seen.canonical(tomllib.loads(text))
+    except Exception:
+        return True
+
+
+def documents_agree(folder):
+    """environment, st.secrets and explain agree in this process"""
+    # Enough are left if the reader misreads some.
+    rows, _ = driver("documents", folder, 1, (600 if OLD_READER else 300) * TIMES, 12)
+    compared = skipped = 0
+    for row in rows:
+        with environment({}):
+            found = read(row["file"])
+            found = seen.secrets(found) if isinstance(found, dict) else found
+            wrong = seen.complaints(row, seen.environment(), found, OTHERS)
+        if misread(row["file"]):
+            skipped += 1
+            wrong = [line for line in wrong if "displaced" in line]
+        else:
+            compared += 1
+        assert not wrong, (row, wrong)
+        if compared == 3600 * TIMES:
+            break
+    assert compared == 3600 * TIMES, (compared, skipped)
+    return f"{compared} deliveries" + f", {skipped} more that `toml` misreads" * OLD_READER
+
+
+def tomllib_agrees(folder):
+    """tomllib reads each delivered text, and sees the same values"""
+    rows, _ = driver("documents", folder, 2, 5000 * TIMES, 1)
+    newer = 0
+    for row in rows:
+        found = seen.secrets(tomllib.loads(pathlib.Path(row["file"]).read_bytes().decode()))
+        variables = {name: value[1] for name, value in found.items() if value[1] is not None}
+        wrong = seen.complaints(row, variables, found)
+        assert not wrong, (row, wrong)
+        try:
+            tomllib.loads(pathlib.Path(row["source"]).read_bytes().decode())
+        except tomllib.TOMLDecodeError:
+            newer += 1
+    assert len(rows) == 5000 * TIMES and newer > 4500 * TIMES, (len(rows), newer)
+    return f"{len(rows)} texts, of {newer} of which it reads no source"
+
+
+def links_are_harmless(folder):
+    """no hostile link brings the owner's credential to the visitor's endpoint"""
+    def broken(row, found):
+        seen_bases = {os.environ.get("CLARIFAI_API_BASE"), found.get("CLARIFAI_API_BASE")}
+        everything = str(list(os.environ.values())) + str(found)
+        return bool(seen_bases - {None, row["owners_base"]}) and "owners-credential" in everything
+
+    rows, summary = driver("links", folder)
+    broken_of_old = 0
+    for row in rows:
+        with environment({}):
+            found = read(row["file"])
+            assert isinstance(found, dict), (row, found)
+            wrong = seen.complaints(row, seen.environment(), seen.secrets(found), OTHERS)
+            assert not wrong and not broken(row, found), (row, wrong)
+        # The environment alone, with the owner's text in the template's place: the check can fail.
+        variables = {name: value for name, value in found.items() if isinstance(value, str)}
+        with environment(variables):
+            broken_of_old += broken(row, read(row["source"]))
+    assert summary["links"] >= 210 and len(rows) > summary["links"], summary
+    assert broken_of_old > 0
+    return f"{summary['links']} links, {len(rows)} deliveries; {broken_of_old} break it by environment alone"
+
+
+def old_reader_is_limited(folder):
+    """the faults of the package `toml`, up to Streamlit 1.65"""
+    unreadable = ['a = [1, "two"]', 'a = [1, [2]]', 'a = { b = ",", c = 1 }', "a = [',{', '']"]
+    others = {
+        "a = -0.0": "0.0", "a = 07:32:00.5": "07:32:00", "a = ['', ',']": "['', '', '']",
+        'a = "\\""': "", "a = '''\nit's # x\n'''": "it's\n", 'a = """\n\nx"""': "x",
+    }
+    file = folder / "text.toml"
+    with environment({}):
+        for text in unreadable:
+            file.write_text(text + "\nCLARIFAI_PAT = 'x'\n")
+            assert isinstance(read(file), str) and "CLARIFAI_PAT" not in os.environ, text
+        for text, value in others.items():
+            file.write_text(text + "\n")
+            assert str(read(file)["a"]) == value, text
+    return f"{len(unreadable)} texts leave the module without any secret, {len(others)} give another value"
+
+
+# Against processes of their own.
+
+class Module:
+    """A module that the driver starts in `checkout`; stopped at the end of `with`."""
+
+    def __init__(self, way, document, query, checkout, program, exported={}):
+        self.checkout, self.port = checkout, free_port()
+        runs = checkout.parent / "runs"
+        runs.mkdir(mode=0o700, exist_ok=True)
+        source = checkout.parent / f"{checkout.name}.toml"
+        source.write_text(document, newline="")
+        program = [str(part).replace("PORT", str(self.port)) for part in program]
+        self.process = subprocess.Popen(
+            [DRIVER, "launch", way, source, query, runs, checkout, *program],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=OWN_ENVIRONMENT | exported,
+        )
+        self.row = self.answer()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        try:
+            self.process.wait(20)
+        finally:
+            self.process.kill()
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        assert line, "the driver failed"
+        return json.loads(line)
+
+    def tell(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def log(self):
+        return (self.checkout / "module.log").read_text()[-2000:]
+
+    def seen(self, seconds=30, meanwhile=lambda: None):
+        """What the module has written since the last time."""
+        file = self.checkout / "seen.json"
+        end = time.monotonic() + seconds
+        while not file.exists():
+            assert time.monotonic() < end, f"the module wrote nothing: {self.log()}"
+            meanwhile()
+            time.sleep(0.02)
+        found = json.loads(file.read_text())
+        file.unlink()
+        return found["env"], found["secrets"]
+
+    def visit(self):
+        """Opens a session, so that the script runs, until it has written what it sees."""
+        end = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_stcore/health", timeout=5).close()
+                break
+            assert time.monotonic() < end, f"the server does not answer: {self.log()}"
+            time.sleep(0.1)
+        message = BackMsg()
+        message.rerun_script.query_string = ""
+        url = f"ws://127.0.0.1:{self.port}/_stcore/stream"
+        try:
+            from websockets.sync.client import connect
+        except ImportError:
+            return self.visit_with_tornado(url, message.SerializeToString())
+        with connect(url, subprotocols=["streamlit"], max_size=None, proxy=None) as socket:
+            socket.send(message.SerializeToString())
+            return self.seen()
+
+    def visit_with_tornado(self, url, message):
+        import asyncio
+        import tornado.websocket
+
+        async def session():
+            socket = await tornado.websocket.websocket_connect(url, subprotocols=["streamlit"])
+            await socket.write_message(message, binary=True)
+            found = await asyncio.to_thread(self.seen)
+            socket.close()
+            return found
+
+        return asyncio.run(session())
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def streamlit_run(script="app.py"):
+    return [BIN / "streamlit", "run", script, "--server.port", "PORT", "--server.address", "127.0.0.1",
+            "--server.headless", "true", "--browser.gatherUsageStats", "false"]
+
+
+def checkout(folder, template, files={}):
+    """A module's repository, with its template and other files."""
+    files = {"app.py": APP, "seen.py": (HERE / "seen.py").read_text(), ".streamlit/secrets.toml": template} | files
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, newline="")
+    return folder
+
+
+def at_once(run, cases):
+    with ThreadPoolExecutor(3) as pool:
+        return list(pool.map(run, cases))
+
+
+def agrees(module, found):
+    """Fails unless the module sees what the driver says."""
+    wrong = seen.complaints(module.row, *found, OTHERS | LAUNCHERS)
+    assert not wrong, (module.row, wrong, module.log())
+
+
+def sessions_agree(folder):
+    """and in sessions of `streamlit run`"""
+    rows, _ = driver("documents", folder, 3, 100, 2)
+    rows = [row for row in rows if row["query"] and not misread(row["file"])][:20]
+
+    def session(number):
+        row = rows[number]
+        source = pathlib.Path(row["source"]).read_bytes().decode()
+        place = checkout(folder / f"c{number}", 'CLARIFAI_PAT = ""\nOPENAI_API_KEY = ""\n')
+        with Module("new", source, row["query"], place, streamlit_run()) as module:
+            assert module.row["env"] == row["env"]
+            agrees(module, module.visit())
+
+    at_once(session, range(20))
+    return "20 sessions"
+
+
+TOKEN = "CLARIFAI_PAT = 'owners-token'\n"
+ENDPOINT = "base=https://api.clarifai.com"
+NEWER = '\ufeffCLARIFAI_PAT = "\\x41\\e"\nAT = 10:00\ndb = {\n  user = "ada", # who\n}\n'
+
+
+def has(found, name, value):
+    env, secrets = found
+    return env.get(name) == digest(value) == (secrets.get(name) or [0, 0])[1]
+
+
+def no_token(found):
+    env, secrets = found
+    return has(found, "CLARIFAI_API_BASE", "https://api.clarifai.com") and "CLARIFAI_PAT" not in {*env, *secrets}
+
+
+# What failed, each with: the owner's text, the checkout's, the query, the launcher's own variables, and what
+# has to hold. The environment alone fails each.
+FAILURES = {
+    "the template's blank token": (
+        TOKEN, 'CLARIFAI_PAT = ""\n', "", {}, lambda found: has(found, "CLARIFAI_PAT", "owners-token")),
+    "an override undone": (
+        "CLARIFAI_USER_ID = 'owner'\n", "CLARIFAI_USER_ID = 'owner'\n", "user_id=alice", {},
+        lambda found: has(found, "CLARIFAI_USER_ID", "alice")),
+    "a displaced token back": (TOKEN, TOKEN, ENDPOINT, {}, no_token),
+    "the launcher's variable": (TOKEN, "# no variables\n", ENDPOINT, {"CLARIFAI_PAT": "launchers-token"}, no_token),
+    "text in TOML 1.1": (NEWER, NEWER, "", {}, lambda found: has(found, "CLARIFAI_PAT", "A\x1b")),
+}
+
+
+def failures_are_gone(folder):
+    """what fails by environment alone is right with a delivered file"""
+    def attempt(way, name, document, template, query, exported, holds):
+        place = checkout(folder / f"{way} {name}", template)
+        with Module(way, document, query, place, streamlit_run(), exported) as module:
+            found = module.visit()
+            if way == "new":
+                agrees(module, found)
+            env, secrets = found
+            return holds((env, secrets if isinstance(secrets, dict) else {}))
+
+    for way, expected in (("old", False), ("new", True)):
+        results = at_once(lambda name: attempt(way, name, *FAILURES[name]), FAILURES)
+        assert all(result == expected for result in results), (way, list(zip(FAILURES, results)))
+    return ", ".join(FAILURES)
+
+
+def config_does_not_win(folder):
+    """a checkout's config.toml that sets secrets.files does not win"""
+    other = folder / "other.toml"
+    other.write_text("CLARIFAI_PAT = 'of another file'\n")
+    setting = f"[secrets]\nfiles = ['{other}']\n"
+
+    def attempt(case):
+        way, place, script, value = case
+        files = {place: setting, script: APP, "sub/seen.py": (HERE / "seen.py").read_text()}
+        module = Module(way, TOKEN, "", checkout(folder / f"{way}-{script[:3]}", "", files), streamlit_run(script))
+        with module:
+            assert has(module.visit(), "CLARIFAI_PAT", value), case
+            if way == "new":  # nor when it is read again
+                (module.checkout / place).write_text(setting + "[theme]\nbase = 'dark'\n")
+                time.sleep(2)
+                agrees(module, module.visit())
+
+    places = (".streamlit/config.toml", "app.py"), ("sub/.streamlit/config.toml", "sub/app.py")
+    at_once(attempt, [("old", *place, "of another file") for place in places])
+    at_once(attempt, [("new", *place, "owners-token") for place in places])
+    return "beside the checkout and beside the script; without the variable it counts"
+
+
+def variable_has_limits(folder):
+    """under uvicorn, python app.py and AppTest the variable is ignored, and a copy of the checkout works"""
+    files = {
+        "test.py": "from streamlit.testing.v1 import AppTest\nassert not AppTest.from_file('app.py').run().exception\n",
+        "asgi.py": "import sys\nfrom streamlit.starlette import App\napp = App('app.py')\n"
+        "if __name__ == '__main__':\n"
+        "    app.run(config={'server.port': int(sys.argv[1]), 'server.address': '127.0.0.1',\n"
+        "                    'server.headless': True})\n",
+    }
+    python = [BIN / "python"]
+    programs = {"python app.py": python + ["app.py"], "AppTest": python + ["test.py"]}
+    if importlib.util.find_spec("streamlit.starlette"):
+        programs["uvicorn"] = python + ["-m", "uvicorn", "asgi:app", "--host", "127.0.0.1", "--port", "PORT"]
+        programs["App.run"] = python + ["asgi.py", "PORT"]
+    copying = python + ["-c", "import os, shutil, sys\n"
+                        "shutil.copy(os.environ['STREAMLIT_SECRETS_FILES'], '.streamlit/secrets.toml')\n"
+                        "os.execv(sys.argv[1], sys.argv[1:])"]
+
+    def attempt(case):
+        name, copy = case
+        program = programs[name]
+        place = checkout(folder / f"{name} {copy}", 'CLARIFAI_PAT = ""\n', files)
+        with Module("new", TOKEN, "", place, copying * copy + program) as module:
+            found = module.visit() if "PORT" in program else module.seen()
+            assert has(found, "CLARIFAI_PAT", "owners-token" if copy else ""), (case, found, module.log())
+            if copy:
+                agrees(module, found)
+
+    at_once(attempt, [(name, copy) for name in programs for copy in (False, True)])
+    if "uvicorn" not in programs:
+        return ", ".join(programs)
+    place = checkout(folder / "served", 'CLARIFAI_PAT = ""\n', files)
+    with Module("new", TOKEN, "", place, streamlit_run("asgi.py")) as module:
+        agrees(module, module.visit())
+    return ", ".join(programs) + "; under `streamlit run` an App knows the variable"
+
+
+def running_module_keeps_its_secrets(folder):
+    """a running module sees a replaced file, and keeps its secrets when it is dropped"""
+    newer = folder / "newer.toml"
+    newer.write_text("CLARIFAI_USER_ID = 'ada'\nAT = 10:00\n")
+    place = checkout(folder / "checkout", 'CLARIFAI_PAT = ""\n')
+    with Module("new", TOKEN, "", place, streamlit_run()) as module:
+        agrees(module, module.visit())
+        file = pathlib.Path(module.row["file"])
+        module.row = module.tell(f"replace {newer}")
+        start = time.monotonic()
+        while seen.complaints(module.row, *(found := module.visit()), OTHERS | LAUNCHERS):
+            assert time.monotonic() < start + 5, "the replaced file is not seen"
+        seconds = time.monotonic() - start
+        module.tell("drop")
+        assert not file.exists() and not file.parent.exists()
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            agrees(module, module.visit())
+    return f"seen after {seconds:.1f} s"
+
+
+CHECKS = [
+    documents_agree, old_reader_is_limited if OLD_READER else tomllib_agrees, links_are_harmless, sessions_agree,
+    failures_are_gone, config_does_not_win, variable_has_limits, running_module_keeps_its_secrets,
+]
+
+
+def main():
+    failed = False
+    for check in CHECKS:
+        start = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="secrets-toml-") as folder:
+            try:
+                result = check(pathlib.Path(folder))
+            except Exception as error:
+                failed = True
+                traceback.print_exc()
+                result = f"FAILED: {str(error)[:200]}"
+        print(f"{streamlit.__version__} ({time.monotonic() - start:.0f} s) {check.__doc__}: {result}", flush=True)
+    sys.exit(failed)
+
+
+main()
