@@ -1,59 +1,101 @@
-//! Runs a command under the variables of a file of secrets.
+//! Runs a module's command with a file of secrets.
 //!
-//! `cargo run --example run -- FILE -- COMMAND [ARGUMENT…]`
+//! `cargo run --example run --features handover -- [--streamlit] FILE [--query QUERY] -- COMMAND [ARGUMENT…]`
 //!
-//! The exit status is the command's; 2 if the command line is wrong, 1 if the file will not do,
-//! 126 if the command cannot be started, 128 and the signal's number if one ended it.
+//! The command sees `PATH`, `HOME` and a few more of the launcher's variables, by name, and nothing else
+//! of them. It gets the secrets
+//!
+//! - without `--streamlit` as environment variables;
+//! - with it as a delivered file, which `streamlit run` reads instead of the checkout's own. Nothing
+//!   secret is in the environment then. The file is removed when the command ends; if this program is
+//!   killed, by the next run.
+//!
+//! `--query` is what follows the `?` of a visitor's link: it overrides what `Overrides::clarifai` allows.
+//!
+//! The exit status is the command's; 2 if the command line is wrong, 1 if the file or the query will not
+//! do, 126 if the command cannot be started, 128 and the signal's number if one ended it.
 
 use std::error::Error;
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitCode, ExitStatus};
 
-use secrets_toml::{Document, Env};
+use secrets_toml::handover::SecretsFile;
+use secrets_toml::{Document, Overrides};
+
+/// What a module needs of the launcher's environment. Whatever else it needs is named here, too.
+const PASSED_ON: [&str; 6] = ["HOME", "LANG", "PATH", "TERM", "TMPDIR", "TZ"];
+
+/// A command line.
+struct Call<'a> {
+    streamlit: bool,
+    file: &'a OsString,
+    query: &'a str,
+    command: &'a OsString,
+    arguments: &'a [OsString],
+}
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let [file, separator, command, rest @ ..] = arguments.as_slice() else { return usage() };
-    if separator != "--" {
-        return usage();
-    }
-    let env = match read(file) {
-        Ok(env) => env,
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::FAILURE;
-        }
+    let Some(call) = Call::read(&arguments) else {
+        eprintln!("usage: run [--streamlit] FILE [--query QUERY] -- COMMAND [ARGUMENT…]");
+        return ExitCode::from(2);
     };
-    match Command::new(command).args(rest).envs(&env).status() {
-        Ok(status) => ExitCode::from(code(status)),
-        Err(error) => {
-            eprintln!("cannot run {}: {error}", command.to_string_lossy());
+    match run(&call) {
+        Ok(Ok(status)) => ExitCode::from(code(status)),
+        Ok(Err(error)) => {
+            eprintln!("cannot run {}: {error}", call.command.to_string_lossy());
             ExitCode::from(126)
         }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
-fn usage() -> ExitCode {
-    eprintln!("usage: run FILE -- COMMAND [ARGUMENT…]");
-    ExitCode::from(2)
+impl<'a> Call<'a> {
+    fn read(arguments: &'a [OsString]) -> Option<Self> {
+        let (streamlit, arguments) = match arguments {
+            [first, rest @ ..] if first == "--streamlit" => (true, rest),
+            all => (false, all),
+        };
+        let (file, query, rest) = match arguments {
+            [file, option, query, rest @ ..] if option == "--query" => (file, query.to_str()?, rest),
+            [file, rest @ ..] => (file, "", rest),
+            [] => return None,
+        };
+        match rest {
+            [separator, command, arguments @ ..] if separator == "--" => {
+                Some(Self { streamlit, file, query, command, arguments })
+            }
+            _ => None,
+        }
+    }
 }
 
-fn read(file: &OsString) -> Result<Env, Box<dyn Error>> {
-    let bytes = fs::read(file).map_err(|error| format!("{}: {error}", file.to_string_lossy()))?;
+/// Runs the command. The outer error is one of the secrets, the inner one the system's.
+fn run(call: &Call<'_>) -> Result<std::io::Result<ExitStatus>, Box<dyn Error>> {
+    let bytes = fs::read(call.file)
+        .map_err(|error| format!("{}: {error}", call.file.to_string_lossy()))?;
     let secrets = Document::from_utf8(bytes)?.validate()?;
-    Ok(secrets.env()?)
+    let env = secrets.env()?.override_with(&Overrides::clarifai(), call.query)?;
+
+    let mut command = Command::new(call.command);
+    command.args(call.arguments).env_clear();
+    command.envs(PASSED_ON.iter().filter_map(|&name| Some((name, std::env::var_os(name)?))));
+    if !call.streamlit {
+        return Ok(command.envs(&env).status());
+    }
+    // A service names a folder in memory that only it can write to, such as /run/modules.
+    let folder = std::env::temp_dir();
+    SecretsFile::sweep(&folder)?;
+    let file = SecretsFile::create_in(&folder, &secrets.for_streamlit(&env)?)?;
+    Ok(command.envs(file.env()).status())
 }
 
-#[cfg(unix)]
 fn code(status: ExitStatus) -> u8 {
-    use std::os::unix::process::ExitStatusExt;
-
     let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
     u8::try_from(code).unwrap_or(1)
-}
-
-#[cfg(not(unix))]
-fn code(status: ExitStatus) -> u8 {
-    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }

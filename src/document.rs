@@ -313,6 +313,11 @@ impl Document {
 
     /// The text, byte for byte as it was read. This is the one door to all of it at once: what is
     /// done with it is not wiped here.
+    ///
+    /// It is not what a Streamlit module is to read: Streamlit sets the variables of its file over the
+    /// environment, so what a query has overridden or displaced would be undone, and before TOML 1.1 its
+    /// reader refuses some texts. [`for_streamlit`](Self::for_streamlit) makes the file's text, and
+    /// [`Env`] has the source.
     #[must_use]
     pub fn expose_text(&self) -> &str {
         &self.text

@@ -45,11 +45,27 @@ use crate::value::Value;
 /// assert_eq!(format!("{env:?}"), r#"Env {"PAT", "PORT"}"#);
 ///
 /// let mut command = std::process::Command::new("module");
-/// command.envs(&env);
+/// command.env_clear().envs(&env);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// What a `Command` and the child process do with their copies is not wiped here.
+///
+/// # Streamlit and the environment
+///
+/// A module that runs under Streamlit is *not* started with `envs(&env)`. Streamlit parses the
+/// checkout's own `.streamlit/secrets.toml`, which is the template, and sets `os.environ[name]` for each
+/// root string, integer and float in it, whatever the environment had before
+/// (`Secrets._maybe_set_environment_variable` in `streamlit/runtime/secrets.py`, the same in 1.50 and
+/// 1.67). So the template's `CLARIFAI_PAT = ""` blanks the token, and a file with the owner's values
+/// undoes an override. Deliver [`Document::for_streamlit`] in a file instead, and name the file in
+/// `STREAMLIT_SECRETS_FILES`: `handover::SecretsFile` (feature `handover`) does both.
+///
+/// That variable serves `streamlit run` only, whose command line reads it. Under `uvicorn`,
+/// `python app.py` and Streamlit's `AppTest` it is ignored: there the delivered file takes the
+/// template's place in a copy of the checkout.
+///
+/// # Long variables
 ///
 /// Linux does not start a process with a variable whose `NAME=value`, name and `=` included, is
 /// longer than 131,071 bytes: [execve(2)] fails with `E2BIG`, since its `MAX_ARG_STRLEN` is 131,072

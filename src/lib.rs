@@ -7,8 +7,9 @@
 //! 1. show the template, with what it says about each variable ([`Template`]);
 //! 2. refuse what is not filled in, and say where and what to do ([`Template::validate`],
 //!    [`Invalid`]);
-//! 3. hand what was accepted to the module: as environment variables exactly as Streamlit maps
-//!    them ([`Env`]), as sections and values ([`Document::find`]), or as types of yours
+//! 3. hand what was accepted to the module: in a file that Streamlit reads
+//!    ([`Document::for_streamlit`], feature `handover`), as environment variables exactly as Streamlit
+//!    maps them ([`Env`]), as sections and values ([`Document::find`]), or as types of yours
 //!    ([`Document::deserialize`]);
 //! 4. let a visitor's query override what it may, and steal nothing ([`Env::override_with`],
 //!    [`Overrides`]);
@@ -63,6 +64,36 @@
 //!
 //! [`Secrets`] dereferences to [`Document`], so that everything which reads a document reads
 //! secrets.
+//!
+//! # Running a module
+//!
+//! A Streamlit module gets its secrets in a file, and no secret in its environment:
+//!
+#![cfg_attr(all(unix, feature = "handover"), doc = "```no_run")]
+#![cfg_attr(not(all(unix, feature = "handover")), doc = "```ignore")]
+//! use std::process::Command;
+//!
+//! use secrets_toml::handover::SecretsFile;
+//! use secrets_toml::{Document, Overrides};
+//!
+//! let secrets = Document::parse("CLARIFAI_PAT = \"hunter2\"\n")?.validate()?;
+//! let env = secrets.env()?.override_with(&Overrides::clarifai(), "?user_id=alice")?;
+//!
+//! let file = SecretsFile::create_in("/run/modules", &secrets.for_streamlit(&env)?)?;
+//! Command::new("streamlit")
+//!     .args(["run", "app.py"])
+//!     .env_clear()
+//!     .env("PATH", "/srv/venv/bin:/usr/bin:/bin")
+//!     .env("HOME", "/srv/module")
+//!     .envs(file.env()) // STREAMLIT_SECRETS_FILES, and nothing else
+//!     .status()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The environment alone does not reach such a module, as [`Env`] explains. A module that is not
+//! Streamlit's is started with `Command::new("module").env_clear().envs(&env)`. In both cases the
+//! inherited environment is cleared, and what the module needs of it is passed by name: otherwise a
+//! variable that a query displaced comes from the launcher.
 //!
 //! # The one idea
 //!
@@ -140,6 +171,6 @@ pub use validate::{Finding, FindingKind, Invalid, Secrets, Severity};
 pub use value::{Array, ArrayIter, Table, TableIter, Value};
 
 /// The README's example is a test.
-#[cfg(doctest)]
+#[cfg(all(doctest, unix, feature = "handover"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
