@@ -62,7 +62,9 @@ impl<'a> Call<'a> {
             all => (false, all),
         };
         let (file, query, rest) = match arguments {
-            [file, option, query, rest @ ..] if option == "--query" => (file, query.to_str()?, rest),
+            [file, option, query, rest @ ..] if option == "--query" => {
+                (file, query.to_str()?, rest)
+            }
             [file, rest @ ..] => (file, "", rest),
             [] => return None,
         };
@@ -77,8 +79,8 @@ impl<'a> Call<'a> {
 
 /// Runs the command. The outer error is one of the secrets, the inner one the system's.
 fn run(call: &Call<'_>) -> Result<std::io::Result<ExitStatus>, Box<dyn Error>> {
-    let bytes = fs::read(call.file)
-        .map_err(|error| format!("{}: {error}", call.file.to_string_lossy()))?;
+    let bytes =
+        fs::read(call.file).map_err(|error| format!("{}: {error}", call.file.to_string_lossy()))?;
     let secrets = Document::from_utf8(bytes)?.validate()?;
     let env = secrets.env()?.override_with(&Overrides::clarifai(), call.query)?;
 
