@@ -127,7 +127,7 @@ fn kept<'a>(entered: &Document, current: &'a Document) -> Vec<(u32, &'a str)> {
     let source = |node: u32, marker| {
         let path = entered_paths[node as usize]?;
         match marker {
-            Marker::Plain if !repeated[node as usize] => places[path as usize],
+            Marker::Plain => places[path as usize],
             Marker::Numbered(number) if repeated[node as usize] => {
                 let &source = marked.variables.get(number - 1)?;
                 (paths[source as usize] == Some(path)).then_some(source)

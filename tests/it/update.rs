@@ -151,6 +151,11 @@ fn a_marker_without_a_value_is_an_error_and_so_is_a_blank() {
         ("u = '<unchanged>'", users, unkept(1, 5, "u")),
         ("u = ['<unchanged 2>']", users, unkept(1, 6, "u[0]")),
         ("[[u]]\nl = ['<unchanged 5>']", users, unkept(2, 6, "u[0].l[0]")),
+        (
+            "[[u]]\nl = [1, { b = '<unchanged 1>' }]",
+            "[[u]]\nl = [{ b = 'x' }]",
+            unkept(2, 15, "u[0].l[1].b"),
+        ),
         // It is the whole value, exactly.
         ("A = ' <unchanged>'", users, unkept(1, 5, "A")),
         ("A = '<UNCHANGED>'", users, unkept(1, 5, "A")),
