@@ -1,0 +1,189 @@
+//! A module written in Rust: one process, many visitors, and an [`Env`] for each request.
+//!
+//! The module reads its delivered `secrets.toml` once, at start. For each request it makes the
+//! variables anew and applies the query of that visitor's link to them. No request changes anything
+//! that another one reads.
+//!
+//! # Why not the environment of the process
+//!
+//! A process has one environment, and every visitor shares it. If a request wrote its overrides
+//! there, the last link would win for all visitors:
+//!
+//! - a request would run with another visitor's user ID, or with another visitor's token;
+//! - a token that one visitor's endpoint displaces would be missing for every visitor;
+//! - one visitor's endpoint and another's token could meet, which [`Overrides`] exists to prevent.
+//!
+//! No lock helps, since a request reads its variables over time. An [`Env`] is a value: each request
+//! owns one, and it is zeroized when the request ends.
+//!
+//! # What follows for Streamlit modules
+//!
+//! Streamlit, too, serves all its sessions from one process. `os.environ` and `st.secrets` are the same
+//! for every session. So a file with a visitor's overrides, made by [`Document::for_streamlit`], serves
+//! one visitor's process. There are two ways:
+//!
+//! - Start a process for each visitor, each with a file of its own.
+//! - Share one process, and deliver the owner's values only, without any visitor's overrides.
+//!
+//! # What no link can override
+//!
+//! [`Settings`] is read from the document once, so it holds the owner's values. It has no field for a
+//! variable that a link can override or displace: the owner's token would reach the visitor's endpoint.
+//! Such variables are read from the request's [`Env`], and from nowhere else.
+
+use std::error::Error;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, REFERRER_POLICY};
+use axum::http::{self, HeaderMap, Request, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use secrecy::{ExposeSecret, SecretString};
+use secrets_toml::{Document, Env, EnvError, OverrideError, Overrides};
+use serde::Deserialize;
+use tower::ServiceExt;
+
+/// The API that the module calls if neither the owner nor a link says otherwise.
+const API_BASE: &str = "https://api.clarifai.com";
+
+/// What all requests share. None of them changes it.
+pub struct Module {
+    document: Document,
+    settings: Settings,
+    overrides: Overrides,
+    network: Router,
+}
+
+/// The owner's settings. No link can override them.
+#[derive(Deserialize)]
+pub struct Settings {
+    #[serde(rename = "DB_PASSWORD")]
+    db_password: SecretString,
+    db: Database,
+}
+
+/// The section `[db]`, which is not part of the environment.
+#[derive(Deserialize)]
+struct Database {
+    host: String,
+    user: SecretString,
+}
+
+impl Module {
+    /// Reads the delivered file. Later changes of the file have no effect, and it may be removed.
+    ///
+    /// `network` answers the requests that the module sends.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, is not a well-formed document, or does not fit [`Settings`]. Or a
+    /// variable cannot be in an environment.
+    pub fn read(file: &Path, network: Router) -> Result<Self, Box<dyn Error>> {
+        let document = Document::from_utf8(fs::read(file)?)?;
+        let settings = document.deserialize()?;
+        document.env()?; // now, not at the first request
+        Ok(Self { document, settings, overrides: Overrides::clarifai(), network })
+    }
+
+    /// Returns the page of the module: `/`, with the parameters of a visitor's link.
+    pub fn router(self) -> Router {
+        Router::new().route("/", get(page)).with_state(Arc::new(self))
+    }
+
+    /// Sends a request, and returns the status of the response.
+    async fn send(&self, request: Request<Body>) -> StatusCode {
+        let Ok(response) = self.network.clone().oneshot(request).await;
+        response.status()
+    }
+}
+
+/// Shows where each variable comes from, for this visitor, and never a value.
+async fn page(
+    State(module): State<Arc<Module>>,
+    RawQuery(query): RawQuery,
+) -> Result<impl IntoResponse, Failure> {
+    let query = query.as_deref().unwrap_or_default();
+    let env = module.document.env()?.override_with(&module.overrides, query)?;
+    let mut page = String::new();
+    for explanation in env.explain() {
+        _ = writeln!(page, "{explanation}"); // a `String` takes any text
+    }
+    let api = match api_request(&env)? {
+        Some(request) => module.send(request).await.to_string(),
+        None => "not called, since there is no token".to_owned(),
+    };
+    let database = module.send(database_request(&module.settings)?).await;
+    _ = writeln!(page, "\nAPI: {api}\ndatabase: {database}");
+    tracing::info!("API: {api}, database: {database}");
+    // The link may hold a token: no cache keeps the page, and no other site is told of the link.
+    let headers = [(CACHE_CONTROL, "no-store"), (REFERRER_POLICY, "no-referrer")];
+    Ok((headers, page))
+}
+
+/// The request to the API, with the token that this visitor may use. `None` if there is none.
+fn api_request(env: &Env) -> Result<Option<Request<Body>>, http::Error> {
+    let token = env.get("CLARIFAI_PAT").or_else(|| env.get("CLARIFAI_SESSION_TOKEN"));
+    let Some(token) = token else { return Ok(None) };
+    let base = env.get("CLARIFAI_API_BASE").unwrap_or(API_BASE);
+    let user = env.get("CLARIFAI_USER_ID").unwrap_or_default();
+    request(base, token, user).map(Some)
+}
+
+/// The request to the database's API, which is the same for every visitor.
+fn database_request(settings: &Settings) -> Result<Request<Body>, http::Error> {
+    let Settings { db_password, db } = settings;
+    let base = format!("https://{}", db.host);
+    request(&base, db_password.expose_secret(), db.user.expose_secret())
+}
+
+/// What an HTTP library does with its copies of the secrets is not zeroized here.
+fn request(base: &str, token: &str, user: &str) -> Result<Request<Body>, http::Error> {
+    let mut token = HeaderValue::try_from(token)?;
+    token.set_sensitive(true); // `Debug` does not show it
+    let body = Body::from(user.to_owned());
+    Request::post(base).header(AUTHORIZATION, token).body(body)
+}
+
+/// A network that only pretends: no request leaves the process. A request needs a token.
+pub fn pretended_network() -> Router {
+    Router::new().fallback(async |headers: HeaderMap| {
+        if headers.contains_key(AUTHORIZATION) { StatusCode::OK } else { StatusCode::UNAUTHORIZED }
+    })
+}
+
+/// Why there is no page. The text holds no value.
+struct Failure(StatusCode, String);
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let Self(status, text) = self;
+        tracing::warn!("{status}: {text}");
+        (status, text).into_response()
+    }
+}
+
+/// A link that is refused: nothing of it was applied.
+impl From<OverrideError> for Failure {
+    fn from(error: OverrideError) -> Self {
+        Self(StatusCode::BAD_REQUEST, error.to_string())
+    }
+}
+
+impl From<EnvError> for Failure {
+    fn from(error: EnvError) -> Self {
+        Self(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    }
+}
+
+/// A token or an address that HTTP cannot carry.
+impl From<http::Error> for Failure {
+    fn from(error: http::Error) -> Self {
+        Self(StatusCode::INTERNAL_SERVER_ERROR, format!("a request cannot be made: {error}"))
+    }
+}

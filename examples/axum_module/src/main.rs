@@ -1,0 +1,51 @@
+//! Serves the module on this machine: `cargo run -p axum-module -- FILE [PORT]`.
+//!
+//! The library says how visitors are kept apart, and why.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::ExitCode;
+
+use axum_module::{Module, pretended_network};
+use tokio::net::TcpListener;
+
+const USAGE: &str = "\
+usage: axum-module FILE [PORT]
+
+Reads the secrets in FILE once, and serves the module on http://127.0.0.1:PORT. Without PORT, or with 0,
+it takes any free port. It prints the address.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let (file, port) = match arguments.as_slice() {
+        [file] => (file, Some(0)),
+        [file, port] => (file, port.to_str().and_then(|port| port.parse().ok())),
+        _ => (&OsString::new(), None),
+    };
+    let Some(port) = port else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    tracing_subscriber::fmt().with_target(false).with_writer(std::io::stderr).init();
+    let served = Module::read(Path::new(file), pretended_network())
+        .map_err(|error| format!("{}: {error}", file.display()).into())
+        .and_then(|module| serve(module, port));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("axum-module: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn serve(module: Module, port: u16) -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    println!("http://{}", listener.local_addr()?);
+    let interrupted = async || tokio::signal::ctrl_c().await.unwrap_or(());
+    axum::serve(listener, module.router()).with_graceful_shutdown(interrupted()).await?;
+    Ok(())
+}
