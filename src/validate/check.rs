@@ -273,9 +273,6 @@ impl<'a> Against<'a> {
                 have[document.index().node(node).parent as usize] += 1;
             }
         }
-        for &(within, _) in &misspelt {
-            have[within as usize] += 1;
-        }
         // Only a table that lacks something is looked at more closely, so each look finds one.
         let mut missing = Vec::new();
         for within in 0..document.index().len() {

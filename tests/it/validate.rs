@@ -342,7 +342,16 @@ fn a_misspelt_section_is_one_finding() {
             "warning Unknown: line 3, column 2: `databas` is not in the template",
         ],
     );
-    // In each element of an array of tables for itself; of another table it is a name alone.
+    // In another table it is a name alone.
+    assert_findings(
+        "[a.database]\nuser = ''\n[b]\nx = ''\n",
+        "[a]\n[b]\nx = 'x'\n[b.databse]\nuser = 'u'\n",
+        &[
+            "warning Unknown: line 4, column 4: `b.databse` is not in the template",
+            "error Missing: `a.database.user` is missing: line 2 of the template expects it",
+        ],
+    );
+    // In each element of an array of tables for itself.
     assert_findings(
         "[[t]]\n[t.database]\nuser = ''\n",
         "[[t]]\n[t.databse]\n[[t]]\n[t.databse]\n[[t]]\n[other.databse]\n",
