@@ -7,7 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use secrets_toml::{Document, Env};
+use secrets_toml::{DeliveryError, Document, Env};
 
 /// The section that the module reads itself.
 const SECTION: &str = "db_credentials";
@@ -22,11 +22,21 @@ pub struct Ran {
     pub status: ExitStatus,
 }
 
-/// Runs the sample module, which is this `program` with another first argument. The environment is
-/// `env` and nothing else. The section comes by standard input: of the `document` the module gets
-/// that alone, since what a query displaced in `env` still stands in the document.
-pub fn run(program: &Path, document: &Document, env: &Env) -> io::Result<Ran> {
-    let section: BTreeMap<&str, &str> = document
+/// Why a module did not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Runs the sample module: this `program` with another first argument. Its environment is `env`
+/// and nothing else, and its standard input is one section of the secrets. The section comes from
+/// the delivered document, which lacks what a query displaced.
+pub fn run(program: &Path, secrets: &Document, env: &Env) -> Result<Ran, RunError> {
+    let delivered = secrets.for_streamlit(env)?;
+    let section: BTreeMap<&str, &str> = delivered
         .get(SECTION)
         .and_then(|section| section.as_table())
         .into_iter()

@@ -5,16 +5,18 @@
 mod support;
 
 use std::fs;
+use std::path::Path;
 
 use axum::http::StatusCode;
 use module_manager::host::Host;
 use module_manager::rotation::Status;
+use module_manager::run;
 use module_manager::versions::Place;
 use module_manager::web::MAX_BODY;
-use secrets_toml::MAX_LEN;
 use secrets_toml::vault::Scopes;
+use secrets_toml::{Document, MAX_LEN, Overrides, Parameter};
 
-use crate::support::{CANARY, Site};
+use crate::support::{CANARY, PROGRAM, Site};
 
 const TEMPLATE: &str = "\
 # Your token.
@@ -492,6 +494,26 @@ fn a_run_has_exactly_its_environment() {
         page.has("query parameter <code>base</code> is refused: its host is not allowed");
         page.lacks("What it printed").lacks("CLARIFAI_PAT</code>");
     }
+}
+
+/// A query can displace any name, that of a section included.
+#[test]
+fn a_run_has_no_section_that_a_query_displaced() {
+    let secrets = Document::parse(AUTH).unwrap();
+    let overrides = Overrides::new()
+        .allow(Parameter::new("base", "BASE").displaces(["db_credentials", "CLARIFAI_PAT"]));
+    let printed = |query: &str| {
+        let env = secrets.env().unwrap().override_with(&overrides, query).unwrap();
+        run::run(Path::new(PROGRAM), &secrets, &env).unwrap().output
+    };
+    assert!(
+        printed("").ends_with("1 strings in the section db_credentials\n  username: 12 bytes\n")
+    );
+    assert_eq!(
+        printed("?base=elsewhere"),
+        "3 environment variables\n  BASE: 9 bytes\n  CLARIFAI_USER_ID: 13 bytes\n  PORT: 4 bytes\n\
+         0 strings in the section db_credentials\n",
+    );
 }
 
 #[test]

@@ -2,7 +2,6 @@
 //! ago and refused.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
 use std::path::PathBuf;
 
 use axum::http::StatusCode;
@@ -16,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::modules::Module;
 use crate::rotation::Status;
-use crate::run::Ran;
+use crate::run::{Ran, RunError};
 use crate::versions::{MAX_NAME, Place, Standing};
 use crate::web::editor::{self, Editor, Note, code};
 use crate::web::{App, chain};
@@ -567,7 +566,7 @@ pub(super) fn run(
     place: &Place,
     env: &Env,
     query: bool,
-    ran: Option<io::Result<Ran>>,
+    ran: Option<Result<Ran, RunError>>,
 ) -> Markup {
     let page = html! {
         section {
