@@ -1,6 +1,6 @@
 //! What outlives the process, in one folder: the locked keyring, the vault, the list of modules.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -46,7 +46,13 @@ impl Host {
     /// Opens a folder, which is made and filled at first. Without a passphrase of the caller's one
     /// is made, and kept beside the keyring.
     pub fn open(folder: &Path, passphrase: Option<String>) -> Result<Self, HostError> {
-        fs::create_dir_all(folder).map_err(|error| HostError::File(folder.to_owned(), error))?;
+        let mut make = DirBuilder::new();
+        make.recursive(true);
+        // For its owner alone, whatever the umask is: a file is delivered to no folder that others
+        // can write to.
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
+        make.create(folder).map_err(|error| HostError::File(folder.to_owned(), error))?;
         let file = |name| folder.join(name);
         let (keyring, vault) = (file("keyring.toml"), file("vault.redb"));
         let fresh = !keyring.exists();
@@ -78,6 +84,11 @@ impl Host {
             modules: Mutex::new(modules),
             rotation: Mutex::default(),
         })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The secrets.

@@ -9,13 +9,15 @@ use std::sync::Arc;
 use module_manager::host::{Host, PASSPHRASE};
 use module_manager::{sample, web};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "\
 usage: module-manager [--data FOLDER] [--port PORT]
 
 Serves the pages on http://127.0.0.1:PORT (8501, or 0 for any that is free). What is entered is kept
 in FOLDER (`data` beside the example), sealed, under a keyring that is locked with the passphrase in
-MODULE_MANAGER_PASSPHRASE.";
+MODULE_MANAGER_PASSPHRASE. A file that is delivered to a Streamlit app is in FOLDER, too, unsealed,
+until it is removed or the server ends.";
 
 /// Where data is kept, unless somebody says otherwise.
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data");
@@ -53,8 +55,15 @@ async fn serve(folder: PathBuf, port: u16) -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     let router = web::router(host, &std::env::current_exe()?, address.port())?;
     println!("http://{address}");
-    let interrupted = async || tokio::signal::ctrl_c().await.unwrap_or(());
-    axum::serve(listener, router).with_graceful_shutdown(interrupted()).await?;
+    // Also what `kill` and systemd send: delivered files are removed at the end.
+    let mut terminated = signal(SignalKind::terminate())?;
+    let ended = async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
+        }
+    };
+    axum::serve(listener, router).with_graceful_shutdown(ended).await?;
     Ok(())
 }
 

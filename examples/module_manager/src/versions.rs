@@ -12,7 +12,7 @@ use crate::host::Host;
 pub const MAX_NAME: usize = 64;
 
 /// A version of a module, or an install of it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Place {
     pub module: String,
     pub version: String,

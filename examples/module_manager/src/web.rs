@@ -6,8 +6,8 @@ mod pages;
 
 use std::error::Error;
 use std::path::{Path as FilePath, PathBuf};
-use std::sync::Arc;
-use std::{io, iter};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{io, iter, path};
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Path, RawQuery, State};
@@ -17,23 +17,25 @@ use axum::routing::{get, post};
 use maud::Markup;
 use secrets_toml::seal::Revision;
 use secrets_toml::vault::Scopes;
-use secrets_toml::{Overrides, Secrets, Template};
+use secrets_toml::{Overrides, Template};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use crate::delivery::{Deliveries, command};
 use crate::host::{self, Host};
 use crate::run;
 use crate::versions::{Earlier, Place, Refusal, Standing, is_name};
 use crate::web::editor::Editor;
 use crate::web::guard::Fields;
 pub use crate::web::guard::MAX_BODY;
-use crate::web::pages::{Conflict, Edit, NewVersion};
+use crate::web::pages::{Conflict, Done, Edit, File, NewVersion, Run};
 
 const STYLE: &str = include_str!("../assets/style.css");
 
 /// What the handlers share.
 pub struct App {
     host: Arc<Host>,
+    deliveries: Mutex<Deliveries>,
     /// The command of the sample module.
     program: PathBuf,
     /// What every form of ours carries, and no page of somebody else's can know.
@@ -45,6 +47,7 @@ pub struct App {
 /// The pages of a host, as served on a port of this machine.
 pub fn router(host: Arc<Host>, program: &FilePath, port: u16) -> io::Result<Router> {
     let app = Arc::new(App {
+        deliveries: Mutex::new(Deliveries::new(host.folder())),
         host,
         program: program.to_owned(),
         token: host::random_text()?,
@@ -54,7 +57,7 @@ pub fn router(host: Arc<Host>, program: &FilePath, port: u16) -> io::Result<Rout
         .route("/", get(show))
         .route("/edit", get(edit).post(replace))
         .route("/delete", post(delete))
-        .route("/run", get(explain).post(start));
+        .route("/run", get(explain).post(act));
     Ok(Router::new()
         .route("/", get(home))
         .route("/style.css", get(style))
@@ -295,6 +298,7 @@ async fn replace(State(app): Shared, In(place): In, mut fields: Fields) -> Page 
 async fn delete(State(app): Shared, In(place): In, fields: Fields) -> Page {
     blocking(app, move |app| {
         app.host.delete(&place, fields.revision()?)?;
+        app.deliveries().remove_all(&place);
         let up = match &place.install {
             Some(_) => pages::url(&Place { install: None, ..place }),
             None => format!("/modules/{}", place.module),
@@ -324,17 +328,26 @@ async fn install(State(app): Shared, In(place): In, mut fields: Fields) -> Page 
 }
 
 async fn explain(State(app): Shared, In(place): In, RawQuery(query): RawQuery) -> Page {
-    blocking(app, move |app| {
-        let Standing { secrets, .. } = app.standing(&place)?;
-        html(app.run_page(&place, &secrets, query.as_deref(), false)?)
-    })
-    .await
+    blocking(app, move |app| html(app.run_page(&place, query.as_deref(), Action::Show)?)).await
 }
 
-async fn start(State(app): Shared, In(place): In, RawQuery(query): RawQuery, _: Fields) -> Page {
+async fn act(
+    State(app): Shared,
+    In(place): In,
+    RawQuery(query): RawQuery,
+    mut fields: Fields,
+) -> Page {
     blocking(app, move |app| {
-        let Standing { secrets, .. } = app.standing(&place)?;
-        html(app.run_page(&place, &secrets, query.as_deref(), true)?)
+        let action = match fields.take("action").as_str() {
+            "" => Action::Run,
+            "deliver" => Action::Deliver,
+            "remove" => Action::Remove,
+            _ => {
+                let why = "The form asks for something that is not known here.";
+                return Err(Failure::Refused(StatusCode::BAD_REQUEST, why));
+            }
+        };
+        html(app.run_page(&place, query.as_deref(), action)?)
     })
     .await
 }
@@ -354,6 +367,15 @@ async fn rotate(State(app): Shared, _: Fields) -> Page {
         tokio::task::spawn_blocking(move || host.rotate());
     }
     Ok(Redirect::to("/keys").into_response())
+}
+
+/// What the run page is asked to do.
+#[derive(Clone, Copy)]
+enum Action {
+    Show,
+    Run,
+    Deliver,
+    Remove,
 }
 
 /// What was typed into the form of a version, and why it was refused.
@@ -387,6 +409,11 @@ impl App {
     fn standing(&self, place: &Place) -> Result<Standing, Failure> {
         self.module(&place.module)?;
         self.host.standing(place)?.ok_or(Failure::NotFound)
+    }
+
+    /// The delivered files.
+    fn deliveries(&self) -> MutexGuard<'_, Deliveries> {
+        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn home(&self, wrong: Option<(String, &str, &str)>) -> Page {
@@ -476,21 +503,45 @@ impl App {
     fn run_page(
         &self,
         place: &Place,
-        secrets: &Secrets,
         query: Option<&str>,
-        start: bool,
+        action: Action,
     ) -> Result<Markup, Failure> {
+        let checkout = self.module(&place.module)?.folder;
+        // Held while the secrets are read: whoever deletes them removes the files afterwards.
+        let mut deliveries = self.deliveries();
+        let Standing { secrets, revision, .. } = self.standing(place)?;
         let env = secrets.env().map_err(|error| Failure::Internal(error.to_string()))?;
-        let env = match env.override_with(&Overrides::clarifai(), query.unwrap_or_default()) {
+        let text = query.unwrap_or_default();
+        let env = match env.override_with(&Overrides::clarifai(), text) {
             Ok(env) => env,
             // Neither the owner's variables nor the visitor's: nothing is run.
             Err(error) => return Ok(pages::run_refused(place, &error)),
         };
-        let ran = match start {
-            true => Some(run::run(&self.program, secrets, &env)),
-            false => None,
-        };
-        Ok(pages::run(self, place, &env, query.is_some(), ran))
+        let mut done = Done::Nothing;
+        match action {
+            Action::Show | Action::Run => {}
+            Action::Deliver => {
+                done = Done::Delivered(deliveries.deliver(place, text, (&secrets, revision), &env));
+            }
+            Action::Remove => {
+                deliveries.remove(place, text);
+                done = Done::Removed;
+            }
+        }
+        let delivered = deliveries.get(place, text);
+        drop(deliveries);
+        if let Action::Run = action {
+            done = Done::Ran(run::run(&self.program, &secrets, &env));
+        }
+        // A module can be in a folder that is relative to this process's.
+        let checkout = checkout.map(|folder| path::absolute(&folder).unwrap_or(folder));
+        let command = delivered.as_ref().map(|file| command(file, checkout.as_deref()));
+        let file = delivered.zip(command).map(|(file, command)| File {
+            command,
+            outdated: file.revision != revision,
+            checkout: checkout.is_some(),
+        });
+        Ok(pages::run(self, &Run { place, env: &env, query: query.is_some(), done, file }))
     }
 }
 

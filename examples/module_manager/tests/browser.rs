@@ -365,6 +365,13 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     Person::sees(&person.text("pre").await, "CLARIFAI_USER_ID: 7 bytes");
     Person::sees(&person.text("table").await, "query parameter user_id");
     person.look("13-run").await;
+    person.press("#streamlit button").await;
+    Person::sees(&person.text("#streamlit [role=status]").await, "The file is written");
+    Person::sees(&person.text(".command").await, "STREAMLIT_SECRETS_FILES=");
+    assert!(!person.source().await.contains("hunter2"));
+    person.look("13-streamlit").await;
+    person.press("#streamlit .danger").await;
+    Person::sees(&person.text("#streamlit [role=status]").await, "The file is removed");
     person.press("a[href='?base=https://evil.example']").await;
     Person::sees(&person.text(".problems").await, "base is refused: its host is not allowed");
     assert!(person.driver.find_all(By::Css("form")).await.unwrap().is_empty(), "nothing is run");

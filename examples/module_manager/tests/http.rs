@@ -5,9 +5,12 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use axum::http::StatusCode;
+use module_manager::delivery::MAX_FILES;
 use module_manager::host::Host;
 use module_manager::rotation::Status;
 use module_manager::run;
@@ -16,7 +19,7 @@ use module_manager::web::MAX_BODY;
 use secrets_toml::vault::Scopes;
 use secrets_toml::{Document, MAX_LEN, Overrides, Parameter};
 
-use crate::support::{CANARY, PROGRAM, Site};
+use crate::support::{CANARY, PROGRAM, Page, Site};
 
 const TEMPLATE: &str = "\
 # Your token.
@@ -494,6 +497,153 @@ fn a_run_has_exactly_its_environment() {
         page.has("query parameter <code>base</code> is refused: its host is not allowed");
         page.lacks("What it printed").lacks("CLARIFAI_PAT</code>");
     }
+}
+
+/// The path in the command that a page shows.
+fn delivered(page: &Page) -> PathBuf {
+    let command = page.pre();
+    let (_, rest) = command.split_once("STREAMLIT_SECRETS_FILES='").unwrap();
+    PathBuf::from(rest.split_once('\'').unwrap().0)
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_streamlit_app_gets_a_file_until_the_server_ends() {
+    let site = Site::new();
+    let folder = site.checkout("it's here", "CLARIFAI_PAT = \"\"\n");
+    site.post("/modules", &[("name", "auth"), ("folder", &folder)]).redirects("/modules/auth");
+    site.post("/modules/auth/new", &[("version", "1"), ("text", AUTH)]).is(StatusCode::SEE_OTHER);
+    let url = "/modules/auth/1/run";
+    site.get(url).has("Deliver a file").lacks("env -i").lacks("Remove the file");
+
+    let page = site.post(url, &[("action", "deliver")]);
+    page.is(StatusCode::OK).has("The file is written").lacks("What it printed").shows_no_value();
+    let file = delivered(&page);
+    assert_eq!(
+        page.pre(),
+        format!(
+            "env -i PATH=\"$PATH\" HOME=\"$HOME\" STREAMLIT_SECRETS_FILES='{}' streamlit run \
+             --server.address 127.0.0.1 '{}/app.py'",
+            file.display(),
+            folder.replace('\'', "'\\''"),
+        ),
+    );
+    assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
+    // All of it: nothing is overridden.
+    assert_eq!(fs::read_to_string(&file).unwrap(), AUTH);
+    site.get(url).has("Remove the file").lacks("is written").has(file.to_str().unwrap());
+    // A run shows both, and is as before.
+    let page = site.post(url, &[]);
+    assert!(page.pre().starts_with("3 environment variables"), "{}", page.pre());
+    page.has(file.to_str().unwrap());
+
+    // A link has a file of its own: with what it overrides, without what it displaces.
+    let link =
+        format!("{url}?base=https://api.clarifai.com&user_id=hunter2-visitor&pat=hunter2-own");
+    let links = delivered(site.post(&link, &[("action", "deliver")]).shows_no_value());
+    assert_ne!(links, file);
+    let text = fs::read_to_string(&links).unwrap();
+    let document = Document::parse(&*text).unwrap();
+    let variables: Vec<_> =
+        document.env().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(
+        variables,
+        [
+            "CLARIFAI_PAT=hunter2-own",
+            "CLARIFAI_USER_ID=hunter2-visitor",
+            "PORT=8080",
+            "CLARIFAI_API_BASE=https://api.clarifai.com",
+        ],
+    );
+    assert!(!text.contains("hunter2-pat") && !text.contains("hunter2-owner"), "{text}");
+    let base = format!("{url}?base=https://api.clarifai.com");
+    let bases = delivered(&site.post(&base, &[("action", "deliver")]));
+    assert!(!fs::read_to_string(bases).unwrap().contains("CLARIFAI_PAT"), "displaced");
+
+    // What is replaced is delivered again to the same path.
+    let text = AUTH.replace("hunter2-pat", "hunter2-new");
+    site.post("/modules/auth/1/edit", &[("revision", "1"), ("text", &text)])
+        .redirects("/modules/auth/1?stored");
+    site.get(url).has("The secrets were replaced after this file was written").shows_no_value();
+    let page = site.post(url, &[("action", "deliver")]);
+    page.lacks("The secrets were replaced").shows_no_value();
+    assert_eq!(delivered(&page), file);
+    assert_eq!((fs::read_to_string(&file).unwrap(), mode(&file)), (text, 0o600));
+
+    // One is removed; the link's is there until the server ends.
+    site.post(url, &[("action", "remove")]).has("The file is removed").has("Deliver a file");
+    assert!(!file.parent().unwrap().exists() && links.exists());
+    site.post(url, &[("action", "remove")]).is(StatusCode::OK);
+    let folder = site.stop();
+    assert!(!links.exists() && folder.path().join("data/vault.redb").exists());
+}
+
+#[test]
+fn a_file_goes_with_the_secrets_that_it_has() {
+    let site = site_with_version();
+    site.post("/modules/chat/1.0.0/installs", &[("name", "acme")]).is(StatusCode::SEE_OTHER);
+    let [version, install] = ["/modules/chat/1.0.0", "/modules/chat/1.0.0/installs/acme"];
+    let deliver = |url: &str, query: &str| {
+        delivered(&site.post(&format!("{url}/run{query}"), &[("action", "deliver")]))
+    };
+    let files = [deliver(version, ""), deliver(version, "?user_id=a"), deliver(install, "")];
+    site.post(&format!("{version}/delete"), &[("revision", "1")]).redirects("/modules/chat");
+    assert_eq!(files.each_ref().map(|file| file.exists()), [false, false, true]);
+    let page = site.post(&format!("{version}/run"), &[("action", "deliver")]);
+    page.is(StatusCode::NOT_FOUND);
+}
+
+#[test]
+fn what_cannot_be_delivered_is_said() {
+    let site = site_with_version();
+    let url = "/modules/chat/1.0.0/run";
+    // Neither a form of somebody else's nor a link delivers.
+    let form = [("host", "127.0.0.1:8501"), ("content-type", "application/x-www-form-urlencoded")];
+    site.send("POST", url, &form, Some("action=deliver")).is(StatusCode::FORBIDDEN);
+    site.get(&format!("{url}?action=deliver")).lacks("env -i");
+    site.post(url, &[("action", "burn")]).is(StatusCode::BAD_REQUEST);
+    let hostile = format!("{url}?base=https://evil.example");
+    site.post(&hostile, &[("action", "deliver")]).has("The link is refused").lacks("env -i");
+
+    let mut folders = fs::read_dir(site.host.folder()).unwrap();
+    assert!(folders.all(|entry| entry.unwrap().file_type().unwrap().is_file()), "none yet");
+    fs::set_permissions(site.host.folder(), Permissions::from_mode(0o777)).unwrap();
+    let page = site.post(url, &[("action", "deliver")]);
+    page.has("could not be written").has("others can write to this folder").lacks("env -i");
+    fs::set_permissions(site.host.folder(), Permissions::from_mode(0o700)).unwrap();
+
+    // Each has its limit, and one that is removed makes room.
+    let deliver =
+        |i: usize, action: &str| site.post(&format!("{url}?user_id={i}"), &[("action", action)]);
+    (0..MAX_FILES).for_each(|i| drop(delivered(&deliver(i, "deliver"))));
+    deliver(MAX_FILES, "deliver").has("there are 100 delivered files already").lacks("env -i");
+    deliver(0, "deliver").has("The file is written");
+    deliver(0, "remove");
+    deliver(MAX_FILES, "deliver").has("The file is written");
+
+    // Python has no such year: neither the sample nor Streamlit gets anything.
+    site.post("/modules", &[("name", "old"), ("folder", "")]).redirects("/modules/old");
+    let fields = [("version", "1"), ("text", "BORN = 0000-01-01\n")];
+    site.post("/modules/old/new", &fields).redirects("/modules/old/1?stored");
+    for (fields, what) in [(&[][..], "be run"), (&[("action", "deliver")], "be written")] {
+        site.post("/modules/old/1/run", fields).has(what).has("line 1: <code>BORN</code>");
+    }
+}
+
+#[test]
+fn a_start_removes_what_a_killed_server_left() {
+    let site = site_with_version();
+    let file = delivered(&site.post("/modules/chat/1.0.0/run", &[("action", "deliver")]));
+    // As a killed one leaves them: nobody holds the lock.
+    let left = file.parent().unwrap().with_file_name("secrets-toml-0123456789abcdef");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("lock"), "").unwrap();
+    fs::copy(&file, left.join("secrets.toml")).unwrap();
+    let site = site.restart(None).unwrap();
+    assert!(!left.exists() && site.host.folder().exists());
 }
 
 /// A query can displace any name, that of a section included.

@@ -13,6 +13,7 @@ use secrets_toml::{
 };
 use zeroize::Zeroizing;
 
+use crate::delivery::DeliverError;
 use crate::modules::Module;
 use crate::rotation::Status;
 use crate::run::{Ran, RunError};
@@ -561,16 +562,39 @@ pub(super) fn run_refused(place: &Place, error: &OverrideError) -> Markup {
     run_layout(place, &page)
 }
 
-pub(super) fn run(
-    app: &App,
-    place: &Place,
-    env: &Env,
-    query: bool,
-    ran: Option<Result<Ran, RunError>>,
-) -> Markup {
+/// The page on which a module is run.
+pub(super) struct Run<'a> {
+    pub(super) place: &'a Place,
+    pub(super) env: &'a Env,
+    /// The address has one.
+    pub(super) query: bool,
+    pub(super) done: Done,
+    pub(super) file: Option<File>,
+}
+
+/// What was done just now.
+pub(super) enum Done {
+    Nothing,
+    Ran(Result<Ran, RunError>),
+    Delivered(Result<(), DeliverError>),
+    Removed,
+}
+
+/// A delivered file.
+pub(super) struct File {
+    /// The command that starts the module with it.
+    pub(super) command: String,
+    /// The secrets were replaced since.
+    pub(super) outdated: bool,
+    /// The module has one.
+    pub(super) checkout: bool,
+}
+
+pub(super) fn run(app: &App, run: &Run<'_>) -> Markup {
+    let Run { place, env, query, done, file } = run;
     let page = html! {
         section {
-            h2 { "Its environment" @if query { ", with this link" } }
+            h2 { "Its environment" @if *query { ", with this link" } }
             table .variables {
                 thead { tr { th scope="col" { "Variable" } th scope="col" { "Value from" } th scope="col" { "Instead of" } } }
                 tbody { @for explanation in env.explain() { (explained(&explanation)) } }
@@ -579,17 +603,75 @@ pub(super) fn run(
         // Without an `action` it goes to this address, the query included, which is shown
         // nowhere.
         form method="post" { (token(app)) button { "Run" } }
-        @match ran {
-            Some(Ok(Ran { output, status })) => section #output {
+        @match done {
+            Done::Ran(Ok(Ran { output, status })) => section #output {
                 h2 { "What it printed" }
                 pre tabindex="0" role="status" { (output) }
                 p .path { "It ended with " (status) "." }
             },
-            Some(Err(error)) => p .problems role="alert" { "It could not be run: " (error) },
-            None => {},
+            Done::Ran(Err(error)) => p .problems role="alert" { "It could not be run: " (code(&chain(error))) },
+            _ => {},
         }
+        (streamlit(app, done, file.as_ref()))
     };
     run_layout(place, &page)
+}
+
+/// How the module is started as a Streamlit app: after its secrets are delivered to a file.
+fn streamlit(app: &App, done: &Done, file: Option<&File>) -> Markup {
+    // As above without an `action`, so that the file has the overrides of this address.
+    let form = |action: &str, class: &str, text: &str| {
+        html! {
+            form method="post" {
+                (token(app))
+                input type="hidden" name="action" value=(action);
+                button class=(class) { (text) }
+            }
+        }
+    };
+    html! {
+        section #streamlit {
+            h2 { "Start it as a Streamlit app" }
+            p .lead {
+                "A Streamlit app reads its secrets from a file. This server can write that file, and "
+                "shows the command that starts the app with it. The file has the variables above and "
+                "the sections, without what the link displaced. It is not encrypted, and only the user "
+                "who runs this server can read it. The server removes it when it ends."
+            }
+            @match done {
+                Done::Delivered(Ok(())) => p .good role="status" { "The file is written." },
+                Done::Delivered(Err(error)) => p .problems role="alert" { "The file could not be written: " (code(&chain(error))) },
+                Done::Removed => p .good role="status" { "The file is removed. An app that is running keeps its values until it ends." },
+                Done::Nothing | Done::Ran(_) => {},
+            }
+            @match file {
+                Some(File { command, outdated, checkout }) => {
+                    @if *outdated {
+                        p .note {
+                            "The secrets were replaced after this file was written. Deliver again: a "
+                            "running app sees the new values within a few seconds."
+                        }
+                    }
+                    p {
+                        "Copy this command into a terminal"
+                        @if !checkout { ", in the folder that has the app" }
+                        ". " code { "streamlit" } " must be installed there. Streamlit prints the app's address."
+                    }
+                    pre .command tabindex="0" { (command) }
+                    p .path {
+                        "If the app's file has another name, change " code { "app.py" } ". The command "
+                        "clears the environment, so variables of your terminal do not reach the app. If "
+                        "the app needs more of them, add each by name after " code { "HOME" } "."
+                    }
+                    div .actions {
+                        (form("deliver", "quiet", "Deliver again"))
+                        (form("remove", "danger", "Remove the file"))
+                    }
+                },
+                None => (form("deliver", "", "Deliver a file")),
+            }
+        }
+    }
 }
 
 fn explained(explanation: &Explanation<'_>) -> Markup {

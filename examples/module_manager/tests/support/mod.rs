@@ -110,9 +110,14 @@ impl Site {
 
     /// The process ends, and another begins.
     pub(crate) fn restart(self, passphrase: Option<&str>) -> Result<Self, String> {
+        Self::open(self.stop(), passphrase).map_err(|(_, error)| error)
+    }
+
+    /// The process ends.
+    pub(crate) fn stop(self) -> Folder {
         let Self { host, router, runtime, folder } = self;
         drop((router, runtime, host));
-        Self::open(folder, passphrase).map_err(|(_, error)| error)
+        folder
     }
 
     /// Writes a checkout's template, and gives the folder.

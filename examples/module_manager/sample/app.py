@@ -1,0 +1,15 @@
+"""The sample module as a Streamlit app: it tells what it sees, without a value."""
+
+import os
+
+import streamlit as st
+
+st.title("Sample module")
+
+st.header("Environment variables")
+for name, value in sorted(os.environ.items()):
+    st.text(f"{name}: {len(value.encode())} bytes")
+
+st.header("The section db_credentials")
+for name, value in st.secrets.get("db_credentials", {}).items():
+    st.text(f"{name}: {len(str(value).encode())} bytes")
