@@ -399,6 +399,12 @@ pub(crate) fn unmappable_name(name: &str) -> Option<Unmappable> {
 /// Returns `true` if a root value that is mapped is longer, with its name and `=`, than what a
 /// Linux process can be started with.
 pub(crate) fn is_too_long(document: &Document, node: u32) -> bool {
+    // What is written is not much shorter than what it means: nearly every variable is short.
+    let (key, value) = (document.index().node(node).key_span, document.index().node(node).span);
+    let written = (value.end - key.start) as usize;
+    if written + python_str::MAX_FLOAT < MAX_VARIABLE_LEN {
+        return false;
+    }
     let Some(most) = mapped_len(document, node) else { return false };
     let Some(room) = MAX_VARIABLE_LEN.checked_sub(document.key(node).len() + 1) else {
         return true;

@@ -24,12 +24,11 @@ pub(crate) enum Marker {
 impl Marker {
     /// Reads a string's whole content; `None` if it is no marker.
     pub(crate) fn read(content: &str) -> Option<Self> {
-        // The first character tells nearly all other values.
-        let trimmed = content.trim_start();
-        if !trimmed.starts_with('<') {
+        // The first byte tells nearly all other values.
+        if !matches!(content.as_bytes().first()?, b'<' | ..=b' ' | 0x80..) {
             return None;
         }
-        let trimmed = trimmed.trim_end();
+        let trimmed = content.trim();
         let (start, rest) = trimmed.split_at_checked(START.len())?;
         let inside = rest.strip_suffix(END).filter(|_| start.eq_ignore_ascii_case(START))?;
         if !inside.is_empty() && !inside.starts_with(char::is_whitespace) {

@@ -8,7 +8,7 @@ use crate::document::Document;
 use crate::document::decode::PythonLimit;
 use crate::document::index::{Kind, ROOT};
 use crate::env;
-use crate::marker;
+use crate::marker::{self, Marker};
 use crate::shape::{self, Elements, Role, Shape};
 use crate::template::Inner as Template;
 use crate::validate::finding::{Matter, Place, Record, Severity};
@@ -101,7 +101,8 @@ impl<'a> Validator<'a> {
 
     /// `Unkept`, `Blank` and `Placeholder`.
     fn check_string(&mut self, node: u32) {
-        if marker::is_marker(self.document, node) {
+        let value = self.document.content(node);
+        if Marker::read(value).is_some() {
             // What keeps a value was replaced by it before.
             self.find(Severity::Error, Matter::Unkept, node);
             return;
@@ -109,7 +110,6 @@ impl<'a> Validator<'a> {
         if self.roles[node as usize] != Role::Variable {
             return;
         }
-        let value = self.document.content(node);
         let twin = self.twin(node);
         let template = self.against.as_ref().map(|against| against.template);
         let same = twin.zip(template);
@@ -133,11 +133,11 @@ impl<'a> Validator<'a> {
 
     /// `Unmappable` and `ReservedName`.
     fn check_environment(&mut self, node: u32) {
-        if let Some(fault) = env::unmappable(self.document, node) {
-            self.find_key(Severity::Error, Matter::Unmappable(fault), node);
+        if !env::is_mapped(self.document, node) {
             return;
         }
-        if !env::is_mapped(self.document, node) {
+        if let Some(fault) = env::unmappable(self.document, node) {
+            self.find_key(Severity::Error, Matter::Unmappable(fault), node);
             return;
         }
         if is_reserved(self.document.key(node)) {
