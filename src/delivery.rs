@@ -27,9 +27,10 @@ impl Document {
     ///   order in which the document first names them.
     ///
     /// The text is written anew, in TOML 1.0, without comments and without a byte order mark. Values
-    /// keep their spelling, unless TOML 1.0 lacks it: `"\x41"` becomes `"\u0041"`, and `07:32`
-    /// becomes `07:32:00`. The law: [`env`](Self::env) of the result has the names, the values and
-    /// the order of `env`, and Python's `tomllib` reads what this crate reads.
+    /// are spelled so that both of Streamlit's readers see the same, Python's `tomllib` and before
+    /// Streamlit 1.66 the package `toml` 0.10.2: inline tables become `[tables]`, strings are on one
+    /// line, and `07:32` becomes `07:32:00`. The law: [`env`](Self::env) of the result has the names,
+    /// the values and the order of `env`, and `tomllib` reads what this crate reads.
     ///
     /// A boolean or a date of the root whose name is in `env` becomes the string of `env`.
     ///
@@ -39,8 +40,17 @@ impl Document {
     ///   `python app.py`, Streamlit's `AppTest`) do not look for a delivered file. There it must take
     ///   the place of the template in a copy of the checkout.
     /// - Python cuts fractions of a second to six digits.
-    /// - Streamlit 1.50 reads with the package `toml` instead of `tomllib`. That refuses some of TOML
-    ///   1.0, such as an array of integers and floats, and misreads some, such as `-0.0` and `07:32:00.5`.
+    /// - Up to Streamlit 1.65, the package `toml` leaves a module without any secret if the file has:
+    ///   - an array of values of several kinds, such as `[1, 1.5]` or `[1, [2]]`;
+    ///   - in an array in an array, a table with `inf` or `nan`, or with a key that has one of
+    ///     `"'\#,=[]{}`;
+    ///   - a table whose name is empty.
+    /// - The package reads these, but not as they are:
+    ///   - `-0.0` is `0.0`;
+    ///   - escapes in the name of a table stay as they are, and so do those of control characters,
+    ///     but for line breaks and tabs, in other keys. They are needed for control characters, and
+    ///     for `"` beside `'`;
+    ///   - `\u` after a backslash, in a string that needs an escape like `\u001B` before it.
     ///
     /// # Errors
     ///
@@ -66,7 +76,8 @@ impl Document {
     /// assert_eq!(delivered.expose_text(), "\
     /// CLARIFAI_PAT = 'hunter2'
     /// CLARIFAI_USER_ID = \"alice\"
-    /// db = { user = 'ada' }
+    /// [db]
+    /// user = 'ada'
     /// ");
     /// assert!(delivered.env()?.iter().eq(env.iter()));
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -1,8 +1,24 @@
 //! Canonical TOML: what an index holds, written anew into one wiped buffer of exact size.
 //!
 //! Everything is written twice, with the same code: first into a counter, then into a buffer that
-//! has room for what was counted. The text is TOML 1.0. Values keep their spelling, but for what
-//! TOML 1.1 added: `\e`, `\xHH`, times without seconds, and inline tables over several lines.
+//! has room for what was counted.
+//!
+//! The text is TOML 1.0, for two readers. Streamlit has read its secrets with Python's `tomllib` since
+//! 1.66, and before with PyPI's [`toml` 0.10.2], which splits lines at quotes, commas and brackets and
+//! so misreads much of TOML. Where both read one spelling the same, that one is written:
+//!
+//! - Every table has a header, inline tables and those in an array too, unless they are in an array
+//!   in an array or beside something else. `toml` mixes up tables that no header named.
+//! - Every string is on one line: as it is written if it is and has no escapes, else in the first of
+//!   these that can hold it: `"…"` without an escape, `'…'`, `"…"`, and `"""…"""` if it begins with
+//!   two quotes, since `toml` reads `"\"\"…"` as an empty string.
+//! - In an array a string is `"…"`, and `'#,=[]{}` in it are escaped.
+//! - A key is bare, or quoted like a string. `toml` decodes escapes in `'…'`, unless the key has a dot,
+//!   and never in a header: a key with `\` and without a dot is `"…"` before a value.
+//! - A number has no `+`. A time has seconds; their fraction has six digits, as many as Python keeps.
+//!   Its offset of zero is `Z`, not `z`.
+//!
+//! [`toml` 0.10.2]: https://github.com/uiri/toml/blob/0.10.2/toml/decoder.py
 
 use crate::document::decode::is_bare;
 use crate::document::index::Kind;
@@ -26,7 +42,7 @@ pub(crate) struct TooLong;
 /// Writes a root table: the values in their order, then the tables in theirs. No two entries have
 /// the same key.
 ///
-/// A table has a header if it has values or is empty. Its values come first, then the tables in it.
+/// Each table has a header. Its values come first, then the tables in it.
 pub(crate) fn write(entries: &[Entry<'_>]) -> Result<Wiped, TooLong> {
     let mut counter = Writer::new(Counter(0));
     counter.root(entries)?;
@@ -82,7 +98,7 @@ impl<S: Sink> Writer<S> {
                 Entry::String { key, value } => {
                     self.name(key)?;
                     self.put(" = ")?;
-                    self.quoted(value)?;
+                    self.string(value)?;
                 }
                 Entry::Number { key, value } => {
                     self.name(key)?;
@@ -105,16 +121,13 @@ impl<S: Sink> Writer<S> {
     /// A table or an array of tables, below its headers.
     fn section(&mut self, document: &Document, node: u32) -> Result<(), TooLong> {
         self.path.push(node);
-        let children = document.index().children(node);
-        if document.index().node(node).kind == Kind::ArrayOfTables {
-            for &element in children {
+        if document.index().node(node).kind.is_array() {
+            for &element in document.index().children(node) {
                 self.header(document, "[[", "]]\n")?;
                 self.body(document, element)?;
             }
         } else {
-            if children.is_empty() || children.iter().any(|&child| !is_section(document, child)) {
-                self.header(document, "[", "]\n")?;
-            }
+            self.header(document, "[", "]\n")?;
             self.body(document, node)?;
         }
         self.path.pop();
@@ -127,7 +140,12 @@ impl<S: Sink> Writer<S> {
             if i > 0 {
                 self.put(".")?;
             }
-            self.key(document, self.path[i])?;
+            let key = self.path[i];
+            if document.is_bare(key) {
+                self.put(document.key(key))?;
+            } else {
+                self.name_in_header(document.key(key))?;
+            }
         }
         self.put(close)
     }
@@ -152,16 +170,29 @@ impl<S: Sink> Writer<S> {
     fn pair(&mut self, document: &Document, node: u32) -> Result<(), TooLong> {
         self.key(document, node)?;
         self.put(" = ")?;
-        self.value(document, node)
+        if document.index().node(node).kind != Kind::String {
+            return self.value(document, node);
+        }
+        match as_written(document, node) {
+            Some(raw) => self.put(raw),
+            None => self.string(document.content(node)),
+        }
     }
 
-    /// A value on one line, but for the lines of a string.
+    /// A value that is no string, or is in an array.
     fn value(&mut self, document: &Document, node: u32) -> Result<(), TooLong> {
         let raw = document.raw(node);
         match document.index().node(node).kind {
-            Kind::String if document.is_verbatim(node) => self.put(raw),
-            Kind::String => self.spelled(raw),
-            Kind::Integer | Kind::Float | Kind::Boolean => self.put(raw),
+            Kind::String => {
+                let content = document.content(node);
+                let escaped = content.bytes().any(|byte| needs_escape(byte) || is_structure(byte));
+                match as_written(document, node) {
+                    Some(raw) if !escaped => self.put(raw),
+                    _ => self.basic(content, is_structure),
+                }
+            }
+            Kind::Integer | Kind::Float => self.put(raw.strip_prefix('+').unwrap_or(raw)),
+            Kind::Boolean => self.put(raw),
             Kind::Datetime => self.datetime(raw),
             Kind::Array | Kind::ArrayOfTables => {
                 self.put("[")?;
@@ -177,98 +208,139 @@ impl<S: Sink> Writer<S> {
                 self.put("{")?;
                 for (i, &child) in children.iter().enumerate() {
                     self.put(if i > 0 { ", " } else { " " })?;
-                    self.pair(document, child)?;
+                    self.key(document, child)?;
+                    self.put(" = ")?;
+                    self.value(document, child)?;
                 }
                 self.put(if children.is_empty() { "}" } else { " }" })
             }
         }
     }
 
+    /// The key before a value.
     fn key(&mut self, document: &Document, node: u32) -> Result<(), TooLong> {
         let key = document.key(node);
         if document.is_bare(node) { self.put(key) } else { self.name(key) }
     }
 
     fn name(&mut self, key: &str) -> Result<(), TooLong> {
-        let bare = !key.is_empty() && key.bytes().all(is_bare);
-        if bare { self.put(key) } else { self.quoted(key) }
+        if key.contains('\\') && !key.contains('.') {
+            self.escaped("\"", key, |_| false)
+        } else {
+            self.name_in_header(key)
+        }
     }
 
-    /// A basic string on one line.
-    fn quoted(&mut self, text: &str) -> Result<(), TooLong> {
-        self.put("\"")?;
+    fn name_in_header(&mut self, key: &str) -> Result<(), TooLong> {
+        if !key.is_empty() && key.bytes().all(is_bare) {
+            self.put(key)
+        } else if is_literal(key) {
+            self.literal(key)
+        } else {
+            self.escaped("\"", key, |_| false)
+        }
+    }
+
+    /// A string outside of arrays.
+    fn string(&mut self, text: &str) -> Result<(), TooLong> {
+        if is_literal(text) { self.literal(text) } else { self.basic(text, |_| false) }
+    }
+
+    /// A literal string, by which an escape is avoided.
+    fn literal(&mut self, text: &str) -> Result<(), TooLong> {
+        self.put("'")?;
+        self.put(text)?;
+        self.put("'")
+    }
+
+    /// A basic string on one line, in which what is `also` to be escaped is.
+    fn basic(&mut self, text: &str, also: fn(u8) -> bool) -> Result<(), TooLong> {
+        let is_empty_to_toml = text == "\"" || text.starts_with("\"\"");
+        self.escaped(if is_empty_to_toml { "\"\"\"" } else { "\"" }, text, also)
+    }
+
+    fn escaped(&mut self, quotes: &str, text: &str, also: fn(u8) -> bool) -> Result<(), TooLong> {
+        self.put(quotes)?;
         let mut written = 0;
         for (at, byte) in text.bytes().enumerate() {
-            let mut code = *b"\\u00..";
+            if !needs_escape(byte) && !also(byte) {
+                continue;
+            }
+            let digit = |nibble: u8| b"0123456789ABCDEF"[usize::from(nibble)];
+            let code = [b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)];
             let escape = match byte {
                 b'"' => "\\\"",
                 b'\\' => "\\\\",
                 b'\n' => "\\n",
                 b'\r' => "\\r",
                 b'\t' => "\\t",
-                0..=0x1F | 0x7F => {
-                    let digit = |nibble: u8| b"0123456789ABCDEF"[usize::from(nibble)];
-                    (code[4], code[5]) = (digit(byte >> 4), digit(byte & 15));
-                    std::str::from_utf8(&code[..6]).unwrap_or_default()
-                }
-                _ => continue,
+                _ => std::str::from_utf8(&code).unwrap_or_default(),
             };
             self.put(&text[written..at])?;
             self.put(escape)?;
             written = at + 1;
         }
         self.put(&text[written..])?;
-        self.put("\"")
+        self.put(quotes)
     }
 
-    /// A string as it is written, but for the escapes that TOML 1.1 added and for CRLF.
-    fn spelled(&mut self, raw: &str) -> Result<(), TooLong> {
-        let basic = raw.starts_with('"');
-        let bytes = raw.as_bytes();
-        let (mut written, mut at) = (0, 0);
-        while at < bytes.len() {
-            let (instead, len) = match bytes[at] {
-                b'\r' => ("", 1),
-                b'\\' if basic => match bytes.get(at + 1) {
-                    Some(b'e') => ("\\u001B", 2),
-                    Some(b'x') => ("\\u00", 2),
-                    // The line that it continues may end with CRLF.
-                    Some(b'\r') | None => {
-                        at += 1;
-                        continue;
-                    }
-                    Some(_) => {
-                        at += 2;
-                        continue;
-                    }
-                },
-                _ => {
-                    at += 1;
-                    continue;
-                }
-            };
-            self.put(&raw[written..at])?;
-            self.put(instead)?;
-            at += len;
-            written = at;
-        }
-        self.put(&raw[written..])
-    }
-
-    /// A date or time as it is written, with seconds: `07:32` and `1979-05-27 07:32Z` have none.
+    /// A date or time, with seconds: `07:32` and `1979-05-27 07:32Z` have none.
     fn datetime(&mut self, raw: &str) -> Result<(), TooLong> {
-        let minutes_end = match raw.find(':') {
-            Some(colon) => colon + ":00".len(),
-            None => return self.put(raw),
+        const ZEROS: &str = "000000";
+        let Some(colon) = raw.find(':') else { return self.put(raw) };
+        let (minutes, behind) = raw.split_at(colon + ":00".len());
+        self.put(minutes)?;
+        let seconds = if behind.starts_with(':') { ":00".len() } else { 0 };
+        let (seconds, behind) = behind.split_at(seconds);
+        self.put(if seconds.is_empty() { ":00" } else { seconds })?;
+        let fraction = behind.strip_prefix('.').unwrap_or_default();
+        let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+        let offset = if digits > 0 {
+            let kept = digits.min(ZEROS.len());
+            self.put(".")?;
+            self.put(&fraction[..kept])?;
+            self.put(&ZEROS[kept..])?;
+            &fraction[digits..]
+        } else {
+            behind
         };
-        let (before, behind) = raw.split_at(minutes_end);
-        self.put(before)?;
-        self.put(if behind.starts_with(':') { "" } else { ":00" })?;
-        self.put(behind)
+        self.put(if offset == "z" { "Z" } else { offset })
     }
 }
 
-/// Whether a key of a table is written below a header.
+/// A string as it is written, if it is on one line and without escapes.
+fn as_written(document: &Document, node: u32) -> Option<&str> {
+    let raw = document.raw(node);
+    let has_one_quote = || raw.len() == document.content(node).len() + "''".len();
+    (document.is_verbatim(node) && has_one_quote()).then_some(raw)
+}
+
+/// Returns `true` for what a basic string cannot hold as it is.
+fn needs_escape(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..=0x1F | 0x7F)
+}
+
+/// Returns `true` for what `toml` takes for structure, even in a string in an array.
+fn is_structure(byte: u8) -> bool {
+    b"'#,=[]{}".contains(&byte)
+}
+
+/// Returns `true` if a string needs escapes, and none in a literal string.
+fn is_literal(text: &str) -> bool {
+    let is_control = |byte: u8| byte < 0x20 || byte == 0x7F;
+    text.bytes().any(needs_escape) && !text.bytes().any(|byte| byte == b'\'' || is_control(byte))
+}
+
+/// Returns `true` if a key of a table is written below a header.
 fn is_section(document: &Document, node: u32) -> bool {
-    matches!(document.index().node(node).kind, Kind::Table | Kind::ArrayOfTables)
+    let index = document.index();
+    match index.node(node).kind {
+        Kind::Table | Kind::InlineTable | Kind::ArrayOfTables => true,
+        Kind::Array => {
+            let elements = index.children(node);
+            let is_table = |&element: &u32| index.node(element).kind.is_table();
+            !elements.is_empty() && elements.iter().all(is_table)
+        }
+        _ => false,
+    }
 }

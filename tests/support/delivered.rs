@@ -33,7 +33,8 @@ pub(crate) fn assert_delivered(delivered: &Document, document: &Document, env: &
     assert_eq!(again.expose_text(), text, "what is canonical stays as it is");
 }
 
-/// Returns `true` if two values are the same, deeply. A time without seconds is one with the second 0.
+/// Returns `true` if two values are the same, deeply. A time without seconds is one with the second 0,
+/// and of a second's fraction microseconds count.
 pub(crate) fn is_same(one: Value<'_>, other: Value<'_>) -> bool {
     match (one, other) {
         (Value::String(one), Value::String(other)) => one == other,
@@ -44,6 +45,8 @@ pub(crate) fn is_same(one: Value<'_>, other: Value<'_>) -> bool {
             let [one, other] = [one, other].map(|mut datetime| {
                 if let Some(time) = &mut datetime.time {
                     time.second.get_or_insert(0);
+                    let nanosecond = time.nanosecond.unwrap_or(0);
+                    time.nanosecond = Some(nanosecond - nanosecond % 1000);
                 }
                 datetime
             });
