@@ -40,17 +40,15 @@ impl Document {
     ///   `python app.py`, Streamlit's `AppTest`) do not look for a delivered file. There it must take
     ///   the place of the template in a copy of the checkout.
     /// - Python cuts fractions of a second to six digits.
-    /// - Up to Streamlit 1.65, the package `toml` leaves a module without any secret if the file has:
-    ///   - an array of values of several kinds, such as `[1, 1.5]` or `[1, [2]]`;
+    /// - Up to Streamlit 1.65 the package `toml` misreads these, or refuses the file, which leaves the
+    ///   module without any secret:
+    ///   - an array of values of several kinds, such as `[1, 1.5]` or `[1, [2]]`: refused;
     ///   - in an array in an array, a table with `inf` or `nan`, or with a key that has one of
-    ///     `"'\#,=[]{}`;
-    ///   - a table whose name is empty.
-    /// - The package reads these, but not as they are:
-    ///   - `-0.0` is `0.0`;
-    ///   - escapes in the name of a table stay as they are, and so do those of control characters,
-    ///     but for line breaks and tabs, in other keys. They are needed for control characters, and
-    ///     for `"` beside `'`;
-    ///   - `\u` after a backslash, in a string that needs an escape like `\u001B` before it.
+    ///     `"'\#,=[]{}.`: most are refused;
+    ///   - a key with a control character, with two of `"'\`, or with a dot and a blank or `\`; a
+    ///     table whose name is empty;
+    ///   - a string in which `\u` follows what only an escape such as `\u001B` can spell;
+    ///   - `-0.0`, which is read as `0.0`.
     ///
     /// # Errors
     ///
