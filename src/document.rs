@@ -343,6 +343,15 @@ impl Document {
         !matches!(self.text.as_bytes().get(start), Some(b'"' | b'\''))
     }
 
+    /// Returns `true` if a table can be named by a header: it is no inline table, no element, not made
+    /// by a dotted key, and not inside of any.
+    pub(crate) fn takes_header(&self, table: u32) -> bool {
+        self.index.node(table).kind == Kind::Table
+            && !self.index.is_dotted(table)
+            && !self.index.is_element(table)
+            && !self.is_inline(table)
+    }
+
     /// Returns `true` if the node is inside an inline table or an array, where no header can be.
     pub(crate) fn is_inline(&self, mut node: u32) -> bool {
         while node != ROOT {

@@ -221,6 +221,10 @@ pub(crate) fn at(document: &Document, path: &KeyPath<'_>) -> Option<u32> {
 
 /// Walks a path as it is written from the root. `None`: the path is malformed, or leads nowhere.
 pub(crate) fn find(document: &Document, path: &str) -> Option<u32> {
+    // The lexer would take it for the start of a text.
+    if path.starts_with('\u{feff}') {
+        return None;
+    }
     let source = Source::new(path);
     let tokens: Vec<Token> = source.lex().collect();
     let key = |table, tokens| match after_space(tokens) {

@@ -222,6 +222,19 @@ impl Inner {
         self.optional[node as usize] || self.optional_section[node as usize].is_some()
     }
 
+    /// Returns `true` if something of another shape in its place lacks what is required: a required
+    /// variable, or one of a section, which is present then, optional or not.
+    pub(crate) fn requires(&self, node: u32) -> bool {
+        match self.roles[node as usize] {
+            Role::Table => self.needs[node as usize] > 0,
+            Role::Tables => {
+                let elements = self.document.index().children(node);
+                elements.iter().any(|&element| self.needs[element as usize] > 0)
+            }
+            Role::Variable | Role::Inside => self.needed[node as usize],
+        }
+    }
+
     pub(crate) fn shape(&self, node: u32) -> Shape {
         Shape::of(self.document.index().node(node).kind, self.roles[node as usize])
     }

@@ -186,6 +186,11 @@ impl Index {
         self.node(id).implicit
     }
 
+    /// Returns `true` if it is a table that a dotted key made.
+    pub(crate) fn is_dotted(&self, id: u32) -> bool {
+        self.node(id).dotted
+    }
+
     /// The position of an element.
     pub(crate) fn position(&self, id: u32) -> usize {
         self.node(id).key.position()

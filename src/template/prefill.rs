@@ -34,7 +34,7 @@ impl Template {
     ///
     /// - Blank values are not carried.
     /// - Elements of arrays of tables go by position. Those beyond the template's are carried whole,
-    ///   as they were written, behind the template's last one.
+    ///   as they were written, behind the template's last one. Comments above them are not carried.
     ///
     /// # Errors
     ///
@@ -85,8 +85,9 @@ impl Template {
                     } else {
                         let sections = sections.get_or_insert_with(|| Sections::of(earlier));
                         let header = header(template, template_array);
+                        let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
                         let open_end = !text[..end].ends_with('\n');
-                        texts.blocks(elements, header, sections, open_end);
+                        texts.blocks(elements, header, sections, newline, open_end);
                     }
                 }
             }
@@ -311,7 +312,14 @@ impl<'a> Texts<'a> {
 
     /// Elements, each below a header. `open_end`: the text before them ends without a newline, and
     /// so does the whole.
-    fn blocks(&mut self, elements: &[u32], header: &'a str, sections: &Sections, open_end: bool) {
+    fn blocks(
+        &mut self,
+        elements: &[u32],
+        header: &'a str,
+        sections: &Sections,
+        newline: &'a str,
+        open_end: bool,
+    ) {
         let earlier = self.earlier;
         let index = earlier.index();
         let mut parts =
@@ -323,7 +331,7 @@ impl<'a> Texts<'a> {
                 let content = text.strip_suffix('\n').unwrap_or(text);
                 let content = content.strip_suffix('\r').unwrap_or(content);
                 if open_end {
-                    self.push("\n");
+                    self.push(newline);
                 }
                 self.part(part.start..part.start + content.len());
                 if !open_end {
@@ -334,16 +342,16 @@ impl<'a> Texts<'a> {
         }
         for &element in elements {
             if open_end {
-                self.push("\n");
+                self.push(newline);
             }
             self.push(header);
             for &child in index.children(element) {
-                self.push("\n");
+                self.push(newline);
                 self.key(child);
                 self.value(child);
             }
             if !open_end {
-                self.push("\n");
+                self.push(newline);
             }
         }
     }

@@ -104,7 +104,9 @@ impl<'a> Validator<'a> {
         let value = self.document.content(node);
         if Marker::read(value).is_some() {
             // What keeps a value was replaced by it before.
-            self.find(Severity::Error, Matter::Unkept, node);
+            let expected = self.twin(node).zip(self.against.as_ref());
+            let expected = expected.map(|(twin, against)| against.template.shape(twin));
+            self.find(Severity::Error, Matter::Unkept { expected }, node);
             return;
         }
         if self.roles[node as usize] != Role::Variable {
@@ -117,10 +119,14 @@ impl<'a> Validator<'a> {
             if same.is_some_and(|(twin, template)| template.optional[twin as usize]) {
                 return;
             }
-            if !value.is_empty() {
-                self.find(Severity::Warning, Matter::WhiteSpace, node);
-            } else if same.is_none_or(|(twin, template)| template.is_scalar(twin)) {
+            // In the place of a table or an array, it is a finding of its own.
+            if same.is_some_and(|(twin, template)| !template.is_scalar(twin)) {
+                return;
+            }
+            if value.is_empty() {
                 self.find(Severity::Error, Matter::Blank { template: twin }, node);
+            } else {
+                self.find(Severity::Warning, Matter::WhiteSpace, node);
             }
         } else if placeholder::is_placeholder(value) {
             let unchanged = same.is_some_and(|(twin, template)| {
@@ -168,7 +174,7 @@ impl<'a> Validator<'a> {
             let known = against.twins[parent as usize]
                 .filter(|&parent| template.index().node(parent).kind.is_table());
             let Some(first) = known.filter(|_| !index.is_element(node)) else { return };
-            let similar = against.similar(self.document.key(node), self.roles[node as usize]);
+            let similar = against.similar(self.document, node, variable, first);
             let section = similar.filter(|&section| {
                 !variable
                     && template.index().node(section).parent == first
@@ -195,7 +201,7 @@ impl<'a> Validator<'a> {
             return;
         }
         // What is required is absent if something of another shape is in its place.
-        let absent = !scalars && against.template.needed[twin as usize];
+        let absent = !scalars && against.template.requires(twin);
         let severity = if absent { Severity::Error } else { Severity::Warning };
         self.find(severity, Matter::Kind { found, expected }, node);
     }
@@ -234,8 +240,16 @@ impl<'a> Against<'a> {
         Some(twin)
     }
 
-    /// The absent name that is most like an unknown one.
-    fn similar(&mut self, name: &str, role: Role) -> Option<u32> {
+    /// The absent name that is most like an unknown one, of the same table if possible, which is
+    /// `first` in the template.
+    fn similar(
+        &mut self,
+        entered: &Document,
+        node: u32,
+        variable: bool,
+        first: u32,
+    ) -> Option<u32> {
+        let (name, within) = (entered.key(node), entered.index().node(node).parent);
         if self.compared == MAX_COMPARED || name.len() > MAX_COMPARED_LEN {
             return None;
         }
@@ -243,9 +257,16 @@ impl<'a> Against<'a> {
         let name = name.to_lowercase();
         let document = &self.template.document;
         let absent = (1..document.index().len()).filter(|&node| {
-            self.template.roles[node as usize] == role
-                && !self.present[node as usize]
-                && !document.index().is_element(node)
+            let same = match self.template.roles[node as usize] {
+                Role::Variable => variable,
+                Role::Table | Role::Tables => !variable,
+                Role::Inside => false,
+            };
+            let is_absent = match document.index().node(node).parent == first {
+                true => entered.child(within, document.key(node)).is_none(),
+                false => !self.present[node as usize],
+            };
+            same && !document.index().is_element(node) && is_absent
         });
         absent
             .filter_map(|node| {
@@ -255,10 +276,11 @@ impl<'a> Against<'a> {
                     return None;
                 }
                 let distance = strsim::osa_distance(&name, &other.to_lowercase());
-                (distance <= allowed).then_some((distance, node))
+                let elsewhere = document.index().node(node).parent != first;
+                (distance <= allowed).then_some((distance, elsewhere, node))
             })
             .min()
-            .map(|(_, node)| node)
+            .map(|(.., node)| node)
     }
 
     /// Adds what is required and absent, in the template's order.
@@ -275,6 +297,7 @@ impl<'a> Against<'a> {
         }
         // Only a table that lacks something is looked at more closely, so each look finds one.
         let mut missing = Vec::new();
+        let mut required = HashSet::new();
         for within in 0..document.index().len() {
             let Some(first) = twins[within as usize] else { continue };
             let table = roles[within as usize] == Role::Table
@@ -291,8 +314,10 @@ impl<'a> Against<'a> {
             });
             while let Some(node) = absent.pop() {
                 match template.roles[node as usize] {
-                    // Of many tables, one lacks what stands elsewhere once.
-                    Role::Variable if mem::take(&mut elsewhere[node as usize]) => {}
+                    // Of many tables, one lacks what is elsewhere once.
+                    Role::Variable if mem::take(&mut elsewhere[node as usize]) => {
+                        required.insert(node);
+                    }
                     Role::Variable => missing.push((node, within, first)),
                     // Of an array of tables, the first alone is needed.
                     _ => absent.extend(
@@ -309,6 +334,13 @@ impl<'a> Against<'a> {
             }
             if missing.len() == MAX_MISSING {
                 break;
+            }
+        }
+        // Also in an optional section that is present.
+        for record in found.iter_mut() {
+            if matches!(record.matter, Matter::Misplaced { template } if required.contains(&template))
+            {
+                record.severity = Severity::Error;
             }
         }
         missing.sort_unstable();

@@ -12,7 +12,7 @@ use crate::document::decode::PythonLimit;
 use crate::document::index::{Index, Kind, ROOT};
 use crate::document::places::Places;
 use crate::env::{MAX_VARIABLE_LEN, Unmappable};
-use crate::path::KeyPath;
+use crate::path::{self, KeyPath};
 use crate::shape::Shape;
 use crate::template::Inner as Template;
 
@@ -179,15 +179,16 @@ impl<'a> Finding<'a> {
             )
             .into(),
             Matter::Missing { within, first, misspelt: None } => self.help_missing(within, first),
-            Matter::Misplaced { template } => match self.template_parent(template) {
-                None => "move the line above the first `[section]`: \
-                         what stands below one does not reach the environment"
-                    .into(),
-                Some(section) => format!("move the line below `[{section}]`").into(),
+            Matter::Misplaced { template: node } => match self.template {
+                Some(template) => self.help_misplaced(&template.document, node),
+                None => "move the line".into(),
             },
             Matter::Placeholder { .. } => "replace it with the real value".into(),
             Matter::Kind { found, expected } => self.help_shape(found, expected).into(),
-            Matter::Unkept => "write the value itself between the quotes".into(),
+            Matter::Unkept { expected: Some(shape) } if !matches!(shape, Shape::Scalar(_)) => {
+                self.help_shape(Shape::Scalar(Kind::String), shape).into()
+            }
+            Matter::Unkept { .. } => "write the value itself between the quotes".into(),
             Matter::Datetime(limit) => limit.help().into(),
             Matter::LongVariable => "write a shorter value, or move it below a `[section]`".into(),
             Matter::Unknown { similar: Some(similar) } => match self.template {
@@ -235,7 +236,9 @@ impl<'a> Finding<'a> {
                 let [found, expected] = [found, expected].map(Shape::with_article);
                 write!(f, "is {found}: the template has {expected}")
             }
-            Matter::Unkept => f.write_str("keeps a value that does not exist: enter a value"),
+            Matter::Unkept { .. } => {
+                f.write_str("keeps a value that does not exist: enter a value")
+            }
             Matter::Datetime(limit) => write!(f, "{limit}"),
             Matter::LongVariable => write!(
                 f,
@@ -299,22 +302,44 @@ impl<'a> Finding<'a> {
         let index = template.index();
         let parent = index.node(self.record.node).parent;
         let path = |node| KeyPath::within(template, node, first, self.document, within);
+        // A header would define a second time what is written without one, and cannot say which
+        // element of an array it is in.
+        let inline = !self.document.takes_header(within);
         if parent == ROOT {
             "add the line above the first `[section]`".into()
-        } else if index.is_element(parent) && parent != first {
-            let array = index.node(parent).parent;
-            let is_there = index.node(array).parent == first
-                && self.document.child(within, template.key(array)).is_some();
-            if is_there {
-                // A header would define it a second time.
-                format!("add it to `{}`", path(array)).into()
-            } else {
-                format!("add it below a `[[{}]]`", path(array)).into()
-            }
+        } else if inline {
+            format!("add it to `{}`", path(parent)).into()
+        } else if parent == first {
+            format!("add the line below `[{}]`", path(parent)).into()
+        } else if index.is_element(parent) && !is_in_array(index, index.node(parent).parent) {
+            format!("add it below a `[[{}]]`", path(index.node(parent).parent)).into()
         } else if is_in_array(index, parent) || index.node(parent).kind == Kind::InlineTable {
             format!("add it to `{}`", path(parent)).into()
         } else {
             format!("add the line below `[{}]`", path(parent)).into()
+        }
+    }
+
+    /// Where a variable belongs that the template has at `node`, below a section.
+    fn help_misplaced(&self, template: &Document, node: u32) -> Cow<'static, str> {
+        let index = template.index();
+        let parent = index.node(node).parent;
+        if parent == ROOT {
+            return "move the line above the first `[section]`: \
+                    what stands below one does not reach the environment"
+                .into();
+        }
+        let section = template.path(parent);
+        match path::at(self.document, &section) {
+            Some(there) if !self.document.takes_header(there) => {
+                format!("move it into `{section}`").into()
+            }
+            None if index.is_element(parent) && !is_in_array(index, index.node(parent).parent) => {
+                let array = template.path(index.node(parent).parent);
+                format!("move the line below a `[[{array}]]`").into()
+            }
+            None if is_in_array(index, parent) => format!("move it into `{section}`").into(),
+            _ => format!("move the line below `[{section}]`").into(),
         }
     }
 
@@ -481,7 +506,10 @@ pub(super) enum Matter {
     LongVariable,
     ReservedName,
     TooLong,
-    Unkept,
+    /// `expected`: what the template has.
+    Unkept {
+        expected: Option<Shape>,
+    },
     Datetime(PythonLimit),
     /// `within`: the table of the document that lacks it; `first`: that table's twin; `misspelt`:
     /// the document's node that probably means it.
@@ -513,7 +541,7 @@ impl Record {
             Matter::Misplaced { .. } => FindingKind::Misplaced,
             Matter::Unknown { .. } => FindingKind::Unknown,
             Matter::Unmappable(_) | Matter::LongVariable => FindingKind::Unmappable,
-            Matter::Unkept => FindingKind::Unkept,
+            Matter::Unkept { .. } => FindingKind::Unkept,
             Matter::Datetime(_) => FindingKind::Suspicious,
             Matter::ReservedName => FindingKind::ReservedName,
             Matter::TooLong => FindingKind::TooLong,

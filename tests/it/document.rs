@@ -71,6 +71,7 @@ fn a_path_has_white_space_where_a_key_may_have_it() {
     for path in ["owner\n.name", "owner.\r\nname", "owner.name\r\n", "owner\u{b}.name"] {
         assert!(document.find(path).is_none(), "{path:?}");
     }
+    assert!(Document::parse("a = 1").unwrap().find("\u{feff}a").is_none());
 }
 
 /// Every short sequence of what keys are made of: a document reads it as a key, or `find` does not

@@ -185,7 +185,7 @@ fn elements_of_arrays_of_tables_go_by_position() {
 
 /// A template, an earlier text, the filled template and its form.
 #[rustfmt::skip]
-const BEYOND: [[&str; 4]; 11] = [
+const BEYOND: [[&str; 4]; 12] = [
     // As it was written, comments included; the form shows none.
     [
         "# t\n[[u]]\nn = '' # n\n\n# The database.\n[db]\nx = ''\n",
@@ -249,6 +249,13 @@ const BEYOND: [[&str; 4]; 11] = [
         "\u{feff}[[a.u]]\n[[a.u]]\nn = 'a'\n",
         "\u{feff}[[a.u]]\n[[a.u]]\nn = 'a'\n",
         "\u{feff}[[a.u]]\n[[a.u]]\nn = \"<unchanged 1>\"\n",
+    ],
+    // Lines that are made end like the template's.
+    [
+        "[[u]]\r\nn = ''\r\n",
+        "u = [{ n = 'a' }, { n = 'b' }]\n",
+        "[[u]]\r\nn = 'a'\r\n[[u]]\r\nn = 'b'\r\n",
+        "[[u]]\r\nn = \"<unchanged 1>\"\r\n[[u]]\r\nn = \"<unchanged 2>\"\r\n",
     ],
     // Fewer than the template's.
     [

@@ -308,6 +308,66 @@ fn another_shape_is_one_finding_which_says_the_shape_to_write() {
     }
 }
 
+/// A template, a document, and the help of its first finding: to follow it defines nothing twice.
+#[rustfmt::skip]
+const HELPS: [[&str; 3]; 17] = [
+    ["[db]\nuser = ''\npw = ''", "[db]\nuser = 'x'", "add the line below `[db]`"],
+    ["[db]\nuser = ''\npw = ''", "db = { user = 'x' }", "add it to `db`"],
+    ["[db]\nuser = ''\npw = ''", "db.user = 'x'", "add it to `db`"],
+    ["# @optional\n[db]\nuser = ''", "db = {}", "add it to `db`"],
+    ["db = { user = '', pw = '' }", "[db]\nuser = 'x'", "add the line below `[db]`"],
+    ["[a.b]\nx = ''", "a = {}", "add it to `a.b`"],
+    ["[a.b]\nx = ''", "[a]", "add the line below `[a.b]`"],
+    ["[[a.b]]\nx = ''", "a = {}", "add it to `a.b[0]`"],
+    ["[[a.b]]\nx = ''", "[a]", "add it below a `[[a.b]]`"],
+    ["[db]\n# @optional\n[db.main]\npw = ''\nhost = ''", "db.main = { host = 'x' }", "add it to `db.main`"],
+    ["[[users]]\nn = ''\n[[users.keys]]\nname = ''", "[[users]]\nn = 'x'", "add it to `users[0].keys[0]`"],
+    ["[[users]]\nname = ''\npw = ''", "name = 'q'", "move the line below a `[[users]]`"],
+    ["[[users]]\nname = ''\npw = ''", "name = 'q'\n[[users]]\npw = 'x'", "move it into `users[0]`"],
+    ["[db]\nuser = ''\npw = ''", "user = 'q'\ndb = { pw = 'x' }", "move it into `db`"],
+    ["[db]\nuser = ''\npw = ''", "user = 'q'\n[db]\npw = 'x'", "move the line below `[db]`"],
+    ["[db]\nuser = ''\npw = ''", "user = 'q'", "move the line below `[db]`"],
+    ["users = [{ n = '' }]", "users = '<unchanged>'", "write `[[users]]` for each of them, and its variables below it"],
+];
+
+#[test]
+fn help_fits_the_way_in_which_the_document_is_written() {
+    for [template, document, help] in HELPS {
+        let invalid = check(template, document).unwrap_err();
+        assert_eq!(invalid.findings().next().unwrap().help(), help, "{document}");
+    }
+}
+
+#[test]
+fn what_is_misplaced_is_missing_in_an_optional_section_that_is_present() {
+    for (template, document, severity) in [
+        ("# @optional\n[db]\nuser = ''\npw = ''", "user = 'q'", Severity::Warning),
+        ("# @optional\n[db]\nuser = ''\npw = ''", "user = 'q'\n[db]\npw = 'x'", Severity::Error),
+        (
+            "# @optional\n[[db]]\nuser = ''\npw = ''",
+            "user = 'q'\n[[db]]\npw = 'x'",
+            Severity::Error,
+        ),
+        (
+            "user = ''\n# @optional\n[db]\npw = ''\nhost = ''",
+            "user = 'q'\npw = 'x'\n[db]\nhost = 'x'",
+            Severity::Error,
+        ),
+    ] {
+        let found = match check(template, document) {
+            Ok(secrets) => secrets.warnings().map(|f| (f.kind(), f.severity())).collect::<Vec<_>>(),
+            Err(invalid) => invalid.findings().map(|f| (f.kind(), f.severity())).collect(),
+        };
+        assert_eq!(found, [(FindingKind::Misplaced, severity)], "{document}");
+    }
+    // In another shape, it is present, too.
+    for document in ["[db]\nuser = 'x'", "db = 'x'", "db = []", "db = ' '"] {
+        let invalid = check("# @optional\n[[db]]\nuser = ''\npw = ''", document).unwrap_err();
+        let found: Vec<_> = invalid.findings().map(|f| (f.kind(), f.severity())).collect();
+        assert_eq!(found, [(FindingKind::KindMismatch, Severity::Error)], "{document}");
+    }
+}
+
 #[test]
 fn a_misspelt_section_is_one_finding() {
     let template =
@@ -341,6 +401,22 @@ fn a_misspelt_section_is_one_finding() {
             &missing("line 1, column 2", "database", 1),
             "warning Unknown: line 3, column 2: `databas` is not in the template",
         ],
+    );
+    // Of two of one name, the one of the same table is meant, however the other table has it.
+    assert_findings(
+        "[a.cache]\nx = ''\n[b.cache]\nx = ''\n[b.q]\nx = ''\n",
+        "[a.cache]\nx = 1\n[b.cach]\nx = 1\n[b.q]\nx = 1\n",
+        &[&missing("line 3, column 4", "b.cache", 3)],
+    );
+    assert_findings(
+        "[[t]]\n[t.database]\nuser = ''\n",
+        "[[t]]\n[t.database]\nuser = 'u'\n[[t]]\n[t.databse]\n",
+        &[&missing("line 5, column 4", "t[1].database", 2)],
+    );
+    assert_findings(
+        "[[users]]\nname = ''\n",
+        "[usrs]\nname = 'n'\n",
+        &[&missing("line 1, column 2", "users", 1)],
     );
     // In another table it is a name alone.
     assert_findings(
