@@ -93,18 +93,18 @@ impl Document {
                 }
                 Some((node, Kind::Boolean | Kind::Datetime)) => {
                     absent.insert(node);
-                    Entry::String { key, value }
+                    Entry::string(self, key, value)
                 }
                 Some((node, kind)) => {
                     return Err(DeliveryError::at(self, node, Fault::Shape(kind.name())));
                 }
-                None => Entry::String { key, value },
+                None => Entry::string(self, key, value),
             });
         }
         absent.extend(env.displaced().filter_map(|name| self.child(ROOT, name)));
         let others = children.iter().copied();
         let others = others.filter(|node| !env::is_mapped(self, *node) && !absent.contains(node));
-        entries.extend(others.map(|node| Entry::Node(self, node)));
+        entries.extend(others.map(|node| Entry::node(self, node)));
         if let Some((node, fault)) = self.unreadable(&absent) {
             return Err(DeliveryError::at(self, node, fault));
         }
@@ -116,11 +116,11 @@ impl Document {
     fn variable<'a>(&'a self, node: u32, key: &'a str, value: &'a str) -> Entry<'a> {
         let own = Value::of(self, node);
         if gives(own, value) {
-            Entry::Node(self, node)
+            Entry::node(self, node)
         } else if own.as_str().is_none() && is_number(value) {
-            Entry::Number { key, value }
+            Entry::number(self, key, value)
         } else {
-            Entry::String { key, value }
+            Entry::string(self, key, value)
         }
     }
 

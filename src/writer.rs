@@ -21,18 +21,42 @@
 //! [`toml` 0.10.2]: https://github.com/uiri/toml/blob/0.10.2/toml/decoder.py
 
 use crate::document::decode::is_bare;
-use crate::document::index::Kind;
+use crate::document::index::{Kind, ROOT};
 use crate::document::wiped::Wiped;
 use crate::document::{Document, MAX_LEN};
 
-/// An entry of the root table that is written.
-pub(crate) enum Entry<'a> {
-    /// A child of a document's root, as it is there.
-    Node(&'a Document, u32),
-    /// A key and a string.
-    String { key: &'a str, value: &'a str },
-    /// A key and a number, spelled as TOML spells it.
-    Number { key: &'a str, value: &'a str },
+/// An entry of the root table that is written: a child of a document's root, as it is there, or a key
+/// with a text.
+///
+/// It is a struct without gaps and not an enum: a variant that is shorter than another leaves bytes of
+/// the stack in the list of entries, and these could be a number.
+pub(crate) struct Entry<'a> {
+    document: &'a Document,
+    /// `ROOT` for a key with a text.
+    node: u32,
+    /// Of a text, whether it is written as a number.
+    number: u32,
+    key: &'a str,
+    value: &'a str,
+}
+
+impl<'a> Entry<'a> {
+    pub(crate) fn node(document: &'a Document, node: u32) -> Self {
+        Self { document, node, number: 0, key: "", value: "" }
+    }
+
+    pub(crate) fn string(document: &'a Document, key: &'a str, value: &'a str) -> Self {
+        Self { document, node: ROOT, number: 0, key, value }
+    }
+
+    /// A number is spelled as TOML spells it.
+    pub(crate) fn number(document: &'a Document, key: &'a str, value: &'a str) -> Self {
+        Self { document, node: ROOT, number: 1, key, value }
+    }
+
+    fn is_section(&self) -> bool {
+        self.node != ROOT && is_section(self.document, self.node)
+    }
 }
 
 /// The text would exceed [`MAX_LEN`].
@@ -91,29 +115,21 @@ impl<S: Sink> Writer<S> {
     }
 
     fn root(&mut self, entries: &[Entry<'_>]) -> Result<(), TooLong> {
-        for entry in entries {
-            match *entry {
-                Entry::Node(document, node) if is_section(document, node) => continue,
-                Entry::Node(document, node) => self.pair(document, node)?,
-                Entry::String { key, value } => {
-                    self.name(key)?;
-                    self.put(" = ")?;
-                    self.string(value)?;
-                }
-                Entry::Number { key, value } => {
-                    self.name(key)?;
-                    self.put(" = ")?;
-                    self.put(value)?;
+        for entry in entries.iter().filter(|entry| !entry.is_section()) {
+            if entry.node != ROOT {
+                self.pair(entry.document, entry.node)?;
+            } else {
+                self.name(entry.key)?;
+                self.put(" = ")?;
+                match entry.number {
+                    0 => self.string(entry.value)?,
+                    _ => self.put(entry.value)?,
                 }
             }
             self.put("\n")?;
         }
-        for entry in entries {
-            if let Entry::Node(document, node) = *entry
-                && is_section(document, node)
-            {
-                self.section(document, node)?;
-            }
+        for entry in entries.iter().filter(|entry| entry.is_section()) {
+            self.section(entry.document, entry.node)?;
         }
         Ok(())
     }
