@@ -65,6 +65,16 @@ impl<S: Store> Faulty<S> {
         late.into_iter().flat_map(|writes| self.store.apply(&writes).unwrap()).collect()
     }
 
+    /// Carries out the first of what was late; `false` if there is nothing.
+    pub(crate) fn land_next(&self) -> bool {
+        let mut late = self.late.lock().unwrap();
+        if late.is_empty() {
+            return false;
+        }
+        self.store.apply(&late.remove(0)).unwrap();
+        true
+    }
+
     /// Shows other bytes under a scope than the store has.
     pub(crate) fn show(&self, scope: &[u8], record: Vec<u8>) {
         self.overlay.lock().unwrap().insert(scope.to_vec(), record);

@@ -337,8 +337,14 @@ impl<M: Medium> Machine<M> {
         self.model = actual;
     }
 
+    /// One after the other, since what lands may be what the next one is written over.
     fn land(&mut self) {
-        self.faulty().land();
+        while self.faulty().land_next() {
+            self.landed();
+        }
+    }
+
+    fn landed(&mut self) {
         let actual = self.actual();
         for (number, (before, after)) in self.model.iter().zip(&actual).enumerate() {
             if before == after {
@@ -392,6 +398,20 @@ proptest! {
     fn in_memory(actions in prop::collection::vec(action(), 1..60)) {
         run(Arc::new(MemoryStore::new()), &actions);
     }
+}
+
+/// A write that lands after a purge, and one over it.
+#[test]
+fn what_lands_may_be_written_over_by_what_lands_next() {
+    let actions = [
+        Action::Fail(vec![Fault::Late]),
+        Action::Put(2, Expect::Absent),
+        Action::Fail(vec![Fault::Late]),
+        Action::Delete(2, Expect::Standing),
+        Action::Purge(2),
+        Action::Land,
+    ];
+    run(Arc::new(MemoryStore::new()), &actions);
 }
 
 #[cfg(feature = "redb")]
