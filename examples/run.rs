@@ -7,8 +7,8 @@
 //!
 //! - without `--streamlit` as environment variables;
 //! - with it as a delivered file, which `streamlit run` reads instead of the checkout's own. Nothing
-//!   secret is in the environment then. The file is removed when the command ends; if this program is
-//!   killed, by the next run.
+//!   secret is in the environment then. The file is removed when the command ends. If this program is
+//!   killed, the command goes on, and the next run removes the file.
 //!
 //! `--query` is what follows the `?` of a visitor's link: it overrides what `Overrides::clarifai` allows.
 //!

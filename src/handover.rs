@@ -51,7 +51,8 @@ const VARIABLE: &str = "STREAMLIT_SECRETS_FILES";
 /// is removed. A running module keeps its values, which it has in memory; it sees no zeros unless it is
 /// reading the file at that moment. A process that is killed, that calls
 /// [`exit`](std::process::exit), or that aborts on a panic leaves the file behind:
-/// [`sweep`](Self::sweep) removes it.
+/// [`sweep`](Self::sweep) removes it. Its modules go on without it: whoever stops a launcher stops them,
+/// too, as `systemd` does with all processes of a service.
 ///
 /// ```no_run
 /// use std::process::Command;

@@ -187,7 +187,9 @@ fn make_lock(folder: &File, path: &Path) -> Result<Option<File>, HandoverError> 
         Err(Errno::NOENT) => return Ok(None),
         Err(error) => return Err(HandoverError::io(path, Step::Make)(error)),
     };
-    match hold(&lock) {
+    // Whatever the umask is: a lock that cannot be opened for writing would keep a sweep away.
+    let ready = lock.set_permissions(Permissions::from_mode(0o600)).and_then(|()| hold(&lock));
+    match ready {
         Ok(held) => Ok(held.then_some(lock)),
         Err(error) => {
             let _ = unlinkat(folder, LOCK, AtFlags::empty());
