@@ -315,8 +315,8 @@ impl Document {
     /// done with it is not wiped here.
     ///
     /// It is not what a Streamlit module is to read: Streamlit sets the variables of its file over the
-    /// environment, so what a query has overridden or displaced would be undone, and before TOML 1.1 its
-    /// reader refuses some texts. [`for_streamlit`](Self::for_streamlit) makes the file's text, and
+    /// environment, which undoes what a query has overridden or displaced, and its reader refuses the
+    /// syntax that TOML 1.1 added. [`for_streamlit`](Self::for_streamlit) makes the file's text, and
     /// [`Env`] has the source.
     #[must_use]
     pub fn expose_text(&self) -> &str {

@@ -72,7 +72,7 @@ impl<'a> Marked<'a> {
         Self { document, roles, repeated, variables }
     }
 
-    /// What a form shows for the variable at a place among all, from 0: its marker, or `""` if it is
+    /// The text that a form shows for the variable at a place among all, from 0: its marker, or `""` if it is
     /// blank, so that the author sees what is left to fill in.
     pub(crate) fn marker(&self, place: usize) -> Cow<'static, str> {
         let node = self.variables[place];

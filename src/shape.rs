@@ -16,7 +16,7 @@ pub(crate) enum Role {
     Inside,
 }
 
-/// What a value is, as an author writes it.
+/// The shape of a value, as an author writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     Scalar(Kind),

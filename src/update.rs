@@ -52,7 +52,7 @@ pub(crate) fn hide(document: &Document, marked: &Marked<'_>, part: Range<usize>)
     form
 }
 
-/// What goes with a comment: the blanks before it, and the line if nothing else is on it.
+/// A comment with the blanks before it, and with the line if nothing else is on it.
 fn comment(text: &str, span: Range<usize>) -> Range<usize> {
     let start = text[..span.start].trim_end_matches([' ', '\t']).len();
     let alone = matches!(text[..start].chars().next_back(), None | Some('\n' | '\u{feff}'));

@@ -228,7 +228,7 @@ pub(crate) fn datetime(text: &str) -> Datetime {
     text.parse().unwrap_or(Datetime { date: None, time: None, offset: None })
 }
 
-/// What Python cannot read in a date or time that TOML allows.
+/// A limit of dates and times that Python has and TOML has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PythonLimit {
     Year,

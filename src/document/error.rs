@@ -167,8 +167,8 @@ impl SyntaxError {
         self.span.clone()
     }
 
-    /// What is wrong, for a program: a code such as `unquoted_value`. It stays the
-    /// same from release to release, while messages may be reworded. New releases may have new codes.
+    /// A code for programs, such as `unquoted_value`. It stays the same from release to release, while
+    /// messages may be reworded. New releases may have new codes.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.fault.code()

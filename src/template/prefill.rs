@@ -217,7 +217,7 @@ enum Content {
     Elements { array: u32, template_array: u32, from: usize },
 }
 
-/// What goes where, in the order of the template's text.
+/// The changes to the template's text, in its order.
 fn changes(template: &Template, marked: &Marked<'_>, earlier: &Document) -> Vec<Change> {
     let inner = &template.0;
     let document = &inner.document;

@@ -320,7 +320,7 @@ impl<'a> Finding<'a> {
         }
     }
 
-    /// Where a variable belongs that the template has at `node`, below a section.
+    /// Says where to move a variable that the template has at `node`.
     fn help_misplaced(&self, template: &Document, node: u32) -> Cow<'static, str> {
         let index = template.index();
         let parent = index.node(node).parent;
