@@ -10,7 +10,7 @@ use toml_parser::lexer::TokenKind;
 use crate::document::wiped::Wiped;
 use crate::document::{self, Document, MAX_LEN};
 use crate::marker::{Marked, Marker};
-use crate::shape::{self, Role};
+use crate::shape;
 use crate::template::Inner as Template;
 use crate::validate::{self, Invalid, Secrets};
 
@@ -101,17 +101,12 @@ fn is_kept(kept: &[(u32, &str)], node: u32) -> bool {
 /// The variables whose markers keep a value, in the order of the text, each with the value as it is
 /// written.
 fn kept<'a>(entered: &Document, current: &'a Document) -> Vec<(u32, &'a str)> {
-    let roles = shape::roles(entered);
-    let read = |node: u32| {
-        let content =
-            shape::string(entered, node).filter(|_| roles[node as usize] == Role::Variable);
-        Some((node, Marker::read(content?)?))
-    };
-    let markers: Vec<(u32, Marker)> = (1..entered.index().len()).filter_map(read).collect();
+    let Marked { repeated, variables, .. } = Marked::new(entered);
+    let read = |&node: &u32| Some((node, Marker::read(shape::string(entered, node)?)?));
+    let markers: Vec<(u32, Marker)> = variables.iter().filter_map(read).collect();
     if markers.is_empty() {
         return Vec::new();
     }
-    let repeated = shape::repeated(entered, &roles);
     let marked = Marked::new(current);
     let (mut known, mut places) = (HashMap::new(), Vec::new());
     let paths = paths(current, |from, step| {
