@@ -5,11 +5,11 @@ use std::fmt::{self, Write};
 
 use crate::document::decode::PythonLimit;
 use crate::document::index::{Kind, ROOT};
-use crate::document::places::Lines;
 use crate::document::{Document, MAX_LEN};
 use crate::env::{self, Env};
+use crate::text::places::Lines;
 use crate::value::Value;
-use crate::writer::{self, Entry, TooLong};
+use crate::writer::{self, RootEntry, TooLong};
 
 impl Document {
     /// The document for a Streamlit module that sees the variables of `env`.
@@ -93,18 +93,18 @@ impl Document {
                 }
                 Some((node, Kind::Boolean | Kind::Datetime)) => {
                     absent.insert(node);
-                    Entry::string(self, key, value)
+                    RootEntry::string(self, key, value)
                 }
                 Some((node, kind)) => {
                     return Err(DeliveryError::at(self, node, Fault::Shape(kind.name())));
                 }
-                None => Entry::string(self, key, value),
+                None => RootEntry::string(self, key, value),
             });
         }
         absent.extend(env.displaced().filter_map(|name| self.child(ROOT, name)));
         let others = children.iter().copied();
         let others = others.filter(|node| !env::is_mapped(self, *node) && !absent.contains(node));
-        entries.extend(others.map(|node| Entry::node(self, node)));
+        entries.extend(others.map(|node| RootEntry::node(self, node)));
         if let Some((node, fault)) = self.unreadable(&absent) {
             return Err(DeliveryError::at(self, node, fault));
         }
@@ -113,14 +113,14 @@ impl Document {
     }
 
     /// A variable whose name is a root string or number: its own value if it gives the same text.
-    fn variable<'a>(&'a self, node: u32, key: &'a str, value: &'a str) -> Entry<'a> {
+    fn variable<'a>(&'a self, node: u32, key: &'a str, value: &'a str) -> RootEntry<'a> {
         let own = Value::of(self, node);
         if gives(own, value) {
-            Entry::node(self, node)
+            RootEntry::node(self, node)
         } else if own.as_str().is_none() && is_number(value) {
-            Entry::number(self, key, value)
+            RootEntry::number(self, key, value)
         } else {
-            Entry::string(self, key, value)
+            RootEntry::string(self, key, value)
         }
     }
 

@@ -5,39 +5,20 @@ pub(crate) mod decode;
 pub(crate) mod error;
 pub(crate) mod fault;
 pub(crate) mod index;
-pub(crate) mod places;
 mod report;
-pub(crate) mod wiped;
 
-use std::fmt;
-
-use serde::Deserialize;
 use toml_parser::Source;
 use toml_parser::lexer::Token;
 use toml_parser::parser::parse_document;
 use zeroize::Zeroizing;
 
-use crate::de::{self, DeserializeError};
 use crate::document::builder::Builder;
 use crate::document::error::ParseError;
 use crate::document::fault::Fault;
 use crate::document::index::{Index, Kind, ROOT};
+pub use crate::document::index::{MAX_DEPTH, MAX_LEN};
 use crate::document::report::{Errors, GrammarErrors};
-use crate::document::wiped::Wiped;
-use crate::env::{Env, EnvError};
-use crate::path::{self, KeyPath};
-use crate::shape::{self, Role};
-use crate::update;
-use crate::validate::{self, Invalid, Secrets};
-use crate::value::{Table, Value};
-
-/// The longest text, in bytes. A form's text area and a sealed record both hold it comfortably; a
-/// file of credentials is a thousand times shorter.
-pub const MAX_LEN: usize = 1_000_000;
-
-/// The deepest value, in keys and array positions on the way to it: `a.b[0].c` is 4 deep. Reading
-/// recurses, and so deep it still fits on a small thread's stack.
-pub const MAX_DEPTH: usize = 80;
+use crate::text::wiped::Wiped;
 
 /// A well-formed TOML text that has been read: a file of secrets, filled in or not.
 ///
@@ -140,177 +121,6 @@ impl Document {
         Ok(Self { text, decoded, index })
     }
 
-    /// The value of one key of the root table, by its literal name: no dots, no quotes.
-    #[must_use]
-    pub fn get(&self, key: &str) -> Option<Value<'_>> {
-        self.root().get(key)
-    }
-
-    /// The value at a path: a dotted key as TOML writes it, with array positions in brackets.
-    ///
-    /// As in TOML, spaces and tabs around a dot and at both ends mean nothing. There are none
-    /// between an array and its position, and none inside the brackets, which are not TOML's.
-    ///
-    /// ```
-    /// use secrets_toml::Document;
-    ///
-    /// let document = Document::parse("a.\"b.c\" = 1\n[[users]]\nname = 'Ada'\n")?;
-    /// assert_eq!(document.find("a.\"b.c\"").and_then(|value| value.as_integer()), Some(1));
-    /// assert_eq!(document.find("a . 'b.c'").and_then(|value| value.as_integer()), Some(1));
-    /// assert_eq!(document.find("users[0].name").and_then(|value| value.as_str()), Some("Ada"));
-    /// assert!(document.find("users[1]").is_none());
-    /// # Ok::<(), secrets_toml::ParseError>(())
-    /// ```
-    ///
-    /// Returns `None` if there is no such value, and if the path is malformed.
-    #[must_use]
-    pub fn find(&self, path: &str) -> Option<Value<'_>> {
-        path::find(self, path).map(|node| Value::of(self, node))
-    }
-
-    /// The value at a path that a document or a template gave: this one, or another. It is found
-    /// by its keys and positions, so that a path of any length will do, also one that
-    /// [`KeyPath`] cuts when it is displayed.
-    ///
-    /// ```
-    /// use secrets_toml::{Document, Template};
-    ///
-    /// let template = Template::parse("PAT = ''\n[db]\nuser = ''\n")?;
-    /// let document = Document::parse("db.user = 'ada'\n")?;
-    /// let values = template.variables().map(|variable| document.at(&variable.path()));
-    /// let values: Vec<_> = values.map(|value| value.and_then(|value| value.as_str())).collect();
-    /// assert_eq!(values, [None, Some("ada")]);
-    /// # Ok::<(), secrets_toml::ParseError>(())
-    /// ```
-    ///
-    /// Returns `None` if there is no such value, as for the path of a missing variable.
-    #[must_use]
-    pub fn at(&self, path: &KeyPath<'_>) -> Option<Value<'_>> {
-        path::at(self, path).map(|node| Value::of(self, node))
-    }
-
-    /// The root table.
-    #[must_use]
-    pub fn root(&self) -> Table<'_> {
-        Table::of(self, ROOT)
-    }
-
-    /// Reads the document into a type of yours. Strings may borrow from it.
-    ///
-    /// # Errors
-    ///
-    /// The path, the place, what was expected and which kind stands there; never the value, and
-    /// never a message of the type itself, which may quote it.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// #[derive(serde::Deserialize)]
-    /// # #[derive(Debug)]
-    /// struct Db<'a> {
-    ///     username: &'a str,
-    /// }
-    ///
-    /// let document = secrets_toml::Document::parse("username = \"gateway\"")?;
-    /// let db: Db<'_> = document.deserialize()?;
-    /// assert_eq!(db.username, "gateway");
-    ///
-    /// let document = secrets_toml::Document::parse("username = 12345678")?;
-    /// let error = document.deserialize::<Db<'_>>().unwrap_err();
-    /// assert_eq!(
-    ///     error.to_string(),
-    ///     "line 1, column 12: `username`: expected a borrowed string, found integer",
-    /// );
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn deserialize<'de, T: Deserialize<'de>>(&'de self) -> Result<T, DeserializeError> {
-        de::deserialize(self)
-    }
-
-    /// The environment variables that the module will see: see [`Env`].
-    ///
-    /// # Errors
-    ///
-    /// The first name or value that no environment takes.
-    pub fn env(&self) -> Result<Env, EnvError> {
-        Env::of(self)
-    }
-
-    /// Checks the document without a template: nothing may be blank.
-    ///
-    /// # Errors
-    ///
-    /// [`Invalid`] with every finding, where one of them is an error.
-    pub fn validate(self) -> Result<Secrets, Invalid> {
-        validate::validate(self, None)
-    }
-
-    /// Checks a form of `current` that was filled in again, without a template: each marker stands
-    /// for a value of `current`. The rules are those of
-    /// [`Template::validate_update`](crate::Template::validate_update).
-    ///
-    /// # Errors
-    ///
-    /// [`Invalid`] with every finding, at its place in `self`, and with `self` as it was.
-    pub fn validate_update(self, current: &Self) -> Result<Secrets, Invalid> {
-        update::validate(self, current, None)
-    }
-
-    /// The text for a form that must not show a value: each is hidden by a marker, and there are no
-    /// comments, since one may hold what was a value; so an update drops them.
-    /// [`validate_update`](Self::validate_update) puts the values back where the markers are.
-    ///
-    /// The marker is `"<unchanged>"`. Inside an array of tables it has a number, the value's place
-    /// among all variables of the document, so that it can be moved with its block. What is blank
-    /// stays `""`: it is left to be filled in.
-    ///
-    /// The form of a document that is nearly [`MAX_LEN`] bytes long may be longer than that.
-    ///
-    /// ```
-    /// use secrets_toml::Document;
-    ///
-    /// let current = Document::parse(
-    ///     "PAT = 'hunter2' # was: hunter1\n[[users]]\npw = 'a1'\n[[users]]\npw = 'b2'\n",
-    /// )?;
-    /// let form = current.form();
-    /// assert_eq!(
-    ///     form,
-    ///     "PAT = \"<unchanged>\"\n[[users]]\npw = \"<unchanged 2>\"\n\
-    ///      [[users]]\npw = \"<unchanged 3>\"\n",
-    /// );
-    ///
-    /// // The author deletes the first user's block and enters a new PAT.
-    /// let entered = form
-    ///     .replace("[[users]]\npw = \"<unchanged 2>\"\n", "")
-    ///     .replace("PAT = \"<unchanged>\"", "PAT = 'hunter3'");
-    /// let secrets = Document::parse(entered)?.validate_update(&current)?;
-    /// assert_eq!(secrets.expose_text(), "PAT = 'hunter3'\n[[users]]\npw = 'b2'\n");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn form(&self) -> String {
-        update::form(self)
-    }
-
-    /// The variables: the values that are no table and no array of tables, in the order of the text.
-    ///
-    /// ```
-    /// use secrets_toml::Document;
-    ///
-    /// let document = Document::parse("PAT = ''\n[db]\nports = [1, 2]\n[[users]]\nname = ''\n")?;
-    /// let variables: Vec<_> =
-    ///     document.variables().map(|(path, value)| (path.to_string(), value.kind())).collect();
-    /// let expected = [("PAT", "string"), ("db.ports", "array"), ("users[0].name", "string")];
-    /// assert_eq!(variables, expected.map(|(path, kind)| (path.to_owned(), kind)));
-    /// # Ok::<(), secrets_toml::ParseError>(())
-    /// ```
-    pub fn variables(&self) -> impl Iterator<Item = (KeyPath<'_>, Value<'_>)> {
-        let roles = shape::roles(self);
-        let variables =
-            (1..self.index.len()).filter(move |&node| roles[node as usize] == Role::Variable);
-        variables.map(|node| (self.path(node), Value::of(self, node)))
-    }
-
     /// The text, byte for byte as it was read. This is the one door to all of it at once: what is
     /// done with it is not wiped here.
     ///
@@ -379,26 +189,12 @@ impl Document {
         self.index.child(table, key, &self.text, &self.decoded)
     }
 
-    pub(crate) fn path(&self, node: u32) -> KeyPath<'_> {
-        KeyPath::new(self, node)
-    }
-
     /// Every value that is no table and no array, in the order of the text.
     pub(crate) fn leaves(&self) -> impl Iterator<Item = u32> + '_ {
         (1..self.index.len()).filter(|&node| {
             let kind = self.index.node(node).kind;
             !kind.is_table() && !kind.is_array()
         })
-    }
-}
-
-impl fmt::Debug for Document {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shape = f.debug_struct("Document");
-        for node in self.leaves() {
-            shape.field(&format!("{:?}", self.path(node).to_string()), &Value::of(self, node));
-        }
-        shape.finish()
     }
 }
 

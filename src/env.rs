@@ -11,14 +11,25 @@ use std::sync::{Arc, OnceLock};
 
 use crate::document::Document;
 use crate::document::index::{Kind, ROOT};
-use crate::document::places::Lines;
-use crate::document::wiped::Wiped;
 pub(crate) use crate::env::changes::Override;
 use crate::env::changes::{Changes, Effect};
 use crate::env::names::Names;
 use crate::env::provenance::Outcome;
 pub use crate::env::provenance::{Explanation, Source};
+use crate::text::places::Lines;
+use crate::text::wiped::Wiped;
 use crate::value::Value;
+
+impl Document {
+    /// The environment variables that the module will see: see [`Env`].
+    ///
+    /// # Errors
+    ///
+    /// The first name or value that no environment takes.
+    pub fn env(&self) -> Result<Env, EnvError> {
+        Env::of(self)
+    }
+}
 
 /// The environment variables of a document, exactly as [Streamlit] maps its `secrets.toml`.
 ///

@@ -134,26 +134,37 @@
 
 #![forbid(unsafe_code)]
 
-mod de;
-mod delivery;
-#[cfg(feature = "miette")]
-mod diagnostic;
+// Read.
 mod document;
+mod text;
+
+mod path;
+mod role;
+mod value;
+
+mod de;
+
+// Deliver.
+mod delivery;
 mod env;
 #[cfg(all(unix, feature = "handover"))]
 pub mod handover;
-mod marker;
-mod path;
 mod query;
-pub mod seal;
-mod shape;
-pub mod store;
+mod writer;
+
+// Check.
+mod marker;
 mod template;
 mod update;
 mod validate;
-mod value;
+
+// Seal and keep.
+#[cfg(feature = "vault")]
+pub mod seal;
+#[cfg(feature = "vault")]
+pub mod store;
+#[cfg(feature = "vault")]
 pub mod vault;
-mod writer;
 
 pub use de::DeserializeError;
 pub use delivery::DeliveryError;
@@ -164,9 +175,11 @@ pub use path::KeyPath;
 pub use query::{
     MAX_PARAMETER_LEN, MAX_QUERY_FIELDS, MAX_QUERY_LEN, OverrideError, Overrides, Parameter,
 };
-pub use template::{MAX_TEMPLATE_LEN, Prefilled, Template, TemplateError, Variable};
+pub use template::repository::TemplateError;
+pub use template::{MAX_TEMPLATE_LEN, Template, Variable};
 /// The crate whose [`Datetime`](toml_datetime::Datetime) is a kind of [`Value`].
 pub use toml_datetime;
+pub use update::Prefilled;
 pub use validate::{Finding, FindingKind, Invalid, Secrets, Severity};
 pub use value::{Array, ArrayIter, Table, TableIter, Value};
 

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use crate::document::Document;
-use crate::shape::{self, Role};
+use crate::role::{self, Role};
 
 const START: &str = "<unchanged";
 const END: &str = ">";
@@ -49,7 +49,7 @@ impl Marker {
 
 /// Returns `true` if a node is a string that reads like a marker.
 pub(crate) fn is_marker(document: &Document, node: u32) -> bool {
-    shape::string(document, node).is_some_and(|content| Marker::read(content).is_some())
+    role::string(document, node).is_some_and(|content| Marker::read(content).is_some())
 }
 
 /// The variables of a document, as its forms mark them.
@@ -64,8 +64,8 @@ pub(crate) struct Marked<'a> {
 
 impl<'a> Marked<'a> {
     pub(crate) fn new(document: &'a Document) -> Self {
-        let roles = shape::roles(document);
-        let repeated = shape::repeated(document, &roles);
+        let roles = role::roles(document);
+        let repeated = role::repeated(document, &roles);
         let variables = (1..document.index().len())
             .filter(|&node| roles[node as usize] == Role::Variable)
             .collect();
@@ -76,7 +76,7 @@ impl<'a> Marked<'a> {
     /// blank, so that the author sees what is left to fill in.
     pub(crate) fn marker(&self, place: usize) -> Cow<'static, str> {
         let node = self.variables[place];
-        if shape::is_blank(self.document, node) {
+        if role::is_blank(self.document, node) {
             "\"\"".into()
         } else if self.repeated[node as usize] {
             format!("\"{START} {}{END}\"", place + 1).into()

@@ -1,17 +1,64 @@
 //! Paths of variables: `db_credentials.username`, `users[0].name`, `a."b.c"`.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write};
+use std::fmt;
 
 use toml_parser::lexer::{Token, TokenKind};
 use toml_parser::{Raw, Source};
 
 use crate::document::Document;
-use crate::document::decode::is_bare;
 use crate::document::index::ROOT;
+use crate::text::shown::{Step, write_steps};
+use crate::value::Value;
 
-/// How much of a path is shown, in characters, with the `…` of one that is cut.
-const MAX_SHOWN: usize = 256;
+impl Document {
+    /// The value at a path: a dotted key as TOML writes it, with array positions in brackets.
+    ///
+    /// As in TOML, spaces and tabs around a dot and at both ends mean nothing. There are none
+    /// between an array and its position, and none inside the brackets, which are not TOML's.
+    ///
+    /// ```
+    /// use secrets_toml::Document;
+    ///
+    /// let document = Document::parse("a.\"b.c\" = 1\n[[users]]\nname = 'Ada'\n")?;
+    /// assert_eq!(document.find("a.\"b.c\"").and_then(|value| value.as_integer()), Some(1));
+    /// assert_eq!(document.find("a . 'b.c'").and_then(|value| value.as_integer()), Some(1));
+    /// assert_eq!(document.find("users[0].name").and_then(|value| value.as_str()), Some("Ada"));
+    /// assert!(document.find("users[1]").is_none());
+    /// # Ok::<(), secrets_toml::ParseError>(())
+    /// ```
+    ///
+    /// Returns `None` if there is no such value, and if the path is malformed.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<Value<'_>> {
+        find(self, path).map(|node| Value::of(self, node))
+    }
+
+    /// The value at a path that a document or a template gave: this one, or another. It is found
+    /// by its keys and positions, so that a path of any length will do, also one that
+    /// [`KeyPath`] cuts when it is displayed.
+    ///
+    /// ```
+    /// use secrets_toml::{Document, Template};
+    ///
+    /// let template = Template::parse("PAT = ''\n[db]\nuser = ''\n")?;
+    /// let document = Document::parse("db.user = 'ada'\n")?;
+    /// let values = template.variables().map(|variable| document.at(&variable.path()));
+    /// let values: Vec<_> = values.map(|value| value.and_then(|value| value.as_str())).collect();
+    /// assert_eq!(values, [None, Some("ada")]);
+    /// # Ok::<(), secrets_toml::ParseError>(())
+    /// ```
+    ///
+    /// Returns `None` if there is no such value, as for the path of a missing variable.
+    #[must_use]
+    pub fn at(&self, path: &KeyPath<'_>) -> Option<Value<'_>> {
+        at(self, path).map(|node| Value::of(self, node))
+    }
+
+    pub(crate) fn path(&self, node: u32) -> KeyPath<'_> {
+        KeyPath::new(self, node)
+    }
+}
 
 /// The path of a variable, as TOML writes a dotted key, with array positions in brackets.
 ///
@@ -101,17 +148,20 @@ impl fmt::Display for KeyPath<'_> {
     }
 }
 
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shape = f.debug_struct("Document");
+        for node in self.leaves() {
+            shape.field(&format!("{:?}", self.path(node).to_string()), &Value::of(self, node));
+        }
+        shape.finish()
+    }
+}
+
 impl fmt::Debug for KeyPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeyPath({self})")
     }
-}
-
-/// One step of a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Step<'a> {
-    Key(&'a str),
-    Position(usize),
 }
 
 /// The last step of a node's path.
@@ -120,94 +170,6 @@ fn step(document: &Document, node: u32) -> Step<'_> {
         Step::Position(document.index().position(node))
     } else {
         Step::Key(document.key(node))
-    }
-}
-
-/// The steps as a path of limited length.
-pub(crate) fn display<'a>(steps: impl Iterator<Item = Step<'a>>) -> String {
-    let mut path = String::new();
-    write_steps(&mut path, steps).expect("a String takes all that is written");
-    path
-}
-
-fn write_steps<'a>(f: &mut impl Write, steps: impl Iterator<Item = Step<'a>>) -> fmt::Result {
-    let mut f = Limited { f, left: MAX_SHOWN };
-    for (i, step) in steps.enumerate() {
-        if f.left == 0 {
-            break;
-        }
-        match step {
-            Step::Position(position) => write!(f, "[{position}]")?,
-            Step::Key(key) => {
-                if i > 0 {
-                    f.write_char('.')?;
-                }
-                // A key is cut before it is looked at: it may be half a megabyte. What is left of
-                // it is as much as is shown at all.
-                let cut = cut(key, MAX_SHOWN);
-                if !cut.is_empty() && cut.bytes().all(is_bare) {
-                    f.write_str(cut)?;
-                } else {
-                    f.write_char('"')?;
-                    for character in cut.chars() {
-                        write_escaped(&mut f, character)?;
-                    }
-                    f.write_char('"')?;
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Writes a character of a quoted key so that no terminal acts on it.
-fn write_escaped(f: &mut impl Write, character: char) -> fmt::Result {
-    match character {
-        '"' | '\\' => write!(f, "\\{character}"),
-        _ if is_unsafe(character) => match u32::from(character) {
-            code @ ..=0xFFFF => write!(f, "\\u{code:04X}"),
-            code => write!(f, "\\U{code:08X}"),
-        },
-        _ => f.write_char(character),
-    }
-}
-
-/// Control characters, line separators, and what changes the direction or hides in a text.
-pub(crate) fn is_unsafe(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
-            | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
-            | '\u{E0000}'..='\u{E007F}'
-        )
-}
-
-/// The first `limit` characters.
-fn cut(text: &str, limit: usize) -> &str {
-    match text.char_indices().nth(limit) {
-        Some((end, _)) => &text[..end],
-        None => text,
-    }
-}
-
-/// Lets a number of characters through, then one `…`.
-struct Limited<'f, W> {
-    f: &'f mut W,
-    left: usize,
-}
-
-impl<W: Write> Write for Limited<'_, W> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for character in text.chars() {
-            match self.left {
-                0 => break,
-                1 => self.f.write_char('…')?,
-                _ => self.f.write_char(character)?,
-            }
-            self.left -= 1;
-        }
-        Ok(())
     }
 }
 
@@ -283,10 +245,11 @@ mod tests {
     #[test]
     fn every_node_is_at_its_path() {
         let text = "a = [[], [0, { b = '' }]]\nc.d.e = 1\n[[f]]\n[[f]]\n[[f.g]]\n'' = [{}, [{}]]\n";
-        let (document, twin) = (Document::parse(text).unwrap(), Document::parse(text).unwrap());
+        let (document, counterpart) =
+            (Document::parse(text).unwrap(), Document::parse(text).unwrap());
         for node in 0..document.index().len() {
             assert_eq!(at(&document, &document.path(node)), Some(node));
-            assert_eq!(at(&twin, &document.path(node)), Some(node));
+            assert_eq!(at(&counterpart, &document.path(node)), Some(node));
         }
     }
 }

@@ -3,27 +3,17 @@
 mod decode;
 mod error;
 mod https;
+mod limits;
 
 use std::fmt;
 use std::ops::Range;
 
-use crate::document::decode::any;
-use crate::document::wiped::Wiped;
 use crate::env::{Env, Override, Unmappable, unmappable_name};
 use crate::query::error::Fault;
 pub use crate::query::error::OverrideError;
-
-/// The longest query, in bytes. Servers take request lines of a few KiB, a few hundred at the
-/// most: a longer query is an attack or a mistake.
-pub const MAX_QUERY_LEN: usize = 512 * 1024;
-
-/// The most fields of a query, allowed or not. A form has dozens; other readers of queries stop at
-/// a thousand, too.
-pub const MAX_QUERY_FIELDS: usize = 1000;
-
-/// The longest value of an allowed parameter, in bytes once it is decoded. A token, a signed one
-/// included, is shorter.
-pub const MAX_PARAMETER_LEN: usize = 8 * 1024;
+pub use crate::query::limits::{MAX_PARAMETER_LEN, MAX_QUERY_FIELDS, MAX_QUERY_LEN};
+use crate::text::bytes::any;
+use crate::text::wiped::Wiped;
 
 /// Which query parameters may override which environment variables.
 ///

@@ -17,67 +17,28 @@
 #![doc = include_str!("seal/format.md")]
 
 mod derive;
+mod key_id;
 mod keyring;
 mod lock;
 mod manifest;
 mod passphrase;
+mod random;
 mod record;
 mod scope;
 #[cfg(test)]
 mod tests;
 
-use zeroize::Zeroizing;
-
-pub use keyring::{KeyId, KeyState, Keyring, KeyringError, MAX_KEYS, ScopeKeyring, Unused};
+pub use key_id::KeyId;
+pub use keyring::{KeyState, Keyring, KeyringError, MAX_KEYS, ScopeKeyring, Unused};
 pub use lock::{
     KmsKey, LockError, LockedKeyring, LockedKeyringError, MAX_LOCKED_LEN, Needs, Protection,
     Unlock, UnlockError,
 };
 pub(crate) use manifest::ManifestList;
 pub use passphrase::{PassphraseCost, PassphraseCostError};
+pub use random::RandomnessError;
 pub use record::{
     ContentError, Header, Kind, MAX_SEALED_LEN, OpenError, Opened, Record, Revision, SealError,
+    inspect,
 };
 pub use scope::{MAX_COMPONENT_LEN, Scope, ScopeError};
-
-/// Reads what a record says of itself in clear.
-///
-/// **Nothing of it is authenticated**: whoever can write to the store can write any of it. It is
-/// good for listing and for finding what is left under an old key, not for a decision.
-///
-/// # Errors
-///
-/// [`OpenError`] where the bytes are not laid out like a record; of the steps of opening, those
-/// before the key is looked for.
-///
-/// # Examples
-///
-/// ```
-/// use secrets_toml::seal::{self, Keyring, Kind, Revision, Scope};
-///
-/// let keyring = Keyring::generate()?;
-/// let record = keyring.seal_tombstone(&Scope::module("chat")?, Revision::FIRST)?;
-/// let header = seal::inspect(record.as_bytes())?;
-/// assert_eq!((header.kind(), header.revision()), (Kind::Tombstone, Revision::FIRST));
-/// assert_eq!(header.key_id(), keyring.primary());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub fn inspect(record: &[u8]) -> Result<Header, OpenError> {
-    let kinds = [Kind::Document, Kind::Tombstone, Kind::Keyring, Kind::Manifest];
-    Ok(record::Sealed::parse(record, &kinds)?.header)
-}
-
-/// 32 fresh bytes, wiped on drop.
-type Random = Zeroizing<[u8; 32]>;
-
-/// The one place where randomness comes from.
-fn random() -> Result<Random, RandomnessError> {
-    let mut random = Zeroizing::new([0; 32]);
-    getrandom::fill(random.as_mut_slice()).map_err(RandomnessError)?;
-    Ok(random)
-}
-
-/// The operating system gave no randomness, so nothing was made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the operating system gave no randomness")]
-pub struct RandomnessError(#[source] getrandom::Error);

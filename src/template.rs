@@ -1,27 +1,26 @@
 //! The template that a module's repository carries.
 
 mod comments;
-mod prefill;
-mod repository;
+pub(crate) mod placeholder;
+pub(crate) mod repository;
 
 use std::sync::Arc;
 
 use crate::document::Document;
 use crate::document::error::ParseError;
 use crate::document::fault::Fault;
-use crate::document::places::{Lines, Places};
-use crate::document::wiped::Wiped;
 use crate::path::KeyPath;
-use crate::shape::{self, Role, Shape};
+use crate::role::{self, Role, Shape};
 use crate::template::comments::Comments;
-pub use crate::template::prefill::Prefilled;
-pub use crate::template::repository::TemplateError;
-use crate::update;
-use crate::validate::{self, Invalid, Secrets};
+use crate::text::places::{Lines, Places};
+use crate::text::wiped::Wiped;
 use crate::value::Value;
 
 /// The longest template, in bytes: it is shown whole in a form.
 pub const MAX_TEMPLATE_LEN: usize = 64 * 1024;
+
+// `Fault::TemplateTooLong` names the limit.
+const _: () = assert!(MAX_TEMPLATE_LEN == 64 * 1024);
 
 /// A template: the `.streamlit/secrets.toml` that a module's repository carries. It shows which
 /// variables the module expects, with the values left as `""` or as a placeholder.
@@ -53,7 +52,7 @@ pub const MAX_TEMPLATE_LEN: usize = 64 * 1024;
 /// says `@optional`. Above or behind a `[header]`, it lets the whole section be absent; once the
 /// section is present, its variables are required.
 #[derive(Clone)]
-pub struct Template(Arc<Inner>);
+pub struct Template(pub(crate) Arc<Inner>);
 
 /// What a template knows; findings share it.
 pub(crate) struct Inner {
@@ -100,64 +99,6 @@ impl Template {
     pub fn text(&self) -> &str {
         self.0.document.expose_text()
     }
-
-    /// Checks a document against the template.
-    ///
-    /// # Errors
-    ///
-    /// [`Invalid`] with every finding and the document, where one finding is an error.
-    pub fn validate(&self, document: Document) -> Result<Secrets, Invalid> {
-        validate::validate(document, Some(&self.0))
-    }
-
-    /// Checks a form that was made from `current` without showing its values, by
-    /// [`Prefilled::form`] or [`Document::form`], and filled in again. Each marker in `entered` is
-    /// replaced by the value that it stands for, as it is written in `current`; then the whole is
-    /// checked.
-    ///
-    /// - A marker is the whole value, and keeps a value from the same path. `"<unchanged>"` stands
-    ///   for it outside arrays of tables. Inside them a marker has a number, which is the value's
-    ///   place among all variables of `current`, and positions make no difference: it moves with its
-    ///   block, so blocks can be deleted, appended, reordered and copied.
-    /// - A marker that keeps no value is [`Unkept`](crate::FindingKind::Unkept), an error.
-    /// - A blank is a blank, and refused as everywhere. A variable is removed by removing its line.
-    /// - The whole has at most [`MAX_LEN`](crate::MAX_LEN) bytes, too: what would make it longer is
-    ///   [`TooLong`](crate::FindingKind::TooLong).
-    ///
-    /// `current` must be the document that the form was made from: numbers mean nothing in another.
-    /// A service compares the revision that its form carries before it calls this.
-    ///
-    /// # Errors
-    ///
-    /// [`Invalid`] with every finding, at its place in `entered`, and with `entered` as it was: no
-    /// value of `current` was put into it, so the form can be shown again.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use secrets_toml::{Document, Template};
-    ///
-    /// let current = Document::parse("PAT = 'hunter2'\nOLD = 1\n")?;
-    /// let template = Template::parse("# New in version 2.\nURL = \"\"\n\nPAT = \"\"")?;
-    /// let prefilled = template.prefill(&current)?;
-    /// assert_eq!(prefilled.form(), "# New in version 2.\nURL = \"\"\n\nPAT = \"<unchanged>\"");
-    ///
-    /// let invalid = template.validate_update(Document::parse(prefilled.form())?, &current).unwrap_err();
-    /// let findings: Vec<_> = invalid.findings().map(|finding| finding.to_string()).collect();
-    /// assert_eq!(findings, ["line 2, column 7: `URL` is blank: the template expects a value"]);
-    ///
-    /// let entered = prefilled.form().replace("URL = \"\"", "URL = \"https://example.com\"");
-    /// let secrets = template.validate_update(Document::parse(entered)?, &current)?;
-    /// assert_eq!(secrets.get("PAT").and_then(|value| value.as_str()), Some("hunter2"));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn validate_update(
-        &self,
-        entered: Document,
-        current: &Document,
-    ) -> Result<Secrets, Invalid> {
-        update::validate(entered, current, Some(&self.0))
-    }
 }
 
 impl std::fmt::Debug for Template {
@@ -168,7 +109,7 @@ impl std::fmt::Debug for Template {
 
 impl Inner {
     fn new(document: Document) -> Self {
-        let roles = shape::roles(&document);
+        let roles = role::roles(&document);
         let comments = Comments::read(document.expose_text());
         let index = document.index();
         let mut optional = vec![false; index.len() as usize];

@@ -1,71 +1,88 @@
-//! Forms that show no value, and the update of a document by one that was filled in.
+//! The update of a document by a form that shows no value and was filled in.
 
-use std::borrow::Cow;
+mod form;
+mod prefill;
+
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
 
-use toml_parser::lexer::TokenKind;
-
-use crate::document::wiped::Wiped;
-use crate::document::{self, Document, MAX_LEN};
+use crate::document::{Document, MAX_LEN};
 use crate::marker::{Marked, Marker};
-use crate::shape;
-use crate::template::Inner as Template;
+use crate::role;
+use crate::template::{Inner, Template};
+use crate::text::wiped::Wiped;
+pub use crate::update::prefill::Prefilled;
 use crate::validate::{self, Invalid, Secrets};
 
-/// The text of a document without its values and comments.
-pub(crate) fn form(document: &Document) -> String {
-    let marked = Marked::new(document);
-    hide(document, &marked, 0..document.expose_text().len())
-}
-
-/// A part of a text, from the start of a line or value to the end of one, without its values and
-/// comments.
-pub(crate) fn hide(document: &Document, marked: &Marked<'_>, part: Range<usize>) -> String {
-    let text = &document.expose_text()[part.clone()];
-    let span = |node: u32| document.index().node(node).span.range();
-    let variables = &marked.variables;
-    let first = variables.partition_point(|&node| span(node).start < part.start);
-    let last = variables.partition_point(|&node| span(node).start < part.end);
-    let values = (first..last).map(|place| {
-        let Range { start, end } = span(variables[place]);
-        (start - part.start..end - part.start, marked.marker(place))
-    });
-    let comments = document::lex(text)
-        .into_iter()
-        .filter(|token| token.kind() == TokenKind::Comment)
-        .map(|token| (comment(text, token.span().start()..token.span().end()), Cow::default()));
-    let mut hidden: Vec<_> = values.chain(comments).collect();
-    hidden.sort_by_key(|(span, _)| span.start);
-    let mut form = String::with_capacity(text.len());
-    let mut end = 0;
-    for (span, instead) in hidden {
-        // An array may have comments inside.
-        if span.start >= end {
-            form.push_str(&text[end..span.start]);
-            form.push_str(&instead);
-            end = span.end;
-        }
+impl Document {
+    /// Checks a form of `current` that was filled in again, without a template: each marker stands
+    /// for a value of `current`. The rules are those of
+    /// [`Template::validate_update`](crate::Template::validate_update).
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`] with every finding, at its place in `self`, and with `self` as it was.
+    pub fn validate_update(self, current: &Self) -> Result<Secrets, Invalid> {
+        validate(self, current, None)
     }
-    form.push_str(&text[end..]);
-    form
 }
 
-/// A comment with the blanks before it, and with the line if nothing else is on it.
-fn comment(text: &str, span: Range<usize>) -> Range<usize> {
-    let start = text[..span.start].trim_end_matches([' ', '\t']).len();
-    let alone = matches!(text[..start].chars().next_back(), None | Some('\n' | '\u{feff}'));
-    let rest = &text[span.end..];
-    let newline = rest.strip_prefix("\r\n").or(rest.strip_prefix('\n')).unwrap_or(rest);
-    start..if alone { text.len() - newline.len() } else { span.end }
+impl Template {
+    /// Checks a form that was made from `current` without showing its values, by
+    /// [`Prefilled::form`] or [`Document::form`], and filled in again. Each marker in `entered` is
+    /// replaced by the value that it stands for, as it is written in `current`; then the whole is
+    /// checked.
+    ///
+    /// - A marker is the whole value, and keeps a value from the same path. `"<unchanged>"` stands
+    ///   for it outside arrays of tables. Inside them a marker has a number, which is the value's
+    ///   place among all variables of `current`, and positions make no difference: it moves with its
+    ///   block, so blocks can be deleted, appended, reordered and copied.
+    /// - A marker that keeps no value is [`Unkept`](crate::FindingKind::Unkept), an error.
+    /// - A blank is a blank, and refused as everywhere. A variable is removed by removing its line.
+    /// - The whole has at most [`MAX_LEN`](crate::MAX_LEN) bytes, too: what would make it longer is
+    ///   [`TooLong`](crate::FindingKind::TooLong).
+    ///
+    /// `current` must be the document that the form was made from: numbers mean nothing in another.
+    /// A service compares the revision that its form carries before it calls this.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`] with every finding, at its place in `entered`, and with `entered` as it was: no
+    /// value of `current` was put into it, so the form can be shown again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use secrets_toml::{Document, Template};
+    ///
+    /// let current = Document::parse("PAT = 'hunter2'\nOLD = 1\n")?;
+    /// let template = Template::parse("# New in version 2.\nURL = \"\"\n\nPAT = \"\"")?;
+    /// let prefilled = template.prefill(&current)?;
+    /// assert_eq!(prefilled.form(), "# New in version 2.\nURL = \"\"\n\nPAT = \"<unchanged>\"");
+    ///
+    /// let invalid = template.validate_update(Document::parse(prefilled.form())?, &current).unwrap_err();
+    /// let findings: Vec<_> = invalid.findings().map(|finding| finding.to_string()).collect();
+    /// assert_eq!(findings, ["line 2, column 7: `URL` is blank: the template expects a value"]);
+    ///
+    /// let entered = prefilled.form().replace("URL = \"\"", "URL = \"https://example.com\"");
+    /// let secrets = template.validate_update(Document::parse(entered)?, &current)?;
+    /// assert_eq!(secrets.get("PAT").and_then(|value| value.as_str()), Some("hunter2"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn validate_update(
+        &self,
+        entered: Document,
+        current: &Document,
+    ) -> Result<Secrets, Invalid> {
+        validate(entered, current, Some(&self.0))
+    }
 }
 
 /// Checks a document whose markers stand for the values of another.
-pub(crate) fn validate(
+fn validate(
     entered: Document,
     current: &Document,
-    template: Option<&Arc<Template>>,
+    template: Option<&Arc<Inner>>,
 ) -> Result<Secrets, Invalid> {
     let kept = kept(&entered, current);
     if kept.is_empty() {
@@ -102,7 +119,7 @@ fn is_kept(kept: &[(u32, &str)], node: u32) -> bool {
 /// written.
 fn kept<'a>(entered: &Document, current: &'a Document) -> Vec<(u32, &'a str)> {
     let Marked { repeated, variables, .. } = Marked::new(entered);
-    let read = |&node: &u32| Some((node, Marker::read(shape::string(entered, node)?)?));
+    let read = |&node: &u32| Some((node, Marker::read(role::string(entered, node)?)?));
     let markers: Vec<(u32, Marker)> = variables.iter().filter_map(read).collect();
     if markers.is_empty() {
         return Vec::new();
@@ -133,7 +150,7 @@ fn kept<'a>(entered: &Document, current: &'a Document) -> Vec<(u32, &'a str)> {
     markers
         .into_iter()
         .filter_map(|(node, marker)| Some((node, source(node, marker)?)))
-        .filter(|&(_, source)| !shape::is_blank(current, source))
+        .filter(|&(_, source)| !role::is_blank(current, source))
         .map(|(node, source)| (node, current.raw(source)))
         .collect()
 }

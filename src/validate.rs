@@ -1,19 +1,42 @@
 //! Validation: what keeps a document from being a module's secrets, and what looks wrong in it.
 
 mod check;
+#[cfg(feature = "miette")]
+mod diagnostic;
 mod excerpt;
 mod finding;
-mod placeholder;
 
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::document::Document;
-use crate::template::Inner as Template;
+use crate::template::{Inner, Template};
 use crate::validate::check::Validator;
 use crate::validate::finding::Findings;
 pub use crate::validate::finding::{Finding, FindingKind, Severity};
+
+impl Document {
+    /// Checks the document without a template: nothing may be blank.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`] with every finding, where one of them is an error.
+    pub fn validate(self) -> Result<Secrets, Invalid> {
+        validate(self, None)
+    }
+}
+
+impl Template {
+    /// Checks a document against the template.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`] with every finding and the document, where one finding is an error.
+    pub fn validate(&self, document: Document) -> Result<Secrets, Invalid> {
+        validate(document, Some(&self.0))
+    }
+}
 
 /// A document that passed validation: nothing in it is left to fill in.
 ///
@@ -26,6 +49,7 @@ pub struct Secrets {
 
 impl Secrets {
     /// A document that passed when it was sealed: it is not checked again.
+    #[cfg(feature = "vault")]
     pub(crate) fn accepted(document: Document) -> Self {
         Self { document, findings: Findings::default() }
     }
@@ -88,8 +112,6 @@ pub struct Invalid(Box<Refused>);
 struct Refused {
     document: Document,
     findings: Findings,
-    #[cfg(feature = "miette")]
-    related: std::sync::OnceLock<Vec<crate::diagnostic::Related>>,
 }
 
 impl Invalid {
@@ -112,26 +134,16 @@ impl Invalid {
     }
 
     fn new(document: Document, findings: Findings) -> Self {
-        Self(Box::new(Refused {
-            document,
-            findings,
-            #[cfg(feature = "miette")]
-            related: std::sync::OnceLock::new(),
-        }))
+        Self(Box::new(Refused { document, findings }))
     }
 
     /// The findings at their places in `entered`, of which the document that was checked is a copy
     /// with some values kept: those of the nodes that `is_kept` tells.
     pub(crate) fn moved_to(mut self, entered: Document, is_kept: impl Fn(u32) -> bool) -> Self {
-        let Refused { document: filled, findings, .. } = &mut *self.0;
+        let Refused { document: filled, findings } = &mut *self.0;
         findings.move_to(filled, &entered, is_kept);
         self.0.document = entered;
         self
-    }
-
-    #[cfg(feature = "miette")]
-    pub(crate) fn related(&self) -> &[crate::diagnostic::Related] {
-        self.0.related.get_or_init(|| self.findings().map(|finding| (&finding).into()).collect())
     }
 }
 
@@ -152,7 +164,7 @@ impl std::error::Error for Invalid {}
 
 pub(crate) fn validate(
     document: Document,
-    template: Option<&Arc<Template>>,
+    template: Option<&Arc<Inner>>,
 ) -> Result<Secrets, Invalid> {
     let records = Validator::new(&document, template.map(Arc::as_ref)).run();
     let refused = records.iter().any(|record| record.severity == Severity::Error);

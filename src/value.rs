@@ -8,7 +8,21 @@ use toml_datetime::Datetime;
 
 use crate::document::Document;
 use crate::document::decode;
-use crate::document::index::Kind;
+use crate::document::index::{Kind, ROOT};
+
+impl Document {
+    /// The value of one key of the root table, by its literal name: no dots, no quotes.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Value<'_>> {
+        self.root().get(key)
+    }
+
+    /// The root table.
+    #[must_use]
+    pub fn root(&self) -> Table<'_> {
+        Table::of(self, ROOT)
+    }
+}
 
 /// A value of a document: a view that borrows from it.
 ///

@@ -13,13 +13,11 @@ mod transfer;
 mod watermark;
 
 use std::fmt;
-use std::future::Future;
 use std::io::{Read, Seek, Write};
 use std::ops::ControlFlow;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 
 pub use self::asynchronous::AsyncVault;
+pub use self::decide::Expected;
 pub use self::error::VaultError;
 pub use self::list::{AsyncListing, Listed, Listing, Scopes, Usage};
 pub use self::manifest::{Comparison, Deviation, DeviationKind, ManifestError};
@@ -27,7 +25,7 @@ pub use self::sweep::{Failure, MAX_FAILURES, Progress, Verification};
 pub use self::transfer::{ImportError, Imported};
 pub use self::watermark::MAX_WATERMARKS;
 use crate::seal::{Keyring, Opened, Revision, Scope};
-use crate::store::{Blocking, Store};
+use crate::store::{Blocking, Store, now};
 use crate::validate::Secrets;
 
 /// Secrets kept sealed in a store: a document for every module, version or install.
@@ -455,23 +453,5 @@ impl<S: Store> Vault<S> {
 impl<S> fmt::Debug for Vault<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Vault").field("keyring", &self.0.keyring()).finish_non_exhaustive()
-    }
-}
-
-/// What must stand for a write to happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Expected {
-    /// No document: there never was one, or it was deleted.
-    Absent,
-    /// The record of this revision, be it a document or a tombstone.
-    Revision(Revision),
-}
-
-/// The result of a future of a store that answers at once: there is nothing to wait for.
-pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result,
-        Poll::Pending => unreachable!("a blocking store is done when it returns"),
     }
 }

@@ -20,17 +20,17 @@
 //!
 //! [`toml` 0.10.2]: https://github.com/uiri/toml/blob/0.10.2/toml/decoder.py
 
-use crate::document::decode::is_bare;
 use crate::document::index::{Kind, ROOT};
-use crate::document::wiped::Wiped;
 use crate::document::{Document, MAX_LEN};
+use crate::text::bytes::is_bare;
+use crate::text::wiped::Wiped;
 
 /// An entry of the root table that is written: a child of a document's root, as it is there, or a key
 /// with a text.
 ///
 /// It is a struct without gaps and not an enum: a variant that is shorter than another leaves bytes of
 /// the stack in the list of entries, and these could be a number.
-pub(crate) struct Entry<'a> {
+pub(crate) struct RootEntry<'a> {
     document: &'a Document,
     /// `ROOT` for a key with a text.
     node: u32,
@@ -40,7 +40,7 @@ pub(crate) struct Entry<'a> {
     value: &'a str,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> RootEntry<'a> {
     pub(crate) fn node(document: &'a Document, node: u32) -> Self {
         Self { document, node, number: 0, key: "", value: "" }
     }
@@ -67,7 +67,7 @@ pub(crate) struct TooLong;
 /// the same key.
 ///
 /// Each table has a header. Its values come first, then the tables in it.
-pub(crate) fn write(entries: &[Entry<'_>]) -> Result<Wiped, TooLong> {
+pub(crate) fn write(entries: &[RootEntry<'_>]) -> Result<Wiped, TooLong> {
     let mut counter = Writer::new(Counter(0));
     counter.root(entries)?;
     let mut writer = Writer::new(Wiped::with_capacity(counter.sink.0));
@@ -114,7 +114,7 @@ impl<S: Sink> Writer<S> {
         self.sink.put(text)
     }
 
-    fn root(&mut self, entries: &[Entry<'_>]) -> Result<(), TooLong> {
+    fn root(&mut self, entries: &[RootEntry<'_>]) -> Result<(), TooLong> {
         for entry in entries.iter().filter(|entry| !entry.is_section()) {
             if entry.node != ROOT {
                 self.pair(entry.document, entry.node)?;

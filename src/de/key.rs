@@ -3,7 +3,7 @@
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{self, Error, Unexpected, Visitor};
 
-use crate::de::Misfit;
+use crate::de::error::Misfit;
 use crate::de::spanned::{self, SpannedAccess};
 use crate::document::Document;
 

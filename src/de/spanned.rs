@@ -3,7 +3,7 @@
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer};
 
-use crate::de::Misfit;
+use crate::de::error::Misfit;
 use crate::document::index::Span;
 
 /// The names by which `Spanned` asks for its parts.

@@ -9,18 +9,18 @@ use toml_parser::lexer::{Token, TokenKind};
 use toml_parser::parser::EventReceiver;
 use toml_parser::{ErrorSink, Raw, Span as ParserSpan};
 
-use crate::document::MAX_DEPTH;
 use crate::document::decode::Decoder;
 use crate::document::fault::Fault;
-use crate::document::index::{Index, Kind, Names, Node, Place, ROOT, Span};
+use crate::document::index::MAX_DEPTH;
+use crate::document::index::{Index, Kind, Names, Node, ROOT, Slice, Span};
 use crate::document::report::{DecodeErrors, Errors};
-use crate::document::wiped::Wiped;
-use crate::path::{self, Step};
+use crate::text::shown::{self, Step};
+use crate::text::wiped::Wiped;
 
 /// A part of the key that is being read.
 #[derive(Clone, Copy)]
 struct Part {
-    place: Place,
+    place: Slice,
     span: Span,
 }
 
@@ -65,9 +65,9 @@ impl<'e, 't> Builder<'e, 't> {
             dotted: false,
             depth: 0,
             parent: ROOT,
-            key: Place::in_text(0, 0),
+            key: Slice::in_text(0, 0),
             key_span: Span::default(),
-            value: Place::in_text(0, 0),
+            value: Slice::in_text(0, 0),
             span: Span::default(),
             children: ROOT,
             len: 0,
@@ -107,7 +107,7 @@ impl<'e, 't> Builder<'e, 't> {
             });
             node = parent;
         }
-        path::display(steps.into_iter().rev())
+        shown::display(steps.into_iter().rev())
     }
 
     fn node(&mut self, id: u32) -> &mut Node {
@@ -129,7 +129,7 @@ impl<'e, 't> Builder<'e, 't> {
     }
 
     /// Adds a node. `None`: too deep, and the rest of the text is not indexed.
-    fn push(&mut self, parent: u32, key: Place, key_span: Span, kind: Kind) -> Option<u32> {
+    fn push(&mut self, parent: u32, key: Slice, key_span: Span, kind: Kind) -> Option<u32> {
         let depth = self.node(parent).depth + 1;
         if usize::from(depth) > MAX_DEPTH {
             self.errors.report(key_span.range(), Fault::TooDeep);
@@ -145,7 +145,7 @@ impl<'e, 't> Builder<'e, 't> {
             parent,
             key,
             key_span,
-            value: Place::in_text(0, 0),
+            value: Slice::in_text(0, 0),
             span: key_span,
             children: ROOT,
             len: 0,
@@ -165,7 +165,7 @@ impl<'e, 't> Builder<'e, 't> {
     /// Adds an element to an array.
     fn add_element(&mut self, array: u32, span: Span, kind: Kind) -> Option<u32> {
         let position = self.node(array).len as usize;
-        let id = self.push(array, Place::in_text(position, position), span, kind)?;
+        let id = self.push(array, Slice::in_text(position, position), span, kind)?;
         self.append(array, id);
         Some(id)
     }

@@ -13,9 +13,10 @@ use toml_parser::decoder::{Encoding, IntegerRadix, ScalarKind, StringBuilder};
 use toml_parser::{Raw, Span as ParserSpan};
 
 use crate::document::fault::Fault;
-use crate::document::index::{Kind, Place};
+use crate::document::index::{Kind, Slice};
 use crate::document::report::{DecodeErrors, Errors};
-use crate::document::wiped::Wiped;
+use crate::text::bytes::{any, is_bare};
+use crate::text::wiped::Wiped;
 
 /// Decodes the keys and scalars of one text.
 pub(super) struct Decoder<'e, 't> {
@@ -39,10 +40,10 @@ impl<'e, 't> Decoder<'e, 't> {
     }
 
     /// Decodes one part of a key.
-    pub(super) fn key(&mut self, span: ParserSpan, encoding: Option<Encoding>) -> Place {
+    pub(super) fn key(&mut self, span: ParserSpan, encoding: Option<Encoding>) -> Slice {
         let raw = &self.text[span.start()..span.end()];
         if encoding.is_none() && !raw.is_empty() && !any(raw.as_bytes(), |b| !is_bare(b)) {
-            return Place::in_text(span.start(), span.end());
+            return Slice::in_text(span.start(), span.end());
         }
         if let Some(encoding) = encoding {
             let fault = match encoding {
@@ -52,7 +53,7 @@ impl<'e, 't> Decoder<'e, 't> {
             };
             if let Some(fault) = fault {
                 self.errors.report(span.start()..span.end(), fault);
-                return Place::in_text(span.start(), span.end());
+                return Slice::in_text(span.start(), span.end());
             }
             if let Some(place) = self.slice(raw, span, encoding) {
                 return place;
@@ -63,9 +64,9 @@ impl<'e, 't> Decoder<'e, 't> {
     }
 
     /// Decodes a value that is no array and no table.
-    pub(super) fn scalar(&mut self, span: ParserSpan, encoding: Option<Encoding>) -> (Kind, Place) {
+    pub(super) fn scalar(&mut self, span: ParserSpan, encoding: Option<Encoding>) -> (Kind, Slice) {
         let raw = &self.text[span.start()..span.end()];
-        let place = Place::in_text(span.start(), span.end());
+        let place = Slice::in_text(span.start(), span.end());
         if raw.is_empty() {
             self.errors.report(span.start()..span.end(), Fault::MissingValue);
             return (Kind::String, place);
@@ -126,7 +127,7 @@ impl<'e, 't> Decoder<'e, 't> {
     }
 
     /// The content of a terminated string that stands in the text as it is meant, or `None`.
-    fn slice(&self, raw: &str, span: ParserSpan, encoding: Encoding) -> Option<Place> {
+    fn slice(&self, raw: &str, span: ParserSpan, encoding: Encoding) -> Option<Slice> {
         let (_, quotes) = quote(encoding);
         let mut start = span.start() + quotes;
         let end = span.end() - quotes;
@@ -143,7 +144,7 @@ impl<'e, 't> Decoder<'e, 't> {
             }
             Encoding::MlLiteralString => !any(content, |b| is_control(b) & (b != b'\n')),
         };
-        verbatim.then(|| Place::in_text(start, end))
+        verbatim.then(|| Slice::in_text(start, end))
     }
 
     /// Runs the parser's decoder into the second buffer.
@@ -151,14 +152,14 @@ impl<'e, 't> Decoder<'e, 't> {
         &mut self,
         span: ParserSpan,
         decode: impl FnOnce(&mut dyn StringBuilder<'t>, &mut DecodeErrors<'_, 't>) -> T,
-    ) -> (Place, T) {
+    ) -> (Slice, T) {
         if self.decoded.capacity() == 0 {
             self.decoded = Wiped::with_capacity(self.text.len() - span.start());
         }
         let start = self.decoded.len();
         let mut output = Output { decoded: &mut self.decoded, start };
         let result = decode(&mut output, &mut DecodeErrors(self.errors));
-        (Place::decoded(start, self.decoded.len()), result)
+        (Slice::decoded(start, self.decoded.len()), result)
     }
 }
 
@@ -266,11 +267,6 @@ impl fmt::Display for PythonLimit {
     }
 }
 
-/// A character of a bare key.
-pub(crate) fn is_bare(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
-}
-
 /// An integer in decimal digits that surely fits: no sign, no `_`, no leading zero.
 fn is_plain_integer(raw: &str) -> bool {
     raw.len() <= 18
@@ -296,32 +292,6 @@ fn is_unterminated(raw: &str, encoding: Encoding) -> bool {
 /// What no string holds unescaped; a tab is allowed.
 fn is_control(byte: u8) -> bool {
     ((byte < 0x20) & (byte != b'\t')) | (byte == 0x7F)
-}
-
-/// Whether any byte has the property. Without an early exit and in blocks of one size, so that it
-/// compiles to wide instructions: nearly every text has none. The last block overlaps the one
-/// before it.
-pub(crate) fn any(bytes: &[u8], property: impl Fn(u8) -> bool + Copy) -> bool {
-    fn block<const N: usize>(bytes: &[u8; N], property: impl Fn(u8) -> bool) -> bool {
-        bytes.iter().fold(0, |found, &byte| found | u8::from(property(byte))) != 0
-    }
-
-    let mut rest = bytes;
-    while let Some((first, behind)) = rest.split_first_chunk::<16>() {
-        if block(first, property) {
-            return true;
-        }
-        rest = behind;
-    }
-    if rest.is_empty() {
-        false
-    } else if let Some(last) = bytes.last_chunk::<16>() {
-        block(last, property)
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        block(first, property) || block(last, property)
-    } else {
-        rest.iter().any(|&byte| property(byte))
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::ops::Range;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::document::fault::Fault;
-use crate::document::places::Places;
+use crate::text::places::Places;
 
 /// How many errors of one text are kept; the others are counted.
 const MAX_ERRORS: usize = 100;

@@ -2,8 +2,7 @@
 
 use toml_parser::Expected;
 
-use crate::document::{MAX_DEPTH, MAX_LEN};
-use crate::template::MAX_TEMPLATE_LEN;
+use crate::document::index::{MAX_DEPTH, MAX_LEN};
 
 /// What can be wrong with a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,10 +60,8 @@ impl Fault {
                 const { assert!(MAX_LEN == 1_000_000, "the message names the limit") };
                 ("the text is longer than the limit of 1,000,000 bytes", "")
             }
-            Self::TemplateTooLong => {
-                const { assert!(MAX_TEMPLATE_LEN == 64 * 1024, "the message names the limit") };
-                ("the template is longer than the limit of 64 KiB", "")
-            }
+            // The limit is asserted beside it, in `template`.
+            Self::TemplateTooLong => ("the template is longer than the limit of 64 KiB", ""),
             Self::TooDeep => {
                 const { assert!(MAX_DEPTH == 80, "the message names the limit") };
                 ("nested deeper than the limit of 80 keys and array positions", "")

@@ -6,7 +6,13 @@ use std::ops::Range;
 
 use toml_parser::Span as ParserSpan;
 
-use crate::document::MAX_LEN;
+/// The longest text, in bytes. A form's text area and a sealed record both hold it comfortably; a
+/// file of credentials is a thousand times shorter.
+pub const MAX_LEN: usize = 1_000_000;
+
+/// The deepest value, in keys and array positions on the way to it: `a.b[0].c` is 4 deep. Reading
+/// recurses, and so deep it still fits on a small thread's stack.
+pub const MAX_DEPTH: usize = 80;
 
 // Every offset fits into a `u32` with one bit to spare.
 const _: () = assert!(MAX_LEN < 1 << 31);
@@ -16,13 +22,13 @@ pub(crate) const ROOT: u32 = 0;
 
 /// Where a decoded text stands: in the document, or in the second buffer.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Slice {
     /// The highest bit says which buffer.
     start: u32,
     end: u32,
 }
 
-impl Place {
+impl Slice {
     const DECODED: u32 = 1 << 31;
 
     pub(crate) fn in_text(start: usize, end: usize) -> Self {
@@ -118,11 +124,11 @@ pub(crate) struct Node {
     pub(super) depth: u8,
     pub(crate) parent: u32,
     /// The key as it is meant; of an element, `start` is its position.
-    pub(super) key: Place,
+    pub(super) key: Slice,
     /// The key as it is written.
     pub(crate) key_span: Span,
     /// The content of a string, the digits of a float.
-    pub(crate) value: Place,
+    pub(crate) value: Slice,
     /// The value as it is written; of a table that is no inline table, the key that made it.
     pub(crate) span: Span,
     /// Where its children begin in `Index::children`; while building, the last child.

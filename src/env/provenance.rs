@@ -3,7 +3,7 @@
 use std::fmt;
 use std::iter;
 
-use crate::path::{self, Step};
+use crate::text::shown::{self, Step};
 
 /// Where the value of a variable comes from.
 ///
@@ -117,7 +117,7 @@ impl<'a> Explanation<'a> {
 
 impl fmt::Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&path::display(iter::once(Step::Key(self.variable))))?;
+        f.write_str(&shown::display(iter::once(Step::Key(self.variable))))?;
         match self.outcome {
             Outcome::Won { source, over: None } => write!(f, ": {source}"),
             Outcome::Won { source, over: Some(over) } => write!(f, ": {source}, over {over}"),

@@ -8,9 +8,9 @@
 
 use std::ops::Range;
 
-use crate::document::wiped::Wiped;
-use crate::query::MAX_PARAMETER_LEN;
 use crate::query::error::Fault;
+use crate::query::limits::MAX_PARAMETER_LEN;
+use crate::text::wiped::Wiped;
 
 /// The name of a field, still encoded.
 pub(super) struct Name<'q> {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::env::Unmappable;
-use crate::query::{MAX_PARAMETER_LEN, MAX_QUERY_FIELDS, MAX_QUERY_LEN};
+use crate::query::limits::{MAX_PARAMETER_LEN, MAX_QUERY_FIELDS, MAX_QUERY_LEN};
 
 /// A query that was refused. Nothing of it was applied, and the [`Env`](crate::Env) is wiped.
 ///

@@ -7,8 +7,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::document::decode::any;
 use crate::query::error::Fault;
+use crate::text::bytes::any;
 
 const SCHEME: &str = "https://";
 

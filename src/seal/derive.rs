@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::seal::keyring::KeyId;
+use crate::seal::key_id::KeyId;
 use crate::seal::scope::Scope;
 
 const KEY_ID: &[u8] = b"secrets-toml/v1 key-id";

@@ -5,11 +5,12 @@ use std::fmt;
 use zeroize::Zeroize;
 
 use crate::seal::derive::{Material, ScopeKey};
+use crate::seal::key_id::KeyId;
+use crate::seal::random::{Random, RandomnessError, random};
 use crate::seal::record::{
     Draft, Header, Kind, OpenError, Opened, Record, Revision, SealError, Sealed, WipedBytes,
 };
 use crate::seal::scope::Scope;
-use crate::seal::{Random, RandomnessError, random};
 use crate::validate::Secrets;
 
 /// How many keys a keyring holds, destroyed ones included: a key a month for 21 years.
@@ -17,34 +18,6 @@ pub const MAX_KEYS: usize = 256;
 
 /// One key in a keyring's sealed document: state, id, material.
 const ENTRY: usize = 1 + 16 + 32;
-
-/// What names a key of a keyring: 16 bytes that are derived from the key and tell nothing about it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId([u8; 16]);
-
-impl KeyId {
-    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyId({self})")
-    }
-}
 
 /// What a key of a keyring may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -367,7 +340,7 @@ impl Keyring {
                 KeyState::Disabled => 3,
                 KeyState::Destroyed => 4,
             });
-            doc.0.extend_from_slice(&entry.id.0);
+            doc.0.extend_from_slice(entry.id.as_bytes());
             match &entry.material {
                 Some(material) => doc.0.extend_from_slice(material.expose()),
                 None => doc.0.extend_from_slice(&[0; 32]),
@@ -523,7 +496,7 @@ impl Entry {
         let (&[state], rest) = bytes.split_first_chunk::<1>()?;
         let (id, rest) = rest.split_first_chunk::<16>()?;
         let material = rest.first_chunk::<32>()?;
-        let id = KeyId(*id);
+        let id = KeyId::from_bytes(*id);
         let state = match state {
             1 => KeyState::Primary,
             2 => KeyState::Active,

@@ -10,9 +10,9 @@ use crate::document::error::ParseError;
 use crate::seal::derive::Material;
 use crate::seal::keyring::Keyring;
 use crate::seal::passphrase::{PassphraseCost, PassphraseCostError};
+use crate::seal::random::{Random, random};
 use crate::seal::record::{Draft, Kind, OpenError, Record, Revision, SealError, Sealed};
 use crate::seal::scope::{KEYRING, Scope};
-use crate::seal::{Random, random};
 use crate::value::Table;
 
 /// The longest text of a locked keyring, in bytes: half as much again as the most keys under the

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::seal::keyring::Keyring;
-use crate::seal::random;
+use crate::seal::random::random;
 use crate::seal::record::{Kind, OpenError, Record, Revision, SealError};
 use crate::seal::scope::{MANIFEST, Scope};
 

@@ -9,9 +9,9 @@ use zeroize::Zeroize;
 use crate::document::Document;
 use crate::document::error::ParseError;
 use crate::seal::derive::{RecordKeys, ScopeKey};
-use crate::seal::keyring::KeyId;
+use crate::seal::key_id::KeyId;
+use crate::seal::random::{Random, RandomnessError};
 use crate::seal::scope::Scope;
-use crate::seal::{Random, RandomnessError};
 use crate::validate::Secrets;
 
 /// The longest document, in bytes: with its length and the tag it makes the largest record, of
@@ -36,6 +36,33 @@ const MIN_RECORD: usize = HEADER + LEN + TAG;
 const MIN_PADDED: usize = 1024;
 /// 1 MiB: a text area's worth of secrets, and what one allocation for a stranger's record may take.
 const MAX_PLAINTEXT: usize = 1 << 20;
+
+/// Reads what a record says of itself in clear.
+///
+/// **Nothing of it is authenticated**: whoever can write to the store can write any of it. It is
+/// good for listing and for finding what is left under an old key, not for a decision.
+///
+/// # Errors
+///
+/// [`OpenError`] where the bytes are not laid out like a record; of the steps of opening, those
+/// before the key is looked for.
+///
+/// # Examples
+///
+/// ```
+/// use secrets_toml::seal::{self, Keyring, Kind, Revision, Scope};
+///
+/// let keyring = Keyring::generate()?;
+/// let record = keyring.seal_tombstone(&Scope::module("chat")?, Revision::FIRST)?;
+/// let header = seal::inspect(record.as_bytes())?;
+/// assert_eq!((header.kind(), header.revision()), (Kind::Tombstone, Revision::FIRST));
+/// assert_eq!(header.key_id(), keyring.primary());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn inspect(record: &[u8]) -> Result<Header, OpenError> {
+    let kinds = [Kind::Document, Kind::Tombstone, Kind::Keyring, Kind::Manifest];
+    Ok(Sealed::parse(record, &kinds)?.header)
+}
 
 /// The revision of a record: 1 at first, one more at each change, 2^63 - 1 at most, so that a
 /// database's signed integer holds it.

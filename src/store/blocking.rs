@@ -1,6 +1,12 @@
 //! A store that answers at once, where one is asked for that takes its time.
 
-use crate::store::{AsyncStore, Fetch, Outcome, Row, Store, StoreError, Write};
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use crate::store::backend::{Fetch, Outcome, Row, Write};
+use crate::store::contract::{AsyncStore, Store};
+use crate::store::error::StoreError;
 
 /// A [`Store`] as an [`AsyncStore`].
 ///
@@ -34,5 +40,13 @@ impl<S: Store> AsyncStore for Blocking<S> {
 
     async fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
         self.0.purge(scope)
+    }
+}
+
+/// The result of a future of a store that answers at once: there is nothing to wait for.
+pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => unreachable!("a blocking store is done when it returns"),
     }
 }

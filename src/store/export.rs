@@ -3,7 +3,10 @@
 
 use std::io::{self, Read, Write};
 
-use crate::store::{AsyncStore, Blocking, Fetch, Row, Store, StoreError};
+use crate::store::backend::{Fetch, Row};
+use crate::store::blocking::{Blocking, now};
+use crate::store::contract::{AsyncStore, Store};
+use crate::store::error::StoreError;
 
 /// The first bytes of an export.
 const MAGIC: [u8; 5] = *b"\x89SLX\x01";
@@ -44,7 +47,7 @@ const MAX_RECORD: usize = 100 + (1 << 20) + 16;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn export<S: Store>(store: S, out: impl Write) -> Result<u64, ExportError> {
-    crate::vault::now(export_async(&Blocking(store), out))
+    now(export_async(&Blocking(store), out))
 }
 
 /// As [`export`], of a store that answers in its own time.

@@ -5,7 +5,9 @@ use std::fmt;
 use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
-use crate::store::{Fetch, Outcome, Page, Row, Store, StoreError, Write, check_batch, start};
+use crate::store::backend::{Fetch, Outcome, Page, Row, Write, check_batch, start};
+use crate::store::contract::Store;
+use crate::store::error::StoreError;
 
 /// A [`Store`] in memory, for tests and for what need not outlive the process.
 ///

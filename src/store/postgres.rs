@@ -12,9 +12,9 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Statement};
 
 use crate::seal::KeyId;
-use crate::store::{
-    AsyncStore, Cause, Fetch, HEAD_LEN, MAX_PAGE_LEN, Outcome, Row, StoreError, Write, check_batch,
-};
+use crate::store::backend::{Fetch, HEAD_LEN, MAX_PAGE_LEN, Outcome, Row, Write, check_batch};
+use crate::store::contract::AsyncStore;
+use crate::store::error::{Cause, StoreError};
 
 /// How long the server works on one statement unless [`PostgresStore::statement_timeout`] says
 /// otherwise: 10 seconds, locks that it waits for included.

@@ -14,7 +14,9 @@ use redb::{
     TableDefinition, TableHandle, WriteTransaction,
 };
 
-use crate::store::{Fetch, Outcome, Page, Row, Store, StoreError, Write, check_batch, start};
+use crate::store::backend::{Fetch, Outcome, Page, Row, Write, check_batch, start};
+use crate::store::contract::Store;
+use crate::store::error::StoreError;
 
 /// How much of the file is kept in memory unless [`RedbOptions::cache_len`] says otherwise, in
 /// bytes: 16 MiB, which holds the inner pages of some millions of records.

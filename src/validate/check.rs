@@ -9,10 +9,10 @@ use crate::document::decode::PythonLimit;
 use crate::document::index::{Kind, ROOT};
 use crate::env;
 use crate::marker::{self, Marker};
-use crate::shape::{self, Elements, Role, Shape};
+use crate::role::{self, Elements, Role, Shape};
 use crate::template::Inner as Template;
-use crate::validate::finding::{Matter, Place, Record, Severity};
-use crate::validate::placeholder;
+use crate::template::placeholder;
+use crate::validate::finding::{Location, Problem, RawFinding, Severity};
 
 /// How many missing variables are named. A short document of many empty `[[tables]]` would
 /// otherwise lack a long template's variables in each of them.
@@ -28,13 +28,13 @@ pub(super) struct Validator<'a> {
     document: &'a Document,
     roles: Vec<Role>,
     against: Option<Against<'a>>,
-    found: Vec<Record>,
+    found: Vec<RawFinding>,
 }
 
 /// The template, and how the document's nodes correspond to its.
 struct Against<'a> {
     template: &'a Template,
-    twins: Vec<Option<u32>>,
+    counterparts: Vec<Option<u32>>,
     /// For each node of the template, whether the document has it.
     present: Vec<bool>,
     /// The absent variables by their last name, and how many have that name.
@@ -49,10 +49,10 @@ struct Against<'a> {
 impl<'a> Validator<'a> {
     pub(super) fn new(document: &'a Document, template: Option<&'a Template>) -> Self {
         let against = template.map(|template| Against::new(document, template));
-        Self { document, roles: shape::roles(document), against, found: Vec::new() }
+        Self { document, roles: role::roles(document), against, found: Vec::new() }
     }
 
-    pub(super) fn run(mut self) -> Vec<Record> {
+    pub(super) fn run(mut self) -> Vec<RawFinding> {
         for node in 1..self.document.index().len() {
             if self.roles[node as usize] != Role::Inside {
                 self.check_against(node);
@@ -61,7 +61,7 @@ impl<'a> Validator<'a> {
                 Kind::String => self.check_string(node),
                 Kind::Datetime => {
                     if let Some(limit) = PythonLimit::broken_by(self.document.raw(node)) {
-                        self.find(Severity::Warning, Matter::Datetime(limit), node);
+                        self.add(Severity::Warning, Problem::Datetime(limit), node);
                     }
                 }
                 _ => {}
@@ -71,32 +71,32 @@ impl<'a> Validator<'a> {
             }
         }
         // A table that a later header opened is behind its children.
-        Record::place(&mut self.found, self.document);
+        RawFinding::place(&mut self.found, self.document);
         if let Some(against) = self.against.take() {
             against.find_missing(self.document, &self.roles, &mut self.found);
         }
         self.found
     }
 
-    fn twin(&self, node: u32) -> Option<u32> {
-        self.against.as_ref().and_then(|against| against.twins[node as usize])
+    fn counterpart(&self, node: u32) -> Option<u32> {
+        self.against.as_ref().and_then(|against| against.counterparts[node as usize])
     }
 
     /// Adds a finding at the node's value.
-    fn find(&mut self, severity: Severity, matter: Matter, node: u32) {
+    fn add(&mut self, severity: Severity, problem: Problem, node: u32) {
         let span = self.document.index().node(node).span.range();
-        self.push(severity, matter, node, span);
+        self.push(severity, problem, node, span);
     }
 
     /// Adds a finding at the node's key.
-    fn find_key(&mut self, severity: Severity, matter: Matter, node: u32) {
+    fn add_at_key(&mut self, severity: Severity, problem: Problem, node: u32) {
         let span = self.document.index().node(node).key_span.range();
-        self.push(severity, matter, node, span);
+        self.push(severity, problem, node, span);
     }
 
-    fn push(&mut self, severity: Severity, matter: Matter, node: u32, span: Range<usize>) {
-        let place = Some(Place { span, line: 0, column: 0 });
-        self.found.push(Record { severity, matter, node, place });
+    fn push(&mut self, severity: Severity, problem: Problem, node: u32, span: Range<usize>) {
+        let place = Some(Location { span, line: 0, column: 0 });
+        self.found.push(RawFinding { severity, problem, node, place });
     }
 
     /// `Unkept`, `Blank` and `Placeholder`.
@@ -104,36 +104,37 @@ impl<'a> Validator<'a> {
         let value = self.document.content(node);
         if Marker::read(value).is_some() {
             // What keeps a value was replaced by it before.
-            let expected = self.twin(node).zip(self.against.as_ref());
-            let expected = expected.map(|(twin, against)| against.template.shape(twin));
-            self.find(Severity::Error, Matter::Unkept { expected }, node);
+            let expected = self.counterpart(node).zip(self.against.as_ref());
+            let expected =
+                expected.map(|(counterpart, against)| against.template.shape(counterpart));
+            self.add(Severity::Error, Problem::Unkept { expected }, node);
             return;
         }
         if self.roles[node as usize] != Role::Variable {
             return;
         }
-        let twin = self.twin(node);
+        let counterpart = self.counterpart(node);
         let template = self.against.as_ref().map(|against| against.template);
-        let same = twin.zip(template);
+        let same = counterpart.zip(template);
         if value.trim().is_empty() {
-            if same.is_some_and(|(twin, template)| template.optional[twin as usize]) {
+            if same.is_some_and(|(counterpart, template)| template.optional[counterpart as usize]) {
                 return;
             }
             // In the place of a table or an array, it is a finding of its own.
-            if same.is_some_and(|(twin, template)| !template.is_scalar(twin)) {
+            if same.is_some_and(|(counterpart, template)| !template.is_scalar(counterpart)) {
                 return;
             }
             if value.is_empty() {
-                self.find(Severity::Error, Matter::Blank { template: twin }, node);
+                self.add(Severity::Error, Problem::Blank { template: counterpart }, node);
             } else {
-                self.find(Severity::Warning, Matter::WhiteSpace, node);
+                self.add(Severity::Warning, Problem::WhiteSpace, node);
             }
         } else if placeholder::is_placeholder(value) {
-            let unchanged = same.is_some_and(|(twin, template)| {
-                shape::string(&template.document, twin) == Some(value)
+            let unchanged = same.is_some_and(|(counterpart, template)| {
+                role::string(&template.document, counterpart) == Some(value)
             });
             let severity = if unchanged { Severity::Error } else { Severity::Warning };
-            self.find(severity, Matter::Placeholder { unchanged }, node);
+            self.add(severity, Problem::Placeholder { unchanged }, node);
         }
     }
 
@@ -143,14 +144,14 @@ impl<'a> Validator<'a> {
             return;
         }
         if let Some(fault) = env::unmappable(self.document, node) {
-            self.find_key(Severity::Error, Matter::Unmappable(fault), node);
+            self.add_at_key(Severity::Error, Problem::Unmappable(fault), node);
             return;
         }
         if is_reserved(self.document.key(node)) {
-            self.find_key(Severity::Warning, Matter::ReservedName, node);
+            self.add_at_key(Severity::Warning, Problem::ReservedName, node);
         }
         if env::is_too_long(self.document, node) {
-            self.find_key(Severity::Warning, Matter::LongVariable, node);
+            self.add_at_key(Severity::Warning, Problem::LongVariable, node);
         }
     }
 
@@ -160,18 +161,20 @@ impl<'a> Validator<'a> {
         let index = self.document.index();
         let parent = index.node(node).parent;
         let template = &against.template.document;
-        let Some(twin) = against.twins[node as usize] else {
+        let Some(counterpart) = against.counterparts[node as usize] else {
             let variable = self.roles[node as usize] == Role::Variable;
-            if let Some(twin) = variable.then(|| against.misplaced(self.document, node)).flatten() {
-                let severity = match against.template.may_be_absent(twin) {
+            if let Some(counterpart) =
+                variable.then(|| against.misplaced(self.document, node)).flatten()
+            {
+                let severity = match against.template.may_be_absent(counterpart) {
                     true => Severity::Warning,
                     false => Severity::Error,
                 };
-                self.find_key(severity, Matter::Misplaced { template: twin }, node);
+                self.add_at_key(severity, Problem::Misplaced { template: counterpart }, node);
                 return;
             }
             // Of an unknown section, the section is named and not each of its keys.
-            let known = against.twins[parent as usize]
+            let known = against.counterparts[parent as usize]
                 .filter(|&parent| template.index().node(parent).kind.is_table());
             let Some(first) = known.filter(|_| !index.is_element(node)) else { return };
             let similar = against.similar(self.document, node, variable, first);
@@ -182,37 +185,37 @@ impl<'a> Validator<'a> {
                     && against.misspelt.insert((parent, section))
             });
             if let Some(section) = section {
-                let matter = Matter::Missing { within: parent, first, misspelt: Some(node) };
+                let problem = Problem::Missing { within: parent, first, misspelt: Some(node) };
                 let span = index.node(node).key_span.range();
-                self.push(Severity::Error, matter, section, span);
+                self.push(Severity::Error, problem, section, span);
             } else {
-                self.find_key(Severity::Warning, Matter::Unknown { similar }, node);
+                self.add_at_key(Severity::Warning, Problem::Unknown { similar }, node);
             }
             return;
         };
         let found = Shape::of(index.node(node).kind, self.roles[node as usize]);
-        let expected = against.template.shape(twin);
+        let expected = against.template.shape(counterpart);
         if found.fits(expected) {
             return;
         }
         let scalars = matches!((found, expected), (Shape::Scalar(_), Shape::Scalar(_)));
-        let is_empty = shape::is_blank(self.document, node) && scalars;
+        let is_empty = role::is_blank(self.document, node) && scalars;
         if is_empty || marker::is_marker(self.document, node) {
             return;
         }
         // What is required is absent if something of another shape is in its place.
-        let absent = !scalars && against.template.requires(twin);
+        let absent = !scalars && against.template.requires(counterpart);
         let severity = if absent { Severity::Error } else { Severity::Warning };
-        self.find(severity, Matter::Kind { found, expected }, node);
+        self.add(severity, Problem::Kind { found, expected }, node);
     }
 }
 
 impl<'a> Against<'a> {
     fn new(document: &'a Document, template: &'a Template) -> Self {
-        let twins = shape::twins(document, &template.document, Elements::First);
+        let counterparts = role::counterparts(document, &template.document, Elements::First);
         let mut present = vec![false; template.document.index().len() as usize];
-        for &twin in twins.iter().flatten() {
-            present[twin as usize] = true;
+        for &counterpart in counterparts.iter().flatten() {
+            present[counterpart as usize] = true;
         }
         let mut absent = HashMap::new();
         for node in template.variables().filter(|&node| !present[node as usize]) {
@@ -221,23 +224,23 @@ impl<'a> Against<'a> {
         }
         let elsewhere = vec![false; present.len()];
         let misspelt = HashSet::new();
-        Self { template, twins, present, absent, elsewhere, misspelt, compared: 0 }
+        Self { template, counterparts, present, absent, elsewhere, misspelt, compared: 0 }
     }
 
     /// The one absent variable of this name, where one of the two stands at the root and the other
     /// below a section. It is not reported as missing, once.
     fn misplaced(&mut self, document: &Document, node: u32) -> Option<u32> {
-        let &(twin, 1) = self.absent.get(document.key(node))? else { return None };
+        let &(counterpart, 1) = self.absent.get(document.key(node))? else { return None };
         if document.index().is_element(node) {
             return None;
         }
         let root = document.index().node(node).parent == ROOT;
-        let twin_root = self.template.document.index().node(twin).parent == ROOT;
-        if root == twin_root {
+        let counterpart_root = self.template.document.index().node(counterpart).parent == ROOT;
+        if root == counterpart_root {
             return None;
         }
-        self.elsewhere[twin as usize] = true;
-        Some(twin)
+        self.elsewhere[counterpart as usize] = true;
+        Some(counterpart)
     }
 
     /// The absent name that is most like an unknown one, of the same table if possible, which is
@@ -284,14 +287,16 @@ impl<'a> Against<'a> {
     }
 
     /// Adds what is required and absent, in the template's order.
-    fn find_missing(self, document: &Document, roles: &[Role], found: &mut Vec<Record>) {
-        let Self { template, twins, mut elsewhere, misspelt, .. } = self;
+    fn find_missing(self, document: &Document, roles: &[Role], found: &mut Vec<RawFinding>) {
+        let Self { template, counterparts, mut elsewhere, misspelt, .. } = self;
         let index = template.document.index();
         // How many of them each table of the document has, in whatever shape: another shape is a
         // finding of its own.
         let mut have = vec![0_u32; document.index().len() as usize];
         for node in 1..document.index().len() {
-            if twins[node as usize].is_some_and(|twin| template.needed[twin as usize]) {
+            if counterparts[node as usize]
+                .is_some_and(|counterpart| template.needed[counterpart as usize])
+            {
                 have[document.index().node(node).parent as usize] += 1;
             }
         }
@@ -299,18 +304,18 @@ impl<'a> Against<'a> {
         let mut missing = Vec::new();
         let mut required = HashSet::new();
         for within in 0..document.index().len() {
-            let Some(first) = twins[within as usize] else { continue };
+            let Some(first) = counterparts[within as usize] else { continue };
             let table = roles[within as usize] == Role::Table
                 && template.roles[first as usize] == Role::Table;
             if !table || have[within as usize] == template.needs[first as usize] {
                 continue;
             }
             let mut absent: Vec<u32> = index.children(first).iter().rev().copied().collect();
-            absent.retain(|&twin| {
-                let key = template.document.key(twin);
-                template.needed[twin as usize]
+            absent.retain(|&counterpart| {
+                let key = template.document.key(counterpart);
+                template.needed[counterpart as usize]
                     && document.child(within, key).is_none()
-                    && !misspelt.contains(&(within, twin))
+                    && !misspelt.contains(&(within, counterpart))
             });
             while let Some(node) = absent.pop() {
                 match template.roles[node as usize] {
@@ -338,15 +343,15 @@ impl<'a> Against<'a> {
         }
         // Also in an optional section that is present.
         for record in found.iter_mut() {
-            if matches!(record.matter, Matter::Misplaced { template } if required.contains(&template))
+            if matches!(record.problem, Problem::Misplaced { template } if required.contains(&template))
             {
                 record.severity = Severity::Error;
             }
         }
         missing.sort_unstable();
-        found.extend(missing.into_iter().map(|(node, within, first)| Record {
+        found.extend(missing.into_iter().map(|(node, within, first)| RawFinding {
             severity: Severity::Error,
-            matter: Matter::Missing { within, first, misspelt: None },
+            problem: Problem::Missing { within, first, misspelt: None },
             node,
             place: None,
         }));

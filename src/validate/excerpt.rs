@@ -6,8 +6,8 @@ use toml_parser::Source;
 use toml_parser::lexer::TokenKind;
 
 use crate::document::Document;
-use crate::path::is_unsafe;
-use crate::validate::Finding;
+use crate::text::shown::{Limited, is_unsafe};
+use crate::validate::finding::Finding;
 
 /// What stands for a value or a comment: of one width, so that it tells no length.
 const MASK: &str = "••••••••";
@@ -56,7 +56,7 @@ fn write_line(
     let start = text.as_bytes()[near..offset].iter().rposition(|&byte| byte == b'\n');
     let next = leaves.partition_point(|&leaf| span(leaf).end <= offset);
     let before = next.checked_sub(1).map_or(0, |i| span(leaves[i]).end);
-    let mut shown = Shown { f, left: MAX_SHOWN };
+    let mut shown = Limited::new(f, MAX_SHOWN);
     let mut at = match start {
         Some(i) => near + i + 1,
         None if near == 0 => 0,
@@ -88,39 +88,23 @@ fn write_line(
 
 /// Writes what stands between two values: keys, punctuation, and comments masked. `false`: the
 /// line ends here.
-fn write_gap(shown: &mut Shown<'_, '_>, gap: &str) -> Result<bool, fmt::Error> {
+fn write_gap(shown: &mut Limited<'_, fmt::Formatter<'_>>, gap: &str) -> Result<bool, fmt::Error> {
     let source = Source::new(gap);
     for token in source.lex() {
         let text = &gap[token.span().start()..token.span().end()];
         match token.kind() {
             TokenKind::Newline => return Ok(false),
             TokenKind::Comment => shown.write_str(MASK)?,
-            _ => shown.write_str(text)?,
+            _ => text.chars().try_for_each(|character| shown.write_char(visible(character)))?,
         }
-        if shown.left == 0 {
+        if shown.is_full() {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-/// Lets a number of characters through, with what a terminal would act on escaped, then one `…`.
-struct Shown<'f, 'o> {
-    f: &'f mut fmt::Formatter<'o>,
-    left: usize,
-}
-
-impl Write for Shown<'_, '_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for character in text.chars() {
-            match self.left {
-                0 => return Ok(()),
-                1 => self.f.write_char('…')?,
-                _ if is_unsafe(character) && character != '\t' => self.f.write_char('\u{FFFD}')?,
-                _ => self.f.write_char(character)?,
-            }
-            self.left -= 1;
-        }
-        Ok(())
-    }
+/// Replaces a character that a terminal would act on.
+fn visible(character: char) -> char {
+    if is_unsafe(character) && character != '\t' { '\u{FFFD}' } else { character }
 }

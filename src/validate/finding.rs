@@ -10,11 +10,11 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use crate::document::Document;
 use crate::document::decode::PythonLimit;
 use crate::document::index::{Index, Kind, ROOT};
-use crate::document::places::Places;
 use crate::env::{MAX_VARIABLE_LEN, Unmappable};
 use crate::path::{self, KeyPath};
-use crate::shape::Shape;
+use crate::role::Shape;
 use crate::template::Inner as Template;
+use crate::text::places::Places;
 
 /// How much a finding weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,7 +101,7 @@ impl FindingKind {
 pub struct Finding<'a> {
     document: &'a Document,
     template: Option<&'a Template>,
-    record: &'a Record,
+    record: &'a RawFinding,
 }
 
 impl<'a> Finding<'a> {
@@ -120,8 +120,8 @@ impl<'a> Finding<'a> {
     /// The variable, where it stands or should stand.
     #[must_use]
     pub fn path(&self) -> KeyPath<'a> {
-        match (self.record.matter, self.template) {
-            (Matter::Missing { within, first, .. }, Some(template)) => {
+        match (self.record.problem, self.template) {
+            (Problem::Missing { within, first, .. }, Some(template)) => {
                 let (of, node) = (&template.document, self.record.node);
                 KeyPath::within(of, node, first, self.document, within)
             }
@@ -151,9 +151,9 @@ impl<'a> Finding<'a> {
     /// The template's line, of a variable that is missing or misplaced.
     #[must_use]
     pub fn template_line(&self) -> Option<usize> {
-        match self.record.matter {
-            Matter::Missing { .. } => Some(self.template?.line(self.record.node)),
-            Matter::Misplaced { template } => Some(self.template?.line(template)),
+        match self.record.problem {
+            Problem::Missing { .. } => Some(self.template?.line(self.record.node)),
+            Problem::Misplaced { template } => Some(self.template?.line(template)),
             _ => None,
         }
     }
@@ -169,38 +169,38 @@ impl<'a> Finding<'a> {
     /// What to do about it.
     #[must_use]
     pub fn help(&self) -> Cow<'static, str> {
-        match self.record.matter {
-            Matter::Blank { template } => self.help_blank(template),
-            Matter::WhiteSpace => "write the value, without white space around it".into(),
-            Matter::Missing { misspelt: Some(misspelt), .. } => format!(
+        match self.record.problem {
+            Problem::Blank { template } => self.help_blank(template),
+            Problem::WhiteSpace => "write the value, without white space around it".into(),
+            Problem::Missing { misspelt: Some(misspelt), .. } => format!(
                 "did you mean `{}`? it is spelt `{}` here",
                 self.path(),
                 self.document.path(misspelt)
             )
             .into(),
-            Matter::Missing { within, first, misspelt: None } => self.help_missing(within, first),
-            Matter::Misplaced { template: node } => match self.template {
+            Problem::Missing { within, first, misspelt: None } => self.help_missing(within, first),
+            Problem::Misplaced { template: node } => match self.template {
                 Some(template) => self.help_misplaced(&template.document, node),
                 None => "move the line".into(),
             },
-            Matter::Placeholder { .. } => "replace it with the real value".into(),
-            Matter::Kind { found, expected } => self.help_shape(found, expected).into(),
-            Matter::Unkept { expected: Some(shape) } if !matches!(shape, Shape::Scalar(_)) => {
+            Problem::Placeholder { .. } => "replace it with the real value".into(),
+            Problem::Kind { found, expected } => self.help_shape(found, expected).into(),
+            Problem::Unkept { expected: Some(shape) } if !matches!(shape, Shape::Scalar(_)) => {
                 self.help_shape(Shape::Scalar(Kind::String), shape).into()
             }
-            Matter::Unkept { .. } => "write the value itself between the quotes".into(),
-            Matter::Datetime(limit) => limit.help().into(),
-            Matter::LongVariable => "write a shorter value, or move it below a `[section]`".into(),
-            Matter::Unknown { similar: Some(similar) } => match self.template {
+            Problem::Unkept { .. } => "write the value itself between the quotes".into(),
+            Problem::Datetime(limit) => limit.help().into(),
+            Problem::LongVariable => "write a shorter value, or move it below a `[section]`".into(),
+            Problem::Unknown { similar: Some(similar) } => match self.template {
                 Some(template) => {
                     format!("did you mean `{}`?", template.document.path(similar)).into()
                 }
                 None => "remove it, unless the module reads it".into(),
             },
-            Matter::Unknown { similar: None } => "remove it, unless the module reads it".into(),
-            Matter::TooLong => "write a shorter value, here or elsewhere".into(),
-            Matter::Unmappable(Unmappable::NulInValue) => "remove the NUL from the value".into(),
-            Matter::Unmappable(_) | Matter::ReservedName => {
+            Problem::Unknown { similar: None } => "remove it, unless the module reads it".into(),
+            Problem::TooLong => "write a shorter value, here or elsewhere".into(),
+            Problem::Unmappable(Unmappable::NulInValue) => "remove the NUL from the value".into(),
+            Problem::Unmappable(_) | Problem::ReservedName => {
                 "rename it, or move it below a `[section]`".into()
             }
         }
@@ -208,49 +208,50 @@ impl<'a> Finding<'a> {
 
     fn write_message(&self, f: &mut impl fmt::Write) -> fmt::Result {
         write!(f, "`{}` ", self.path())?;
-        match self.record.matter {
-            Matter::Blank { template: Some(_) } => {
+        match self.record.problem {
+            Problem::Blank { template: Some(_) } => {
                 f.write_str("is blank: the template expects a value")
             }
-            Matter::Blank { template: None } => f.write_str("is blank"),
-            Matter::WhiteSpace => f.write_str("holds white space only"),
-            Matter::Missing { .. } => {
+            Problem::Blank { template: None } => f.write_str("is blank"),
+            Problem::WhiteSpace => f.write_str("holds white space only"),
+            Problem::Missing { .. } => {
                 f.write_str("is missing")?;
                 match self.template_line() {
                     Some(line) => write!(f, ": line {line} of the template expects it"),
                     None => Ok(()),
                 }
             }
-            Matter::Misplaced { template } => match (self.template, self.template_parent(template))
-            {
-                (Some(of), Some(_)) => {
-                    write!(f, "is misplaced: the template has `{}`", of.document.path(template))
+            Problem::Misplaced { template } => {
+                match (self.template, self.template_parent(template)) {
+                    (Some(of), Some(_)) => {
+                        write!(f, "is misplaced: the template has `{}`", of.document.path(template))
+                    }
+                    _ => f.write_str("is misplaced: the template has it above every `[section]`"),
                 }
-                _ => f.write_str("is misplaced: the template has it above every `[section]`"),
-            },
-            Matter::Placeholder { unchanged: true } => {
+            }
+            Problem::Placeholder { unchanged: true } => {
                 f.write_str("is still the placeholder of the template")
             }
-            Matter::Placeholder { unchanged: false } => f.write_str("reads like a placeholder"),
-            Matter::Kind { found, expected } => {
+            Problem::Placeholder { unchanged: false } => f.write_str("reads like a placeholder"),
+            Problem::Kind { found, expected } => {
                 let [found, expected] = [found, expected].map(Shape::with_article);
                 write!(f, "is {found}: the template has {expected}")
             }
-            Matter::Unkept { .. } => {
+            Problem::Unkept { .. } => {
                 f.write_str("keeps a value that does not exist: enter a value")
             }
-            Matter::Datetime(limit) => write!(f, "{limit}"),
-            Matter::LongVariable => write!(
+            Problem::Datetime(limit) => write!(f, "{limit}"),
+            Problem::LongVariable => write!(
                 f,
                 "is longer than {MAX_VARIABLE_LEN} bytes with its name and `=`: \
                  no Linux process can be started with it"
             ),
-            Matter::Unknown { .. } => f.write_str("is not in the template"),
-            Matter::TooLong => f.write_str(
+            Problem::Unknown { .. } => f.write_str("is not in the template"),
+            Problem::TooLong => f.write_str(
                 "is too long to be kept: the text would be longer than a document may be",
             ),
-            Matter::Unmappable(fault) => write!(f, "{fault}"),
-            Matter::ReservedName => {
+            Problem::Unmappable(fault) => write!(f, "{fault}"),
+            Problem::ReservedName => {
                 f.write_str("would replace a variable that the process itself needs")
             }
         }
@@ -395,7 +396,7 @@ impl Serialize for Finding<'_> {
 /// The findings of one document, without what they borrow from it.
 #[derive(Default)]
 pub(super) struct Findings {
-    pub(super) records: Vec<Record>,
+    pub(super) records: Vec<RawFinding>,
     pub(super) template: Option<Arc<Template>>,
 }
 
@@ -413,8 +414,9 @@ impl Findings {
         let span = document.index().node(node).span.range();
         let mut places = Places::new(document.expose_text());
         let (line, column) = (places.line(span.start), places.column(span.start));
-        let place = Some(Place { span, line, column });
-        let record = Record { severity: Severity::Error, matter: Matter::TooLong, node, place };
+        let place = Some(Location { span, line, column });
+        let record =
+            RawFinding { severity: Severity::Error, problem: Problem::TooLong, node, place };
         Self { records: vec![record], template: None }
     }
 
@@ -445,7 +447,7 @@ impl Findings {
         }
         for record in &mut self.records {
             let mut of_document = record.node;
-            if let Matter::Missing { within, misspelt, .. } = &mut record.matter {
+            if let Problem::Missing { within, misspelt, .. } = &mut record.problem {
                 *within = moved[*within as usize];
                 let Some(misspelt) = misspelt else { continue };
                 of_document = *misspelt;
@@ -461,21 +463,21 @@ impl Findings {
                 place.span = if at_key { to.key_span.range() } else { to.span.range() };
             }
         }
-        Record::place(&mut self.records, entered);
+        RawFinding::place(&mut self.records, entered);
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct RawFinding {
     pub(super) severity: Severity,
-    pub(super) matter: Matter,
+    pub(super) problem: Problem,
     /// A node of the document; of what is missing, a node of the template.
     pub(super) node: u32,
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<Location>,
 }
 
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Location {
     pub(super) span: Range<usize>,
     pub(super) line: usize,
     pub(super) column: usize,
@@ -483,7 +485,7 @@ pub(super) struct Place {
 
 /// What was found, with the nodes that its message names.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Matter {
+pub(super) enum Problem {
     /// `template`: the variable of the template.
     Blank {
         template: Option<u32>,
@@ -511,7 +513,7 @@ pub(super) enum Matter {
         expected: Option<Shape>,
     },
     Datetime(PythonLimit),
-    /// `within`: the table of the document that lacks it; `first`: that table's twin; `misspelt`:
+    /// `within`: the table of the document that lacks it; `first`: that table's counterpart; `misspelt`:
     /// the document's node that probably means it.
     Missing {
         within: u32,
@@ -520,7 +522,7 @@ pub(super) enum Matter {
     },
 }
 
-impl Record {
+impl RawFinding {
     /// Orders records by their places, what has none last, and counts lines and columns. Stable, so
     /// that the findings on one variable keep their order.
     pub(super) fn place(records: &mut [Self], document: &Document) {
@@ -534,18 +536,18 @@ impl Record {
     }
 
     fn kind(&self) -> FindingKind {
-        match self.matter {
-            Matter::Blank { .. } | Matter::WhiteSpace => FindingKind::Blank,
-            Matter::Placeholder { .. } => FindingKind::Placeholder,
-            Matter::Kind { .. } => FindingKind::KindMismatch,
-            Matter::Misplaced { .. } => FindingKind::Misplaced,
-            Matter::Unknown { .. } => FindingKind::Unknown,
-            Matter::Unmappable(_) | Matter::LongVariable => FindingKind::Unmappable,
-            Matter::Unkept { .. } => FindingKind::Unkept,
-            Matter::Datetime(_) => FindingKind::Suspicious,
-            Matter::ReservedName => FindingKind::ReservedName,
-            Matter::TooLong => FindingKind::TooLong,
-            Matter::Missing { .. } => FindingKind::Missing,
+        match self.problem {
+            Problem::Blank { .. } | Problem::WhiteSpace => FindingKind::Blank,
+            Problem::Placeholder { .. } => FindingKind::Placeholder,
+            Problem::Kind { .. } => FindingKind::KindMismatch,
+            Problem::Misplaced { .. } => FindingKind::Misplaced,
+            Problem::Unknown { .. } => FindingKind::Unknown,
+            Problem::Unmappable(_) | Problem::LongVariable => FindingKind::Unmappable,
+            Problem::Unkept { .. } => FindingKind::Unkept,
+            Problem::Datetime(_) => FindingKind::Suspicious,
+            Problem::ReservedName => FindingKind::ReservedName,
+            Problem::TooLong => FindingKind::TooLong,
+            Problem::Missing { .. } => FindingKind::Missing,
         }
     }
 }

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use crate::seal::{KeyId, KeyState, Keyring, Opened, Revision, Scope};
 use crate::store::{AsyncStore, Outcome, StoreError, Write};
 use crate::validate::Secrets;
-use crate::vault::decide::{self, Change, Plan, Standing};
+use crate::vault::decide::{self, Change, Expected, Plan, Standing};
+use crate::vault::error::VaultError;
+use crate::vault::list::{AsyncListing, Scopes, Usage};
 use crate::vault::watermark::{Seen, Watermarks};
-use crate::vault::{AsyncListing, Expected, Scopes, Usage, VaultError};
 
 /// A [`Vault`](crate::vault::Vault) over a store that answers in its own time: the same methods,
 /// to be awaited, on any runtime.

@@ -3,7 +3,17 @@
 use crate::seal::{self, Keyring, OpenError, Opened, Record, Revision, Scope, SealError};
 use crate::store::{self, Write};
 use crate::validate::Secrets;
-use crate::vault::{Expected, VaultError};
+use crate::vault::error::VaultError;
+
+/// What must stand for a write to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Expected {
+    /// No document: there never was one, or it was deleted.
+    Absent,
+    /// The record of this revision, be it a document or a tombstone.
+    Revision(Revision),
+}
 
 /// An authenticated record, and which one it is.
 pub(super) struct Standing {

@@ -4,8 +4,9 @@ use std::io::{self, Read, Write};
 
 use crate::seal::{ManifestList, OpenError, Revision, Scope};
 use crate::store::{AsyncStore, Fetch, Row};
+use crate::vault::asynchronous::AsyncVault;
+use crate::vault::error::VaultError;
 use crate::vault::sweep::MAX_FAILURES;
-use crate::vault::{AsyncVault, VaultError};
 
 /// The rows that are compared at a time.
 const PAGE: usize = 4096;

@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 
 use crate::seal::{KeyId, Keyring, Revision, Scope, Unused};
 use crate::store::{AsyncStore, Fetch, Outcome, Row, StoreError, Write};
+use crate::vault::asynchronous::AsyncVault;
 use crate::vault::decide::{self, Plan, Rewrap};
+use crate::vault::error::VaultError;
 use crate::vault::watermark::Seen;
-use crate::vault::{AsyncVault, VaultError};
 
 /// How many failures of a sweep are kept; beyond that they are counted. A hundred are enough to
 /// see what is wrong.

@@ -4,9 +4,11 @@ use std::io::{Read, Seek, SeekFrom};
 
 use crate::seal::{Revision, Scope};
 use crate::store::{AsyncStore, ExportError, Import, Outcome, Row, Write};
+use crate::vault::asynchronous::AsyncVault;
+use crate::vault::decide;
+use crate::vault::error::VaultError;
 use crate::vault::sweep::{Failure, Failures};
 use crate::vault::watermark::Seen;
-use crate::vault::{AsyncVault, VaultError, decide};
 
 /// How many records are written in one commit, at most.
 const BATCH: usize = 1000;

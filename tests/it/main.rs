@@ -13,26 +13,31 @@ mod deserialize;
 mod disk;
 mod document;
 mod env;
+#[cfg(feature = "vault")]
 #[path = "../support/faulty.rs"]
 mod faulty;
 #[path = "../support/folder.rs"]
 mod folder;
 #[cfg(all(unix, feature = "handover"))]
 mod handover;
+mod layers;
 mod nothing_printed;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod query;
+#[cfg(feature = "vault")]
 mod seal;
 #[cfg(feature = "postgres")]
 #[path = "../support/server.rs"]
 mod server;
 mod stack;
+#[cfg(feature = "vault")]
 mod store;
 mod template;
 mod toml_suite;
 mod update;
 mod validate;
+#[cfg(feature = "vault")]
 mod vault;
 
 /// An error and what caused it, each told once.

@@ -2,6 +2,29 @@
 
 use crate::document::Document;
 use crate::document::index::{Kind, ROOT};
+use crate::path::KeyPath;
+use crate::value::Value;
+
+impl Document {
+    /// The variables: the values that are no table and no array of tables, in the order of the text.
+    ///
+    /// ```
+    /// use secrets_toml::Document;
+    ///
+    /// let document = Document::parse("PAT = ''\n[db]\nports = [1, 2]\n[[users]]\nname = ''\n")?;
+    /// let variables: Vec<_> =
+    ///     document.variables().map(|(path, value)| (path.to_string(), value.kind())).collect();
+    /// let expected = [("PAT", "string"), ("db.ports", "array"), ("users[0].name", "string")];
+    /// assert_eq!(variables, expected.map(|(path, kind)| (path.to_owned(), kind)));
+    /// # Ok::<(), secrets_toml::ParseError>(())
+    /// ```
+    pub fn variables(&self) -> impl Iterator<Item = (KeyPath<'_>, Value<'_>)> {
+        let roles = roles(self);
+        let variables =
+            (1..self.index().len()).filter(move |&node| roles[node as usize] == Role::Variable);
+        variables.map(|node| (self.path(node), Value::of(self, node)))
+    }
+}
 
 /// What a node is to a template and to validation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,12 +128,16 @@ pub(crate) enum Elements {
 }
 
 /// For every node of `document`, the node at the same path of `other`.
-pub(crate) fn twins(document: &Document, other: &Document, elements: Elements) -> Vec<Option<u32>> {
+pub(crate) fn counterparts(
+    document: &Document,
+    other: &Document,
+    elements: Elements,
+) -> Vec<Option<u32>> {
     let index = document.index();
-    let mut twins: Vec<Option<u32>> = Vec::with_capacity(index.len() as usize);
-    twins.push(Some(ROOT));
+    let mut counterparts: Vec<Option<u32>> = Vec::with_capacity(index.len() as usize);
+    counterparts.push(Some(ROOT));
     for id in 1..index.len() {
-        let twin = twins[index.node(id).parent as usize].and_then(|parent| {
+        let counterpart = counterparts[index.node(id).parent as usize].and_then(|parent| {
             if !index.is_element(id) {
                 return other.child(parent, document.key(id));
             }
@@ -121,9 +148,9 @@ pub(crate) fn twins(document: &Document, other: &Document, elements: Elements) -
             let array = other.index().node(parent).kind.is_array();
             array.then(|| other.index().children(parent).get(position).copied()).flatten()
         });
-        twins.push(twin);
+        counterparts.push(counterpart);
     }
-    twins
+    counterparts
 }
 
 /// Returns `true` if it is the empty string.

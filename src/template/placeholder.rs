@@ -4,7 +4,7 @@
 //! `localhost`, a bucket) reads like none of them, and a random token almost never does. Nothing
 //! is copied, since most of what it looks at is a secret.
 
-use crate::document::decode::any;
+use crate::text::bytes::any;
 
 /// Longer texts are keys and certificates, not notes to the author.
 const MAX_LEN: usize = 200;
@@ -43,7 +43,7 @@ const THINGS: [&str; 16] = [
 ];
 
 /// Whether a string reads like a placeholder.
-pub(super) fn is_placeholder(value: &str) -> bool {
+pub(crate) fn is_placeholder(value: &str) -> bool {
     let value = value.trim_ascii();
     if value.is_empty() || value.len() > MAX_LEN {
         return false;

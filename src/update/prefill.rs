@@ -7,12 +7,12 @@ use std::ops::Range;
 use crate::document::Document;
 use crate::document::error::ParseError;
 use crate::document::index::{Kind, ROOT};
-use crate::document::wiped::Wiped;
 use crate::marker::Marked;
 use crate::path::KeyPath;
-use crate::shape::{self, Elements, Role};
+use crate::role::{self, Elements, Role};
 use crate::template::Template;
-use crate::update;
+use crate::text::wiped::Wiped;
+use crate::update::form::hide;
 use crate::value::{self, Value};
 
 /// A template with the values of an earlier document, and what found no place in it.
@@ -101,17 +101,17 @@ impl Template {
         for node in 1..index.len() {
             has_place[node as usize] |= has_place[index.node(node).parent as usize];
             let variable = marked.roles[node as usize] == Role::Variable;
-            if variable && !has_place[node as usize] && !shape::is_blank(earlier, node) {
+            if variable && !has_place[node as usize] && !role::is_blank(earlier, node) {
                 dropped.push(node);
             }
         }
-        let twins = shape::twins(&document, earlier, Elements::ByPosition);
-        let roles = shape::roles(&document);
+        let counterparts = role::counterparts(&document, earlier, Elements::ByPosition);
+        let roles = role::roles(&document);
         let is_carried = |node: u32| {
-            twins[node as usize].is_some_and(|twin| {
-                has_place[twin as usize]
+            counterparts[node as usize].is_some_and(|counterpart| {
+                has_place[counterpart as usize]
                     && roles[node as usize] == Role::Variable
-                    && !shape::is_blank(earlier, twin)
+                    && !role::is_blank(earlier, counterpart)
             })
         };
         let carried = (1..document.index().len()).filter(|&node| is_carried(node)).collect();
@@ -175,11 +175,11 @@ impl<'e> Prefilled<'e> {
     /// ```
     pub fn changed_defaults(&self, previous: &Template) -> impl Iterator<Item = KeyPath<'_>> {
         let [old, new] = [&previous.0.document, &self.template.0.document].map(|template| {
-            let twins = shape::twins(&self.document, template, Elements::First);
+            let counterparts = role::counterparts(&self.document, template, Elements::First);
             self.carried
                 .iter()
-                .map(|&node| twins[node as usize])
-                .map(|twin| twin.map(|twin| Value::of(template, twin)))
+                .map(|&node| counterparts[node as usize])
+                .map(|counterpart| counterpart.map(|counterpart| Value::of(template, counterpart)))
                 .collect::<Vec<_>>()
         });
         let mut changed = Vec::new();
@@ -222,23 +222,23 @@ fn changes(template: &Template, marked: &Marked<'_>, earlier: &Document) -> Vec<
     let inner = &template.0;
     let document = &inner.document;
     let index = document.index();
-    let twins = shape::twins(document, earlier, Elements::ByPosition);
+    let counterparts = role::counterparts(document, earlier, Elements::ByPosition);
     let mut sections = None;
     let mut changes = Vec::new();
     for node in 1..index.len() {
-        let Some(twin) = twins[node as usize] else { continue };
-        let role = marked.roles[twin as usize];
+        let Some(counterpart) = counterparts[node as usize] else { continue };
+        let role = marked.roles[counterpart as usize];
         match inner.roles[node as usize] {
-            Role::Variable if role == Role::Variable && shape::is_blank(earlier, twin) => {}
+            Role::Variable if role == Role::Variable && role::is_blank(earlier, counterpart) => {}
             Role::Variable if matches!(role, Role::Variable | Role::Tables) => {
                 let at = index.node(node).span.range();
-                changes.push((Change { at, content: Content::Value(twin) }, node));
+                changes.push((Change { at, content: Content::Value(counterpart) }, node));
             }
             Role::Tables if role == Role::Tables => {
                 let elements = index.children(node);
                 let from = elements.len();
                 let Some(&last) = elements.last() else { continue };
-                if earlier.index().children(twin).len() <= from {
+                if earlier.index().children(counterpart).len() <= from {
                     continue;
                 }
                 let at = if index.node(node).kind == Kind::ArrayOfTables {
@@ -246,7 +246,7 @@ fn changes(template: &Template, marked: &Marked<'_>, earlier: &Document) -> Vec<
                 } else {
                     index.node(last).span.range().end
                 };
-                let content = Content::Elements { array: twin, template_array: node, from };
+                let content = Content::Elements { array: counterpart, template_array: node, from };
                 changes.push((Change { at: at..at, content }, node));
             }
             _ => {}
@@ -273,7 +273,7 @@ impl<'a> Texts<'a> {
 
     /// A part of the earlier text.
     fn part(&mut self, part: Range<usize>) {
-        self.form.push_str(&update::hide(self.earlier, self.marked, part.clone()));
+        self.form.push_str(&hide(self.earlier, self.marked, part.clone()));
         self.filled.push(&self.earlier.expose_text()[part]);
     }
 

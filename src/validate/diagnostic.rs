@@ -1,0 +1,45 @@
+//! Feature `miette`: findings and syntax errors as diagnostics.
+//!
+//! They carry no source text, since a reporter prints what it is given. They have no related
+//! diagnostics either: `Display` of the whole names each finding, and a reporter would print it again.
+
+use std::fmt::Display;
+
+use miette::Diagnostic;
+
+use crate::document::error::{ParseError, SyntaxError};
+use crate::validate::Invalid;
+
+impl Diagnostic for ParseError {
+    fn code<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        Some(Box::new("secrets_toml::parse"))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(miette::Severity::Error)
+    }
+}
+
+impl Diagnostic for SyntaxError {
+    fn code<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        Some(Box::new(format!("secrets_toml::{}", self.code())))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(miette::Severity::Error)
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        self.hint().map(|hint| Box::new(hint) as Box<dyn Display>)
+    }
+}
+
+impl Diagnostic for Invalid {
+    fn code<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        Some(Box::new("secrets_toml::invalid"))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(miette::Severity::Error)
+    }
+}
