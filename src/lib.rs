@@ -1,138 +1,120 @@
-//! Secrets of small deployed apps, from the template in their repository to the variables they see.
+//! Validates, encrypts and delivers the `secrets.toml` of deployed apps.
 //!
-//! The repository of a module carries a template, `.streamlit/secrets.toml`, with lines such as
-//! `CLARIFAI_PAT = ""`. A form shows it; its author enters the values. This crate is what the
-//! platform behind that form needs:
+//! A platform runs small apps ("modules"), most of them [Streamlit] apps. The repository of a module has a
+//! template, `.streamlit/secrets.toml`, with lines such as `CLARIFAI_PAT = ""`. The author enters the values
+//! into a form, and the platform starts the module with them. This crate is the part in between:
 //!
-//! 1. show the template, with what it says about each variable ([`Template`]);
-//! 2. refuse what is not filled in, and say where and what to do ([`Template::validate`],
-//!    [`Invalid`]);
-//! 3. hand what was accepted to the module: in a file that Streamlit reads
-//!    ([`Document::for_streamlit`], feature `handover`), as environment variables exactly as Streamlit
-//!    maps them ([`Env`]), as sections and values ([`Document::find`]), or as types of yours
-//!    ([`Document::deserialize`]);
-//! 4. let a visitor's query override what it may, and steal nothing ([`Env::override_with`],
-//!    [`Overrides`]);
-//! 5. keep each text encrypted for exactly its module, version or install, in a file or a database
-//!    ([`vault`], [`store`], [`seal`]);
-//! 6. carry the values over when the template changes ([`Template::prefill`]), and change them by forms
-//!    that show none ([`Template::validate_update`]).
+//! 1. [`Template`] reads the template and describes each variable, for the form.
+//! 2. [`Template::validate`] accepts the entered text as [`Secrets`], or returns [`Invalid`]: everything that
+//!    is blank, missing or misspelt, with line, column, and what to do.
+//! 3. [`vault::Vault`] stores the secrets, encrypted for one module, version or install.
+//! 4. [`Document::env`] maps them to environment variables exactly as Streamlit does;
+//!    [`Env::override_with`] lets a visitor's query override some of them.
+//! 5. [`handover::SecretsFile`] delivers the result to a Streamlit process.
 //!
 //! ```
 //! use secrets_toml::{Document, Template};
 //!
 //! let template = Template::parse("CLARIFAI_PAT = \"\"\n[db]\nuser = \"\"\n")?;
 //!
-//! // An author sends the form with a value left blank.
+//! // The author leaves a value blank.
 //! let entered = Document::parse("CLARIFAI_PAT = \"\"\n[db]\nuser = \"ada\"\n")?;
 //! let invalid = template.validate(entered).unwrap_err();
-//! let message = invalid.findings().next().unwrap().to_string();
 //! assert_eq!(
-//!     message,
+//!     invalid.findings().next().unwrap().to_string(),
 //!     "line 1, column 16: `CLARIFAI_PAT` is blank: the template expects a value",
 //! );
 //!
-//! // Filled in, it becomes the module's secrets.
+//! // Filled in, the text becomes the module's secrets.
 //! let entered = Document::parse("CLARIFAI_PAT = \"hunter2\"\n[db]\nuser = \"ada\"\n")?;
 //! let secrets = template.validate(entered)?;
 //! let env = secrets.env()?;
 //! assert_eq!(env.get("CLARIFAI_PAT"), Some("hunter2"));
-//! assert_eq!(env.get("user"), None, "a section is no environment variable");
+//! assert_eq!(env.get("user"), None, "a section is not mapped to the environment");
 //! assert_eq!(secrets.find("db.user").and_then(|value| value.as_str()), Some("ada"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Which type when
+//! The [`guide`] goes on from here: a form in a web service, running a module, rotating keys, backups, and
+//! writing a store.
 //!
-//! | you have | you want | use |
-//! |---|---|---|
-//! | a checked-out repository | its template | [`Template::from_repository`] |
-//! | a template | its variables, for a form | [`Template::variables`], [`Template::text`] |
-//! | a text that was entered | to read it | [`Document::parse`], [`Document::from_utf8`] |
-//! | a template and a document | to know whether it will do | [`Template::validate`]: [`Secrets`] or [`Invalid`] |
-//! | a document without a template | the same | [`Document::validate`] |
-//! | secrets | what the module sees | [`Document::env`], [`Document::find`], [`Document::deserialize`] |
-//! | an environment and a visitor's query | what the module sees then, and why | [`Env::override_with`], [`Env::explain`] |
-//! | a document | it in a file that Streamlit reads, as long as the module runs | [`handover::SecretsFile`] |
-//! | an environment for a Streamlit module | the text of its `secrets.toml` | [`Document::for_streamlit`] |
-//! | secrets to be kept | them sealed, for a version or an install | [`vault::Vault`], [`vault::AsyncVault`] |
-//! | a place to keep them | in a file, in a database, or of your own | [`store::RedbStore`], [`store::PostgresStore`], [`store::Store`] |
-//! | secrets, a scope and a keyring | a record to keep, and the secrets again | [`Keyring::seal`](seal::Keyring::seal), [`Keyring::open`](seal::Keyring::open) |
-//! | a keyring | to keep it | [`Keyring::lock`](seal::Keyring::lock), [`LockedKeyring`](seal::LockedKeyring) |
-//! | an earlier document and a newer template | the form, filled in | [`Template::prefill`] |
-//! | secrets that stand | them changed by a form that shows none | [`Document::form`], [`Template::validate_update`] |
+//! # Which type to use
 //!
-//! [`Secrets`] dereferences to [`Document`], so that everything which reads a document reads
-//! secrets.
+//! | task | use |
+//! |---|---|
+//! | read the template of a checked-out repository | [`Template::from_repository`] |
+//! | show the form | [`Template::text`], [`Template::variables`] |
+//! | read the text that was entered | [`Document::parse`], [`Document::from_utf8`] |
+//! | check it against the template | [`Template::validate`], which returns [`Secrets`] or [`Invalid`] |
+//! | check it without a template | [`Document::validate`] |
+//! | fill in the form of a new version with the values of the last one | [`Template::prefill`] |
+//! | let an author change secrets without showing them | [`Document::form`], [`Template::validate_update`] |
+//! | get the environment variables | [`Document::env`] |
+//! | get one value, or all as a type | [`Document::find`], [`Document::deserialize`] |
+//! | apply a visitor's query, and explain the result | [`Env::override_with`], [`Env::explain`] |
+//! | make the text of a Streamlit module's `secrets.toml` | [`Document::for_streamlit`] |
+//! | deliver it in a file, and remove the file afterwards | [`handover::SecretsFile`] |
+//! | store secrets | [`vault::Vault`], or [`vault::AsyncVault`] for async code |
+//! | choose where they are stored | [`store::RedbStore`], [`store::PostgresStore`], or a [`store::Store`] of your own |
+//! | store the keys | [`Keyring::lock`](seal::Keyring::lock), [`seal::LockedKeyring`] |
+//! | encrypt without a store | [`Keyring::seal`](seal::Keyring::seal), [`Keyring::open`](seal::Keyring::open) |
 //!
-//! # Running a module
+//! [`Secrets`] dereferences to [`Document`]: it has all methods that read a document.
 //!
-//! A Streamlit module gets its secrets in a file, and no secret in its environment:
+//! # How it works
 //!
-#![cfg_attr(all(unix, feature = "handover"), doc = "```no_run")]
-#![cfg_attr(not(all(unix, feature = "handover")), doc = "```ignore")]
-//! use std::process::Command;
-//!
-//! use secrets_toml::handover::SecretsFile;
-//! use secrets_toml::{Document, Overrides};
-//!
-//! let secrets = Document::parse("CLARIFAI_PAT = \"hunter2\"\n")?.validate()?;
-//! let env = secrets.env()?.override_with(&Overrides::clarifai(), "?user_id=alice")?;
-//!
-//! let file = SecretsFile::create_in("/run/modules", &secrets.for_streamlit(&env)?)?;
-//! Command::new("streamlit")
-//!     .args(["run", "app.py"])
-//!     .env_clear()
-//!     .env("PATH", "/srv/venv/bin:/usr/bin:/bin")
-//!     .env("HOME", "/srv/module")
-//!     .envs(file.env()) // STREAMLIT_SECRETS_FILES, and nothing else
-//!     .status()?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! The environment alone does not reach such a module, as [`Env`] explains. A module that is not
-//! Streamlit's is started with `Command::new("module").env_clear().envs(&env)`. In both cases the
-//! inherited environment is cleared, and what the module needs of it is passed by name: otherwise a
-//! variable that a query displaced comes from the launcher.
-//!
-//! # The one idea
-//!
-//! A document is one wiped buffer of text and an index of spans into it. Reading copies nothing; a
-//! string with escapes stands decoded in a second wiped buffer that never grows; the index holds
-//! no secret; wiping is dropping.
+//! A document is one buffer of text and an index of spans into it. Reading copies nothing. A string with
+//! escapes is decoded once, into a second buffer that never grows. The index holds no secret. Dropping a
+//! document wipes both buffers.
 //!
 //! # Promises
 //!
-//! Each has tests that fail when it breaks.
+//! Each has tests that fail if it breaks.
 //!
-//! - No `Display`, `Debug`, error, chain of sources or panic message holds a value or a key, or any
-//!   text of a document but the path of a variable.
+//! - No `Display`, `Debug`, error, chain of sources or panic message holds a value or a key, or any text of
+//!   a document except the path of a variable.
 //! - A record opens only in its own scope, under its own key, unaltered.
-//! - An endpoint that a query supplies never stands beside a credential that it does not.
-//! - No plaintext and no key is freed unwiped by this crate. (A template is public: what is freed
-//!   of one is not wiped.)
-//! - Nothing reads or writes the process's environment or the clock, nothing but
-//!   [`Template::from_repository`], a [store] and [`handover`] a file, and nothing but a store that was
-//!   given a connection the network. Randomness comes from the operating system alone.
+//! - If a query sets an endpoint, the owner's credentials are removed.
+//! - This crate frees no plaintext and no key without wiping it. A template is public, so its memory is not
+//!   wiped.
+//! - The crate does not read or write the process's environment or the clock. Only
+//!   [`Template::from_repository`], a store and [`handover`] use files, and only a store that was given a
+//!   connection uses the network. Randomness comes from the operating system.
 //! - There is no `unsafe`.
-//! - No text makes it panic, overflow the stack, or take more than linear time. A text is read
-//!   up to [`MAX_LEN`] bytes, and a value up to [`MAX_DEPTH`] levels.
+//! - No text makes it panic, overflow the stack, or take more than linear time. A text has at most
+//!   [`MAX_LEN`] bytes, and a value at most [`MAX_DEPTH`] levels.
 //!
-//! What is *not* promised: copies in registers and on the stack are not wiped, nor what the caller,
-//! a [`Command`](std::process::Command) or a deserialized type makes of a value, nor what the
-//! operating system swaps out or writes into a core dump.
+//! # Not promised
+//!
+//! - The crate has not been audited.
+//! - Copies in registers and on the stack are not wiped. Neither are copies that the caller, a
+//!   [`Command`](std::process::Command) or a deserialized type makes of a value, nor what the operating system
+//!   swaps out or writes into a core dump.
 //!
 //! # Features
 //!
-//! - `redb`, a default one: [`store::RedbStore`], a store in one file.
-//! - `postgres`: [`store::PostgresStore`], a store in a PostgreSQL database.
-//! - `passphrase`: a keyring can be locked with a passphrase ([`seal::Protection`]), by Argon2id.
-//! - `handover`, on Unix: [`handover::SecretsFile`], a file of secrets that a Streamlit process is told
-//!   of, and that is removed after it.
-//! - `miette`: [`ParseError`] and [`Invalid`] implement `miette::Diagnostic`, with code, severity,
-//!   help and related findings, and without source text.
+//! - `vault` (default): the modules [`seal`], [`store`] and [`vault`], with all of the cryptography.
+//! - `redb` (default): [`store::RedbStore`], an embedded database in one file.
+//! - `postgres`: [`store::PostgresStore`], for a service that outgrows one machine.
+//! - `passphrase`: a keyring can be locked with a passphrase, by Argon2id.
+//! - `handover` (Unix): [`handover::SecretsFile`], a file that a Streamlit process reads, and that is removed
+//!   afterwards.
+//! - `miette`: [`ParseError`] and [`Invalid`] implement `miette::Diagnostic`, without source text.
+//!
+//! Without default features, the crate reads, validates and delivers, and has no cryptography.
+//!
+//! [Streamlit]: https://docs.streamlit.io/develop/concepts/connections/secrets-management
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// The pages link to what a feature adds. They are built with all features.
+#![cfg_attr(
+    not(all(unix, feature = "handover", feature = "postgres", feature = "redb")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 #![forbid(unsafe_code)]
+
+#[cfg(doc)]
+pub mod guide;
 
 // Read.
 mod document;
@@ -184,6 +166,6 @@ pub use validate::{Finding, FindingKind, Invalid, Secrets, Severity};
 pub use value::{Array, ArrayIter, Table, TableIter, Value};
 
 /// The README's example is a test.
-#[cfg(all(doctest, unix, feature = "handover"))]
+#[cfg(all(doctest, unix, feature = "handover", feature = "redb"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

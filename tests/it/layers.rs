@@ -6,13 +6,13 @@ use crate::absence::code;
 
 /// The layers, the ground first: a file, with the folder of the same name. Each imports from itself
 /// and from those before it.
-const LAYERS: [&str; 19] = [
+const LAYERS: [&str; 20] = [
     "text", "document", "value", "path", "role", "marker", "writer", // read
     "de", "env", "query", "delivery", // deliver
     "template", "validate", "update",   // check
     "handover", // files
     "seal", "store", "vault", // keep
-    "lib",
+    "guide", "lib",
 ];
 
 fn layer(file: &str) -> usize {

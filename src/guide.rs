@@ -1,0 +1,1 @@
+//! How to build a platform on this crate, step by step.
