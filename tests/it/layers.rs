@@ -1,6 +1,8 @@
 //! The sources import one way, down: from the ground of the text to the vault.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 use crate::absence::code;
 
@@ -120,4 +122,38 @@ fn no_two_files_import_from_each_other() {
         done.iter().for_each(|file| drop(imports.remove(file)));
     }
     assert!(imports.is_empty(), "a circle among these files, and those above it: {imports:?}");
+}
+
+/// The page names every layer, and no test that does not exist.
+#[test]
+fn the_architecture_page_is_true() {
+    let page = include_str!("../../ARCHITECTURE.md");
+    let named = |text: &str| -> Vec<String> {
+        text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    };
+    let section = |title: &str| page.split(title).nth(1).unwrap().split("\n## ").next().unwrap();
+
+    let rows = section("\n## Layers\n").lines().filter(|line| line.starts_with("| `"));
+    let layers = rows.flat_map(|row| named(row.split('|').nth(1).unwrap()));
+    let ground = LAYERS.iter().filter(|layer| !["guide", "lib"].contains(*layer));
+    assert_eq!(layers.collect::<Vec<_>>(), ground.copied().collect::<Vec<_>>());
+
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rows =
+        section("\n## Promises and their tests\n").lines().filter(|line| line.starts_with("| "));
+    let mut count = 0;
+    for name in rows.flat_map(|row| named(row.split('|').nth(2).unwrap())) {
+        let file = |module: &str| root.join(format!("tests/it/{}.rs", module.replace("::", "/")));
+        let exists = match name.rsplit_once("::") {
+            _ if name.contains(' ') => continue, // a command
+            _ if name.contains('/') => root.join(&name).exists(),
+            Some((module, test)) if !file(&name).exists() => {
+                fs::read_to_string(file(module)).unwrap().contains(&format!("fn {test}("))
+            }
+            _ => file(&name).exists(),
+        };
+        assert!(exists, "{name} is in the table, and does not exist");
+        count += 1;
+    }
+    assert!(count > 20, "{count} tests");
 }
