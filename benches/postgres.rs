@@ -14,7 +14,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use secrets_toml::seal::{Keyring, Revision, Scope};
-use secrets_toml::store::{AsyncStore, PostgresStore, Write, commitment};
+use secrets_toml::store::backend::{Write, commitment};
+use secrets_toml::store::{AsyncStore, PostgresStore};
 use secrets_toml::vault::{AsyncVault, Expected};
 use secrets_toml::{Document, Secrets};
 use tokio_postgres::{Client, NoTls};

@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use redb::{Builder, Database, Durability, TableDefinition};
 use secrets_toml::seal::{Keyring, Revision, Scope};
-use secrets_toml::store::{DEFAULT_CACHE_LEN, Outcome, RedbStore, Store, Write};
+use secrets_toml::store::backend::{Outcome, Write};
+use secrets_toml::store::{RedbStore, Store};
 use secrets_toml::vault::{Expected, Scopes, Vault};
 use secrets_toml::{Document, Secrets};
 
@@ -25,6 +26,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const SIZES: [u64; 3] = [1_000, 100_000, 1_000_000];
 const TEXT_LEN: usize = 600;
+/// The default cache of a `RedbStore`, in bytes: both databases have the same.
+const CACHE_LEN: usize = 16 << 20;
 const BARE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("bare");
 
 /// The most microseconds of `get`, opening, parsing and the environment, at the median.
@@ -126,7 +129,7 @@ fn put(
     table: &mut Table,
 ) -> Result<()> {
     let value = vec![0xA5; vault.store().get(scope(0).as_bytes())?.ok_or("no record")?.len()];
-    let bare = Builder::new().set_cache_size(DEFAULT_CACHE_LEN).create(folder.join("bare.redb"))?;
+    let bare = Builder::new().set_cache_size(CACHE_LEN).create(folder.join("bare.redb"))?;
     for from in (0..size).step_by(10_000) {
         commit(&bare, from..size.min(from + 10_000), &value)?;
     }

@@ -8,18 +8,18 @@
 //! `postgres`, a table that many share; [`MemoryStore`] forgets. Others implement [`Store`] or
 //! [`AsyncStore`].
 
-mod backend;
+pub mod backend;
 mod blocking;
 mod contract;
 mod error;
 mod export;
 mod memory;
+mod page;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "redb")]
 mod redb;
 
-pub use self::backend::{Fetch, HEAD_LEN, MAX_PAGE_LEN, Outcome, Row, Write, commitment};
 pub use self::blocking::Blocking;
 pub(crate) use self::blocking::now;
 pub use self::contract::{AsyncStore, Store};
@@ -28,6 +28,6 @@ pub(crate) use self::export::Import;
 pub use self::export::{ExportError, export, export_async};
 pub use self::memory::MemoryStore;
 #[cfg(feature = "postgres")]
-pub use self::postgres::{DEFAULT_STATEMENT_TIMEOUT, PostgresStore};
+pub use self::postgres::PostgresStore;
 #[cfg(feature = "redb")]
-pub use self::redb::{DEFAULT_CACHE_LEN, RedbOptions, RedbStore};
+pub use self::redb::{RedbOptions, RedbStore};

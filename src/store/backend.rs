@@ -1,9 +1,6 @@
 //! What the author of a store needs beside its traits: writes, their conditions, and pages of a scan.
 
-use std::collections::HashSet;
-
 use crate::seal::{Record, Scope};
-use crate::store::error::StoreError;
 
 /// The length of a record's head, in bytes: what it says of itself in clear, without the content.
 pub const HEAD_LEN: usize = 100;
@@ -128,61 +125,4 @@ impl Row {
 #[must_use]
 pub fn commitment(record: &[u8]) -> Option<&[u8; 32]> {
     record.get(COMMITMENT)?.try_into().ok()
-}
-
-/// Refuses a batch that names one scope twice: its conditions would depend on the order.
-pub(super) fn check_batch(writes: &[Write]) -> Result<(), StoreError> {
-    let mut scopes = HashSet::with_capacity(writes.len());
-    let distinct = writes.len() < 2 || writes.iter().all(|write| scopes.insert(&write.scope));
-    if distinct { Ok(()) } else { Err(StoreError::Repeated) }
-}
-
-/// A page of a scan that is being filled.
-pub(super) struct Page<'a> {
-    prefix: &'a [u8],
-    limit: usize,
-    fetch: Fetch,
-    len: usize,
-    pub(super) rows: Vec<Row>,
-}
-
-impl<'a> Page<'a> {
-    pub(super) fn new(prefix: &'a [u8], limit: usize, fetch: Fetch) -> Self {
-        Self { prefix, limit, fetch, len: 0, rows: Vec::new() }
-    }
-
-    /// Adds the next row; `false` where the page ended before it.
-    pub(super) fn push(&mut self, scope: &[u8], record: &[u8]) -> bool {
-        if !scope.starts_with(self.prefix) || self.rows.len() >= self.limit {
-            return false;
-        }
-        let record = self.fetch.of(record);
-        self.len += scope.len() + record.len();
-        if self.len > MAX_PAGE_LEN && !self.rows.is_empty() {
-            return false;
-        }
-        self.rows.push(Row::new(scope.to_vec(), record.to_vec()));
-        true
-    }
-}
-
-/// Where a scan begins: past `after`, or at the prefix where that comes later.
-pub(super) fn start<'a>(prefix: &'a [u8], after: Option<&'a [u8]>) -> std::ops::Bound<&'a [u8]> {
-    match after {
-        Some(after) if after >= prefix => std::ops::Bound::Excluded(after),
-        _ => std::ops::Bound::Included(prefix),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_may_be_exactly_full() {
-        let mut page = Page::new(b"", usize::MAX, Fetch::Records);
-        assert!(page.push(b"a", &vec![0; MAX_PAGE_LEN - 2]));
-        assert!(page.push(b"b", b"") && !page.push(b"c", b""));
-        assert_eq!(page.rows.len(), 2);
-    }
 }

@@ -10,7 +10,7 @@ use crate::store::error::StoreError;
 /// What keeps records, one under each scope.
 ///
 /// A scope is its [encoding](Scope::as_bytes), a record its [bytes](Record::as_bytes); a store
-/// looks into neither, but for a record's [`commitment`](crate::store::commitment).
+/// looks into neither, but for a record's [`commitment`](crate::store::backend::commitment).
 ///
 /// What is promised to the vault, and what the tests of this crate ask of every store:
 ///
@@ -24,7 +24,8 @@ use crate::store::error::StoreError;
 ///
 /// ```
 /// use secrets_toml::seal::{Keyring, Revision, Scope};
-/// use secrets_toml::store::{Fetch, MemoryStore, Outcome, Store, Write};
+/// use secrets_toml::store::backend::{Fetch, Outcome, Write};
+/// use secrets_toml::store::{MemoryStore, Store};
 ///
 /// let keyring = Keyring::generate()?;
 /// let scope = Scope::module("chat")?;
@@ -60,7 +61,7 @@ pub trait Store: Send + Sync {
     /// their bytes, each with its record or the head of it. An empty page is the end.
     ///
     /// The page ends at `limit` rows or before the row that would make it longer than
-    /// [`MAX_PAGE_LEN`](crate::store::MAX_PAGE_LEN); the first row is always there. A page shows the store at one moment. A record
+    /// [`MAX_PAGE_LEN`](crate::store::backend::MAX_PAGE_LEN); the first row is always there. A page shows the store at one moment. A record
     /// that stood throughout a scan of several pages is met; of one that was written or purged
     /// meanwhile nothing is promised.
     ///

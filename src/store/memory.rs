@@ -5,9 +5,10 @@ use std::fmt;
 use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
-use crate::store::backend::{Fetch, Outcome, Page, Row, Write, check_batch, start};
+use crate::store::backend::{Fetch, Outcome, Row, Write};
 use crate::store::contract::Store;
 use crate::store::error::StoreError;
+use crate::store::page::{Page, check_batch, start};
 
 /// A [`Store`] in memory, for tests and for what need not outlive the process.
 ///

@@ -12,13 +12,14 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Statement};
 
 use crate::seal::KeyId;
-use crate::store::backend::{Fetch, HEAD_LEN, MAX_PAGE_LEN, Outcome, Row, Write, check_batch};
+use crate::store::backend::{Fetch, HEAD_LEN, MAX_PAGE_LEN, Outcome, Row, Write};
 use crate::store::contract::AsyncStore;
 use crate::store::error::{Cause, StoreError};
+use crate::store::page::check_batch;
 
 /// How long the server works on one statement unless [`PostgresStore::statement_timeout`] says
 /// otherwise: 10 seconds, locks that it waits for included.
-pub const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One process at a time: `CREATE … IF NOT EXISTS` alone is not safe beside another.
 const MIGRATION: &str = r"

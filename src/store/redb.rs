@@ -10,17 +10,21 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use redb::backends::FileBackend;
 use redb::{
-    Builder, Database, Durability, ReadableDatabase, ReadableTable, StorageBackend,
-    TableDefinition, TableHandle, WriteTransaction,
+    Builder, Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableHandle,
+    WriteTransaction,
 };
 
-use crate::store::backend::{Fetch, Outcome, Page, Row, Write, check_batch, start};
+use crate::store::backend::{Fetch, Outcome, Row, Write};
 use crate::store::contract::Store;
 use crate::store::error::StoreError;
+use crate::store::page::{Page, check_batch, start};
+
+#[cfg(test)]
+mod tests;
 
 /// How much of the file is kept in memory unless [`RedbOptions::cache_len`] says otherwise, in
 /// bytes: 16 MiB, which holds the inner pages of some millions of records.
-pub const DEFAULT_CACHE_LEN: usize = 16 << 20;
+const DEFAULT_CACHE_LEN: usize = 16 << 20;
 
 /// The one table. Its name tells our files from those of other programs that use redb.
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("secrets-toml/v1 records");
@@ -91,19 +95,6 @@ impl RedbStore {
     /// is no good, and [`StoreError::Unavailable`] where it cannot be read or written.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         RedbOptions::new().open(path)
-    }
-
-    /// A store over whatever `backend` gives, new where that is empty. `backend` is called again
-    /// after an error. For tests that cut the power.
-    #[doc(hidden)]
-    pub fn with_backend<B: StorageBackend>(
-        options: &RedbOptions,
-        backend: impl Fn() -> io::Result<B> + Send + Sync + 'static,
-    ) -> Result<Self, StoreError> {
-        let first = || prepare(options.builder().create_with_backend(backend()?)?);
-        let database = guarded(first)?;
-        let again = options.clone().without_check();
-        Ok(Self::new(database, move || prepare(again.builder().create_with_backend(backend()?)?)))
     }
 
     fn new(

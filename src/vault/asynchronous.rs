@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use crate::seal::{KeyId, KeyState, Keyring, Opened, Revision, Scope};
-use crate::store::{AsyncStore, Outcome, StoreError, Write};
+use crate::store::backend::{Outcome, Write};
+use crate::store::{AsyncStore, StoreError};
 use crate::validate::Secrets;
 use crate::vault::decide::{self, Change, Expected, Plan, Standing};
 use crate::vault::error::VaultError;

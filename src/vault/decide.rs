@@ -1,7 +1,7 @@
 //! What a vault decides, as functions of what it has read: no store is touched here.
 
 use crate::seal::{self, Keyring, OpenError, Opened, Record, Revision, Scope, SealError};
-use crate::store::{self, Write};
+use crate::store::backend::{self, Write};
 use crate::validate::Secrets;
 use crate::vault::error::VaultError;
 
@@ -51,7 +51,7 @@ pub(super) fn open(
 ) -> Result<Option<Standing>, OpenError> {
     let Some(record) = record else { return Ok(None) };
     let opened = keyring.open(scope, record)?;
-    let commitment = *store::commitment(record).expect("what was opened has a commitment");
+    let commitment = *backend::commitment(record).expect("what was opened has a commitment");
     Ok(Some(Standing { opened, commitment }))
 }
 
@@ -112,7 +112,7 @@ pub(super) fn resolve(
     standing: Option<&Standing>,
 ) -> Result<(), VaultError> {
     if standing
-        .is_some_and(|standing| Some(&standing.commitment) == store::commitment(write.record()))
+        .is_some_and(|standing| Some(&standing.commitment) == backend::commitment(write.record()))
     {
         return Ok(());
     }

@@ -5,7 +5,8 @@ use std::fmt;
 use std::vec;
 
 use crate::seal::{Header, KeyId, Kind, OpenError, Scope, ScopeError};
-use crate::store::{AsyncStore, Blocking, Fetch, Row, Store, StoreError, now};
+use crate::store::backend::{Fetch, Row};
+use crate::store::{AsyncStore, Blocking, Store, StoreError, now};
 use crate::vault::error::VaultError;
 
 /// How many rows a listing fetches at a time.

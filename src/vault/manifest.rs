@@ -3,7 +3,8 @@
 use std::io::{self, Read, Write};
 
 use crate::seal::{ManifestList, OpenError, Revision, Scope};
-use crate::store::{AsyncStore, Fetch, Row};
+use crate::store::AsyncStore;
+use crate::store::backend::{Fetch, Row, commitment};
 use crate::vault::asynchronous::AsyncVault;
 use crate::vault::error::VaultError;
 use crate::vault::sweep::MAX_FAILURES;
@@ -143,7 +144,7 @@ impl<S: AsyncStore> AsyncVault<S> {
             for row in page {
                 let scope = Scope::from_bytes(row.scope()).map_err(VaultError::from)?;
                 let opened = keyring.open(&scope, row.record()).map_err(VaultError::from)?;
-                let commitment = crate::store::commitment(row.record());
+                let commitment = commitment(row.record());
                 let commitment = *commitment.expect("what was opened has a commitment");
                 let entry = Entry { scope, revision: opened.revision(), commitment }.encode();
                 list.add(&entry);
@@ -229,8 +230,7 @@ impl<S: AsyncStore> AsyncVault<S> {
                     DeviationKind::RolledBack { listed: entry.revision, found: opened.revision() }
                 }
                 Some(Ok(_)) => {
-                    let commitment =
-                        standing.as_ref().and_then(|row| crate::store::commitment(row.record()));
+                    let commitment = standing.as_ref().and_then(|row| commitment(row.record()));
                     if commitment == Some(&entry.commitment) {
                         found.unchanged += 1;
                         continue;

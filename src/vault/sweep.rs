@@ -4,7 +4,8 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use crate::seal::{KeyId, Keyring, Revision, Scope, Unused};
-use crate::store::{AsyncStore, Fetch, Outcome, Row, StoreError, Write};
+use crate::store::backend::{Fetch, Outcome, Row, Write};
+use crate::store::{AsyncStore, StoreError};
 use crate::vault::asynchronous::AsyncVault;
 use crate::vault::decide::{self, Plan, Rewrap};
 use crate::vault::error::VaultError;

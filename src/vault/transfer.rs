@@ -3,7 +3,8 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use crate::seal::{Revision, Scope};
-use crate::store::{AsyncStore, ExportError, Import, Outcome, Row, Write};
+use crate::store::backend::{Outcome, Row, Write};
+use crate::store::{AsyncStore, ExportError, Import};
 use crate::vault::asynchronous::AsyncVault;
 use crate::vault::decide;
 use crate::vault::error::VaultError;

@@ -8,9 +8,6 @@ mod bad_input;
 mod delivered;
 mod delivery;
 mod deserialize;
-#[cfg(feature = "redb")]
-#[path = "../support/disk.rs"]
-mod disk;
 mod document;
 mod env;
 #[cfg(feature = "vault")]

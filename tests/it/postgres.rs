@@ -5,9 +5,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use secrets_toml::seal::{Keyring, Revision, Scope};
-use secrets_toml::store::{
-    AsyncStore, Fetch, Outcome, PostgresStore, StoreError, Write, commitment,
-};
+use secrets_toml::store::backend::{Fetch, Outcome, Write, commitment};
+use secrets_toml::store::{AsyncStore, PostgresStore, StoreError};
 use secrets_toml::vault::{AsyncVault, Expected, Scopes, VaultError};
 use tokio::task::JoinSet;
 

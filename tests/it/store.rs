@@ -8,9 +8,10 @@ use std::thread;
 
 use secrets_toml::Document;
 use secrets_toml::seal::{self, Record, Revision, Scope};
-use secrets_toml::store::{
-    Fetch, HEAD_LEN, MAX_PAGE_LEN, MemoryStore, Outcome, Row, Store, StoreError, Write, commitment,
+use secrets_toml::store::backend::{
+    Fetch, HEAD_LEN, MAX_PAGE_LEN, Outcome, Row, Write, commitment,
 };
+use secrets_toml::store::{MemoryStore, Store, StoreError};
 use secrets_toml::vault::{Expected, Vault};
 
 use crate::seal::{keyring, revision};

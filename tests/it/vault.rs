@@ -8,7 +8,8 @@ mod rotation;
 mod transfer;
 
 use secrets_toml::seal::{Keyring, OpenError, Revision, Scope, SealError};
-use secrets_toml::store::{Blocking, MemoryStore, Outcome, Store, Write};
+use secrets_toml::store::backend::{Outcome, Write};
+use secrets_toml::store::{Blocking, MemoryStore, Store};
 use secrets_toml::vault::{AsyncVault, Expected, Scopes, Vault, VaultError};
 use secrets_toml::{Document, Secrets, Template};
 

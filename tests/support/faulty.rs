@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
-use secrets_toml::store::{Fetch, Outcome, Row, Store, StoreError, Write};
+use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
+use secrets_toml::store::{Store, StoreError};
 
 /// What becomes of one call that writes.
 pub(crate) enum Step<S> {

@@ -3,9 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use secrets_toml::store::{
-    AsyncStore, Fetch, Outcome, PostgresStore, Row, Store, StoreError, Write,
-};
+use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
+use secrets_toml::store::{AsyncStore, PostgresStore, Store, StoreError};
 use tokio::runtime::Runtime;
 use tokio::task::AbortHandle;
 use tokio_postgres::{Client, NoTls};

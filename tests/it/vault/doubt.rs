@@ -5,7 +5,8 @@ use std::io::Cursor;
 use std::ops::ControlFlow::Continue;
 
 use secrets_toml::seal::{Revision, Scope};
-use secrets_toml::store::{Fetch, MemoryStore, Outcome, Row, Store, StoreError, Write, export};
+use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
+use secrets_toml::store::{MemoryStore, Store, StoreError, export};
 use secrets_toml::vault::{Expected, ImportError, Vault, VaultError};
 
 use crate::faulty::Step;

@@ -3,7 +3,8 @@
 use std::ops::ControlFlow::Continue;
 
 use secrets_toml::seal::{KeyId, Keyring, Kind, OpenError, Scope};
-use secrets_toml::store::{Fetch, MemoryStore, Outcome, Row, Store, StoreError, Write};
+use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
+use secrets_toml::store::{MemoryStore, Store, StoreError};
 use secrets_toml::vault::{Expected, Scopes, Vault, VaultError};
 
 use crate::faulty::Step;

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use secrets_toml::seal::{
     KeyState, Keyring, LockedKeyring, OpenError, Opened, Protection, Revision, Scope, Unlock,
 };
-use secrets_toml::store::{Fetch, MemoryStore, Store};
+use secrets_toml::store::backend::Fetch;
+use secrets_toml::store::{MemoryStore, Store};
 use secrets_toml::vault::{Expected, Vault, VaultError};
 
 use crate::faulty::{Faulty, Step};
@@ -110,12 +111,13 @@ impl Medium for Arc<MemoryStore> {
 }
 
 #[cfg(feature = "redb")]
-impl Medium for crate::disk::Disk {
+impl Medium for crate::folder::Folder {
     type Store = secrets_toml::store::RedbStore;
     fn open(&self) -> Self::Store {
-        let (disk, options) = (self.clone(), secrets_toml::store::RedbOptions::new());
-        let options = options.cache_len(1 << 20);
-        secrets_toml::store::RedbStore::with_backend(&options, move || Ok(disk.clone())).unwrap()
+        let file = self.join("vault.redb");
+        let options = secrets_toml::store::RedbOptions::new().cache_len(1 << 20);
+        let opened = if file.exists() { options.open(file) } else { options.create(file) };
+        opened.unwrap()
     }
 }
 
@@ -420,7 +422,7 @@ proptest! {
 
     #[test]
     fn in_redb(actions in prop::collection::vec(action(), 1..60)) {
-        run(crate::disk::Disk::default(), &actions);
+        run(crate::folder::Folder::new(), &actions);
     }
 }
 

@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 
 use secrets_toml::seal::{Keyring, Record, Scope};
-use secrets_toml::store::{MemoryStore, Store, Write};
+use secrets_toml::store::backend::Write;
+use secrets_toml::store::{MemoryStore, Store};
 use secrets_toml::vault::{Expected, Vault, VaultError};
 
 use crate::faulty::{Faulty, Step};

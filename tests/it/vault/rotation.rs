@@ -8,7 +8,8 @@ use std::thread;
 use secrets_toml::seal::{
     KeyId, KeyState, Keyring, KeyringError, LockedKeyring, OpenError, Protection, Scope, Unlock,
 };
-use secrets_toml::store::{MemoryStore, Store, StoreError, Write};
+use secrets_toml::store::backend::Write;
+use secrets_toml::store::{MemoryStore, Store, StoreError};
 use secrets_toml::vault::{Expected, MAX_FAILURES, Vault, VaultError};
 
 use crate::faulty::{Faulty, Step};

@@ -3,7 +3,8 @@
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use secrets_toml::seal::{Keyring, OpenError, Revision, Scope};
-use secrets_toml::store::{ExportError, MemoryStore, Store, Write, commitment, export};
+use secrets_toml::store::backend::{Fetch, Outcome, Row, Write, commitment};
+use secrets_toml::store::{ExportError, MemoryStore, Store, export};
 use secrets_toml::vault::{
     DeviationKind, Expected, ImportError, MAX_FAILURES, ManifestError, Vault, VaultError,
 };
@@ -45,8 +46,8 @@ fn manifest(vault: &Vault<MemoryStore>) -> Vec<u8> {
     file
 }
 
-fn all(store: &impl Store) -> Vec<secrets_toml::store::Row> {
-    store.scan(&[], None, 100, secrets_toml::store::Fetch::Records).unwrap()
+fn all(store: &impl Store) -> Vec<Row> {
+    store.scan(&[], None, 100, Fetch::Records).unwrap()
 }
 
 #[test]
@@ -294,10 +295,7 @@ fn a_manifest_names_what_was_deleted_rolled_back_or_altered() {
     let replace = |name: &str, record| {
         let standing = store.get(scope(name).as_bytes()).unwrap().unwrap();
         let write = Write::replace(&scope(name), *commitment(&standing).unwrap(), record);
-        assert!(matches!(
-            store.apply(&[write]).unwrap()[..],
-            [secrets_toml::store::Outcome::Applied]
-        ));
+        assert!(matches!(store.apply(&[write]).unwrap()[..], [Outcome::Applied]));
     };
     let keyring = keyring();
     let first = keyring.seal(&scope("a"), Revision::FIRST, &secrets()).unwrap();

@@ -1,19 +1,19 @@
 //! A disk that remembers what was written to it and when it was synced, so that the power can be cut
 //! at any moment afterwards.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-
 use std::io;
 use std::sync::{Arc, Mutex};
 
 use redb::StorageBackend;
+
+use crate::store::redb::tests::dice::Dice;
 
 /// What a disk writes whole, or not at all.
 const SECTOR: usize = 512;
 
 /// What was asked of the disk.
 #[derive(Debug, Clone)]
-pub(crate) enum Step {
+pub(super) enum Step {
     Write(usize, Vec<u8>),
     SetLen(usize),
     Sync,
@@ -56,7 +56,7 @@ fn write(bytes: &mut Vec<u8>, at: usize, data: &[u8]) {
 
 /// A backend of redb in memory; clones are the same disk.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Disk(Arc<Mutex<State>>);
+pub(super) struct Disk(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -65,23 +65,23 @@ struct State {
 }
 
 impl Disk {
-    pub(crate) fn new(bytes: Vec<u8>) -> Self {
+    pub(super) fn new(bytes: Vec<u8>) -> Self {
         Self(Arc::new(Mutex::new(State { bytes, steps: None })))
     }
 
     /// Remembers every step from now on.
-    pub(crate) fn record(&self) -> Vec<u8> {
+    pub(super) fn record(&self) -> Vec<u8> {
         let mut state = self.0.lock().unwrap();
         state.steps = Some(Vec::new());
         state.bytes.clone()
     }
 
     /// How many steps there were since.
-    pub(crate) fn steps(&self) -> usize {
+    pub(super) fn steps(&self) -> usize {
         self.0.lock().unwrap().steps.as_ref().map_or(0, Vec::len)
     }
 
-    pub(crate) fn into_steps(self) -> Vec<Step> {
+    pub(super) fn into_steps(self) -> Vec<Step> {
         self.0.lock().unwrap().steps.take().unwrap_or_default()
     }
 
@@ -127,7 +127,7 @@ impl StorageBackend for Disk {
 
 /// What is on a disk when the power is cut after so many steps: what was synced, and of the later
 /// steps whatever happened to arrive, in whatever order.
-pub(crate) struct Cuts<'a> {
+pub(super) struct Cuts<'a> {
     steps: &'a [Step],
     /// What the disk holds for certain, up to the last sync.
     synced: Vec<u8>,
@@ -139,12 +139,12 @@ pub(crate) struct Cuts<'a> {
 }
 
 impl<'a> Cuts<'a> {
-    pub(crate) fn new(start: Vec<u8>, steps: &'a [Step], skipped: Option<usize>) -> Self {
+    pub(super) fn new(start: Vec<u8>, steps: &'a [Step], skipped: Option<usize>) -> Self {
         Self { steps, synced: start, certain: 0, syncs: 0, skipped }
     }
 
     /// An image; `at` never goes back.
-    pub(crate) fn image(&mut self, at: usize, dice: &mut Dice) -> Vec<u8> {
+    pub(super) fn image(&mut self, at: usize, dice: &mut Dice) -> Vec<u8> {
         for i in self.certain..at {
             if !matches!(self.steps[i], Step::Sync) {
                 continue;
@@ -165,17 +165,5 @@ impl<'a> Cuts<'a> {
         }
         late.into_iter().for_each(|step| step.tear(&mut image, dice));
         image
-    }
-}
-
-/// A small generator of random numbers (xorshift), the same ones in every run.
-pub(crate) struct Dice(pub(crate) u64);
-
-impl Dice {
-    pub(crate) fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % sides as u64) as usize
     }
 }

@@ -1,0 +1,64 @@
+//! What the stores of this crate share: the rule for a batch, and pages of a scan.
+
+use std::collections::HashSet;
+use std::ops::Bound;
+
+use crate::store::backend::{Fetch, MAX_PAGE_LEN, Row, Write};
+use crate::store::error::StoreError;
+
+/// Refuses a batch that names one scope twice: its conditions would depend on the order.
+pub(super) fn check_batch(writes: &[Write]) -> Result<(), StoreError> {
+    let mut scopes = HashSet::with_capacity(writes.len());
+    let distinct = writes.len() < 2 || writes.iter().all(|write| scopes.insert(write.scope()));
+    if distinct { Ok(()) } else { Err(StoreError::Repeated) }
+}
+
+/// A page of a scan that is being filled.
+pub(super) struct Page<'a> {
+    prefix: &'a [u8],
+    limit: usize,
+    fetch: Fetch,
+    len: usize,
+    pub(super) rows: Vec<Row>,
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn new(prefix: &'a [u8], limit: usize, fetch: Fetch) -> Self {
+        Self { prefix, limit, fetch, len: 0, rows: Vec::new() }
+    }
+
+    /// Adds the next row; `false` where the page ended before it.
+    pub(super) fn push(&mut self, scope: &[u8], record: &[u8]) -> bool {
+        if !scope.starts_with(self.prefix) || self.rows.len() >= self.limit {
+            return false;
+        }
+        let record = self.fetch.of(record);
+        self.len += scope.len() + record.len();
+        if self.len > MAX_PAGE_LEN && !self.rows.is_empty() {
+            return false;
+        }
+        self.rows.push(Row::new(scope.to_vec(), record.to_vec()));
+        true
+    }
+}
+
+/// Where a scan begins: past `after`, or at the prefix where that comes later.
+pub(super) fn start<'a>(prefix: &'a [u8], after: Option<&'a [u8]>) -> Bound<&'a [u8]> {
+    match after {
+        Some(after) if after >= prefix => Bound::Excluded(after),
+        _ => Bound::Included(prefix),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_may_be_exactly_full() {
+        let mut page = Page::new(b"", usize::MAX, Fetch::Records);
+        assert!(page.push(b"a", &vec![0; MAX_PAGE_LEN - 2]));
+        assert!(page.push(b"b", b"") && !page.push(b"c", b""));
+        assert_eq!(page.rows.len(), 2);
+    }
+}

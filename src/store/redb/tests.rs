@@ -1,0 +1,28 @@
+//! What takes a disk that is not a file: cuts of the power, and errors.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "../../../tests/support/dice.rs"]
+mod dice;
+mod disk;
+mod failing;
+mod power;
+
+use std::io;
+
+use redb::StorageBackend;
+
+use crate::store::StoreError;
+use crate::store::redb::{RedbOptions, RedbStore, guarded, prepare};
+
+/// A store on whatever `backend` gives, new if that is empty. `backend` is called again after an
+/// error.
+fn store_on<B: StorageBackend>(
+    options: &RedbOptions,
+    backend: impl Fn() -> io::Result<B> + Send + Sync + 'static,
+) -> Result<RedbStore, StoreError> {
+    let first = || prepare(options.builder().create_with_backend(backend()?)?);
+    let database = guarded(first)?;
+    let again = options.clone().without_check();
+    Ok(RedbStore::new(database, move || prepare(again.builder().create_with_backend(backend()?)?)))
+}
