@@ -1,5 +1,6 @@
-//! How many instructions the five main functions take, of a document of 48 variables: counted, so
-//! that a busy machine makes no difference. `.ci/instructions` holds them against `baseline.txt`.
+//! Counts the instructions of the five main functions, for a document of 48 variables. Unlike times,
+//! counts do not depend on the load of the machine. `.ci/instructions` compares them with
+//! `baseline.txt`.
 
 use std::hint::black_box;
 
@@ -47,7 +48,7 @@ fn record() -> (Keyring, Scope, Record) {
     (keyring, scope, record)
 }
 
-// What a function gives is handed back, so that its end is not counted.
+// The functions return their results, so that dropping them is not counted.
 
 #[library_benchmark]
 #[bench::small(setup = filled)]

@@ -1,15 +1,15 @@
-//! The two jobs of this crate beside other crates that do one of them: `cargo bench`, in this folder.
-//! It ends with the table that the README shows.
+//! Compares this crate with crates that read TOML, and with crates that seal bytes: run `cargo bench`
+//! in this folder. It ends with the tables of the README.
 //!
-//! **Reading**: from a text to values that can be looked up, and back to freed memory. Each by its
-//! leanest way to a tree of any values; ours wipes what it frees.
+//! **Reading** parses a text to values that can be looked up, and frees them. Each reader uses its
+//! fastest way to a tree of values of any kind. Ours also wipes the memory that it frees.
 //!
-//! **Sealing**: one document, sealed and opened. They promise different things; what is compared is
-//! what a host pays for a document. Keys are at hand before the clock starts. `age` seals to an X25519
-//! recipient, `orion` with one key for all, `securestore` with a key file and a key for a store;
-//! `cocoon` derives its key from a passphrase, for every container; ours derives one for every record.
+//! **Sealing** seals and opens one document. The crates make different promises; the times are what a
+//! host pays for a document. Keys exist before the clock starts. `age` seals to an X25519 recipient,
+//! `orion` uses one key, and `securestore` a key file for the whole store. `cocoon` derives a key from
+//! a passphrase for each container. Ours derives a key for each record.
 
-#[path = "../../support/turns.rs"]
+#[path = "../../src/turns.rs"]
 mod turns;
 
 use std::hint::black_box;
@@ -36,7 +36,7 @@ fn main() {
 
 type Times = Vec<(&'static str, f64)>;
 
-/// A row for each crate: ours in microseconds, the others as multiples of ours.
+/// Prints a row for each crate: ours in microseconds, the others as multiples of it.
 fn print(columns: &[Times]) {
     for row in 0..columns[0].len() {
         print!("| {} |", columns[0][row].0);
@@ -57,7 +57,7 @@ fn times(mut runs: Vec<Run<'_>>) -> Times {
     runs.into_iter().map(|(name, _)| name).zip(times).collect()
 }
 
-/// Times what is made and dropped.
+/// Times making and dropping a value.
 fn run<'a, T>(name: &'static str, mut make: impl FnMut() -> T + 'a) -> Run<'a> {
     (name, Box::new(move || drop(black_box(make()))))
 }
@@ -81,7 +81,7 @@ fn reading(text: &str) -> Times {
     ])
 }
 
-/// Sealing, and opening.
+/// Returns the times of sealing and of opening.
 fn sealing(text: &str) -> [Times; 2] {
     let bytes = text.as_bytes();
 
@@ -132,7 +132,7 @@ fn sealing(text: &str) -> [Times; 2] {
     [times(seal), times(open)]
 }
 
-/// A file of secrets: mostly root strings, some numbers, a comment now and then, then sections.
+/// Makes a file of secrets: mostly strings at the root, with numbers and comments, then sections.
 fn text(variables: usize) -> String {
     let mut text = String::new();
     for i in 0..variables {

@@ -1,24 +1,24 @@
-//! Times of things that are compared with each other: they take turns, so that what else the machine
-//! does falls on all alike.
+//! Timing in rotation: functions that are compared take turns in one process, so that other load on
+//! the machine affects all of them alike.
 
 use std::time::{Duration, Instant};
 
-/// How many turns each has, as far as there is time.
+/// The number of turns of each function, if there is time for them.
 const ROUNDS: usize = 301;
-/// How long one turn is, about, and all of them together.
+/// The approximate time of one turn, and the time after which the rotation ends.
 const TURN: Duration = Duration::from_micros(500);
 const MOST: Duration = Duration::from_secs(20);
 
-/// Something to be timed, and its name.
-pub(crate) type Run<'a> = (&'static str, Box<dyn FnMut() + 'a>);
+/// A function to time, and its name.
+pub type Run<'a> = (&'static str, Box<dyn FnMut() + 'a>);
 
-/// The median time of each, in seconds a call.
-pub(crate) fn medians(runs: &mut [Run<'_>]) -> Vec<f64> {
+/// Returns the median time of each function, in seconds a call.
+pub fn medians(runs: &mut [Run<'_>]) -> Vec<f64> {
     let calls: Vec<u32> = runs.iter_mut().map(|(_, run)| calls(run)).collect();
     let mut times = vec![Vec::new(); runs.len()];
     let started = Instant::now();
     for round in 0..ROUNDS {
-        // Three at least, however slow they are.
+        // Slow functions have three rounds as well.
         if round > 2 && started.elapsed() > MOST {
             break;
         }
@@ -35,7 +35,7 @@ pub(crate) fn medians(runs: &mut [Run<'_>]) -> Vec<f64> {
     times.into_iter().map(median).collect()
 }
 
-/// How many calls make a turn.
+/// Returns the number of calls in a turn.
 fn calls(run: &mut impl FnMut()) -> u32 {
     let mut calls = 1;
     loop {

@@ -1,19 +1,13 @@
-//! A query onto an environment, beside what it takes to collect the query's fields and to copy the
-//! variables once: `cargo bench --bench query`. It ends with a table of medians and ratios.
-
-#[path = "support/limits.rs"]
-mod limits;
-#[path = "support/median.rs"]
-mod median;
+//! Compares applying a query to an environment with collecting the query's fields and copying the
+//! variables once: `cargo bench -p benches --bench query`. It ends with a table of medians and ratios.
 
 use std::hint::black_box;
 use std::process::ExitCode;
 
+use benches::limits::Limits;
+use benches::median::median;
 use criterion::{BatchSize, BenchmarkId, Criterion};
 use secrets_toml::{Document, Env, Overrides};
-
-use crate::limits::Limits;
-use crate::median::median;
 
 /// The sizes, in variables.
 const SIZES: [usize; 3] = [6, 48, 480];
@@ -49,14 +43,14 @@ fn bench(criterion: &mut Criterion, variables: usize) {
     });
     let apply = |env: Env| env.override_with(&overrides, black_box(QUERY)).expect("accepted");
     group.bench_with_input(BenchmarkId::new("override", variables), &(), |b, ()| {
-        // The old environment goes within, and with it the wiping; the new one outside. Few at a
-        // time, so that they are in the cache, as what the others read is.
+        // The clock includes dropping and wiping the old environment, and not the new one. Small
+        // batches stay in the cache, as the inputs of the other two do.
         b.iter_batched(env, apply, BatchSize::NumIterations(8));
     });
     group.finish();
 }
 
-/// A file of secrets with the six variables that the query overrides, and others around them.
+/// Makes a file of secrets with the six variables that the query overrides, among others.
 fn secrets(variables: usize) -> String {
     let names = ["USER_ID", "APP_ID", "PAT", "SESSION_TOKEN", "API_BASE", "UI"];
     let every = variables / names.len();
@@ -69,9 +63,9 @@ fn secrets(variables: usize) -> String {
     (0..variables).map(line).collect()
 }
 
-/// Prints the medians of this run, and what they have to reach.
+/// Prints the medians of this run, with their limits.
 fn summary() -> ExitCode {
-    let mut limits = Limits::new();
+    let mut limits = Limits::from_args();
     println!("\n{:>9}  {:>9}  {:>12}  {:>9}  limit", "variables", "what", "median", "ratio");
     for variables in SIZES {
         let median = |what| median("query", what, variables);

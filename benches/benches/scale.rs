@@ -1,12 +1,12 @@
-//! A vault in one file with 1,000, 100,000 and 1,000,000 scopes of 600 bytes, against its limits.
+//! Measures a vault in one file with 1,000, 100,000 and 1,000,000 scopes of 600 bytes.
 //!
 //! ```sh
-//! cargo bench --bench scale              # all three: some minutes, and 3 GB in the temporary folder
-//! cargo bench --bench scale -- 1000 5000
+//! cargo bench -p benches --bench scale   # takes minutes, and 3 GB in the temporary folder
+//! cargo bench -p benches --bench scale -- 1000 5000
 //! ```
 //!
-//! A `put` is compared with a bare commit of redb: as many bytes under the same key into a database
-//! of the same size, with the same durability, in turns.
+//! A `put` is compared with a bare commit of redb: it writes as many bytes under the same key to a
+//! database of the same size, with the same durability. The two take turns.
 
 use std::error::Error;
 use std::fs;
@@ -30,15 +30,15 @@ const TEXT_LEN: usize = 600;
 const CACHE_LEN: usize = 16 << 20;
 const BARE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("bare");
 
-/// The most microseconds of `get`, opening, parsing and the environment, at the median.
+/// The limit of the median time of `get`, opening, parsing and mapping, in microseconds.
 const GET_LIMIT: f64 = 30.0;
-/// How many times as long it may take with the most scopes as with the fewest.
+/// The limit of that time with the most scopes, divided by the time with the fewest.
 const GROWTH_LIMIT: f64 = 2.5;
-/// How many times as long as a bare commit a `put` may take.
+/// The limit of the time of a `put`, divided by the time of a bare commit.
 const PUT_LIMIT: f64 = 1.3;
-/// The most seconds for moving a million records to another key; of fewer in proportion.
+/// The limit of the time of rewrapping a million records, in seconds; it is proportional for fewer.
 const REWRAP_LIMIT: f64 = 45.0;
-/// The most MiB of resident memory.
+/// The limit of resident memory, in MiB.
 const MEMORY_LIMIT: f64 = 100.0;
 
 fn main() -> Result<()> {
@@ -54,18 +54,16 @@ fn main() -> Result<()> {
         gets.push(measured?);
     }
     if let [first, .., last] = gets[..] {
-        table.limited(
-            "get, with the most scopes / with the fewest",
-            last / first,
-            GROWTH_LIMIT,
-            "x",
-        );
+        table.limited("get, most scopes / fewest scopes", last / first, GROWTH_LIMIT, "x");
     }
-    println!("{}", if table.failed { "a limit is exceeded" } else { "all within limits" });
+    println!(
+        "{}",
+        if table.failed { "a limit is exceeded" } else { "all figures are within their limits" }
+    );
     Ok(())
 }
 
-/// Measures one size, and tells how many microseconds reading took.
+/// Measures one size, and returns the median time of reading, in microseconds.
 fn measure(folder: &Path, size: u64, table: &mut Table) -> Result<f64> {
     println!("\n{size} scopes");
     let secrets = secrets()?;
@@ -80,7 +78,7 @@ fn measure(folder: &Path, size: u64, table: &mut Table) -> Result<f64> {
 
     let start = Instant::now();
     let store = RedbStore::open(&file)?;
-    table.plain("open, with a check of the whole file", start.elapsed().as_secs_f64(), "s");
+    table.plain("open, checks the whole file", start.elapsed().as_secs_f64(), "s");
     let vault = Vault::new(store, keyring);
 
     let mut picks = Picks(size);
@@ -116,11 +114,11 @@ fn measure(folder: &Path, size: u64, table: &mut Table) -> Result<f64> {
     assert_eq!(vault.verify()?.documents(), size);
     table.plain("verify", start.elapsed().as_secs_f64(), "s");
 
-    table.limited("most resident memory, watermarks included", peak_memory()?, MEMORY_LIMIT, "MiB");
+    table.limited("peak resident memory, with watermarks", peak_memory()?, MEMORY_LIMIT, "MiB");
     Ok(get * 1e6)
 }
 
-/// Puts and bare commits, in turns.
+/// Measures puts and bare commits, which take turns.
 fn put(
     folder: &Path,
     size: u64,
@@ -180,7 +178,7 @@ fn fill(store: &RedbStore, size: u64, keyring: &Keyring, secrets: &Secrets) -> R
     Ok(())
 }
 
-/// Ten installs of each version, ten versions of each module.
+/// Returns the scope of a number: ten installs of each version, ten versions of each module.
 fn scope(number: u64) -> Scope {
     let module = Scope::module(&format!("module-{:06}", number / 100));
     let version = module.and_then(|module| module.version(&format!("1.{}.0", number / 10 % 10)));
@@ -195,7 +193,7 @@ fn secrets() -> Result<Secrets> {
     Ok(Document::parse(text)?.validate()?)
 }
 
-/// Numbers below the first, in an order without a pattern, each as likely as the next.
+/// Pseudorandom numbers below the given one, uniformly distributed.
 struct Picks(u64);
 
 impl Picks {
@@ -211,13 +209,13 @@ fn median(rounds: usize, mut run: impl FnMut() -> Result<Duration>) -> Result<f6
     Ok(middle((0..rounds).map(|_| run()).collect::<Result<_>>()?))
 }
 
-/// The middle one, in seconds.
+/// Returns the median, in seconds.
 fn middle(mut times: Vec<Duration>) -> f64 {
     times.sort();
     times[times.len() / 2].as_secs_f64()
 }
 
-/// The most memory that was resident since the start, in MiB; 0 where the system does not tell.
+/// Returns the peak resident memory of this process in MiB, or 0 if the system does not report it.
 fn peak_memory() -> Result<f64> {
     let Ok(status) = fs::read_to_string("/proc/self/status") else { return Ok(0.0) };
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

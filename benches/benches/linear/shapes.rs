@@ -1,4 +1,4 @@
-//! Texts that were thought of one by one.
+//! Texts written by hand: one shape for each way that a step could be slower than linear.
 
 use secrets_toml::MAX_DEPTH;
 
@@ -6,7 +6,7 @@ use secrets_toml::MAX_DEPTH;
 pub(crate) struct Shape {
     pub(crate) name: &'static str,
     pub(crate) text: fn(usize) -> String,
-    /// What it is held against, a sixteenth as long.
+    /// The template that it is validated against, a sixteenth as long.
     pub(crate) template: Option<fn(usize) -> String>,
 }
 
@@ -123,7 +123,7 @@ pub(crate) const QUERIES: &[Shape] = &[
     Shape::new("a query of spaces", |len| cut("pat=", "+", len)),
 ];
 
-/// As many lines as fit behind a text.
+/// Appends as many lines as fit.
 fn lines(before: &str, len: usize, line: impl Fn(usize) -> String) -> String {
     let mut text = before.to_owned();
     for i in 0.. {
@@ -136,7 +136,7 @@ fn lines(before: &str, len: usize, line: impl Fn(usize) -> String) -> String {
     text
 }
 
-/// A text that goes on with one unit, cut where it is long enough.
+/// Repeats a unit, and cuts the text to the length.
 fn cut(before: &str, unit: &str, len: usize) -> String {
     let mut text = before.to_owned();
     text.extend(unit.chars().cycle().take(len - before.len()));

@@ -1,26 +1,20 @@
-//! What sealing and opening cost against the least that they could: one bare ChaCha20-Poly1305
-//! pass over the same padded plaintext, in the same run.
+//! Compares sealing and opening with their lower bound, one bare ChaCha20-Poly1305 pass over the same
+//! padded plaintext: `cargo bench -p benches --bench seal`.
 //!
-//! Randomness and wiping are included; parsing the text is not.
-
-#[path = "support/limits.rs"]
-mod limits;
-#[path = "support/turns.rs"]
-mod turns;
+//! The times include randomness and wiping. They do not include parsing the text.
 
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use benches::limits::Limits;
+use benches::turns::{Run, medians};
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
 use criterion::{Criterion, Throughput};
 use secrets_toml::Document;
 use secrets_toml::seal::{Keyring, Revision, Scope};
 
-use crate::limits::Limits;
-use crate::turns::{Run, medians};
-
-/// A nonce is used once; here nothing is kept.
+/// A constant nonce: no ciphertext leaves this bench.
 const NONCE: [u8; 12] = [1; 12];
 
 fn main() -> ExitCode {
@@ -28,7 +22,7 @@ fn main() -> ExitCode {
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(3))
         .configure_from_args();
-    let mut limits = Limits::new();
+    let mut limits = Limits::from_args();
     for (len, seal, open) in [(1024, 2.8, 2.0), (60 * 1024, 2.2, 1.5)] {
         compare(&mut criterion, len, &mut limits, [seal, open]);
     }
@@ -36,7 +30,7 @@ fn main() -> ExitCode {
     limits.end()
 }
 
-/// Measures documents of one length, of which sealing and opening may take so many bare passes.
+/// Measures a document of one length. The limits are numbers of bare passes.
 fn compare(
     criterion: &mut Criterion,
     len: usize,

@@ -1,24 +1,23 @@
-//! Every pair of faults, packed in every way: two kinds of entries in turns, until the text is long
-//! enough.
+//! All pairs of faults in all packings: entries of two kinds alternate until the text is long enough.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
 use secrets_toml::MAX_DEPTH;
 
-/// A fault as an entry of a table. A `#` stands for the entry's number.
+/// A fault, as an entry of a table. Each `#` is replaced by the number of the entry.
 struct Fault {
     name: &'static str,
     entry: &'static str,
-    /// What a template has in its place.
+    /// The template's entry in its place.
     expected: &'static str,
-    /// What a template has at its root.
+    /// The template's entry at the root.
     at_root: &'static str,
 }
 
 impl Fault {
     const fn new(name: &'static str, entry: &'static str) -> Self {
-        // Something else: the entry is unknown, and the template's is missing.
+        // By default the template expects another key: this one is unknown, and that one missing.
         Self { name, entry, expected: "m#=''", at_root: "" }
     }
 
@@ -33,11 +32,11 @@ impl Fault {
 
 #[rustfmt::skip]
 const FAULTS: &[Fault] = &[
-    // Clashes. In a pair they come first, so that the key below is a clash, too.
+    // Clashes come first, so that in a pair the key of the second fault clashes as well.
     Fault::new("defined twice", "a=1"),
     Fault::new("used as a table", "a.b=1"),
     Fault::new("table twice", "a={}"),
-    // What the grammar and the decoder refuse.
+    // Errors of the grammar and the decoder.
     Fault::new("escape in a key", r#"a."\q"=1"#),
     Fault::new("escape", r#"e#="\q""#),
     Fault::new("control character", "c#='\u{1}'"),
@@ -51,7 +50,7 @@ const FAULTS: &[Fault] = &[
     Fault::new("comma", ","),
     Fault::new("closing brackets", "b#=]}"),
     Fault::new("open array", "y#=["),
-    // What validation finds.
+    // Findings of validation.
     Fault::new("fine", "f#=1").against("f#=1"),
     Fault::new("blank", "b#=''").against("b#=''"),
     Fault::new("placeholder", "p#='your-key'").against("p#='your-key'"),
@@ -66,15 +65,15 @@ const FAULTS: &[Fault] = &[
 struct Packing {
     name: &'static str,
     open: &'static str,
-    /// What goes between an entry and the one of this number.
+    /// The text before the entry of this number, unless it is the first.
     between: fn(usize) -> Cow<'static, str>,
-    /// What goes behind so many entries.
+    /// The text after the last of this number of entries.
     close: fn(usize) -> Cow<'static, str>,
-    /// What is taken of an entry.
+    /// Selects the part of an entry that is used.
     part: fn(&str) -> &str,
-    /// Whether the two faults are in the same entry, in the parts of a dotted key.
+    /// `true` if one entry has both faults, in the parts of a dotted key.
     joined: bool,
-    /// How a template is packed, where another way: of an array the first element stands for all.
+    /// The packing of the template, if it differs: an array has one element, the pattern for all.
     template: Option<&'static Self>,
 }
 
@@ -120,7 +119,7 @@ impl Packing {
         Self { template: Some(template), ..self }
     }
 
-    /// As many entries as fit.
+    /// Packs as many entries as fit.
     fn pack(&self, pair: &[String; 2], len: usize) -> String {
         let mut text = self.open.to_owned();
         for i in 0.. {
@@ -137,13 +136,13 @@ impl Packing {
     }
 }
 
-/// Room for the end of a text, and for the number in an entry.
+/// Room for the end of a text and the number in an entry, in bytes.
 const MARGIN: usize = NESTED + 16;
 
-/// How deep tables are nested, half as deep as may be.
+/// The depth to which tables are nested: half of the limit.
 const NESTED: usize = MAX_DEPTH / 2;
 
-/// What goes between the two entries of a pair, and before another pair.
+/// Returns the text between the two entries of a pair, or the text before the next pair.
 fn second(i: usize, between: &'static str, before: &'static str) -> Cow<'static, str> {
     (if i % 2 == 1 { between } else { before }).into()
 }
@@ -168,17 +167,17 @@ fn value(entry: &str) -> &str {
     entry.split_once('=').map_or(entry, |(_, value)| value)
 }
 
-/// Appends an entry with its number.
+/// Appends an entry, with its number inserted.
 fn push_numbered(text: &mut String, entry: &str, number: usize) {
     for (i, piece) in entry.split('#').enumerate() {
         if i > 0 {
-            write!(text, "{number}").expect("a String takes all that is written");
+            write!(text, "{number}").expect("writing to a String does not fail");
         }
         text.push_str(piece);
     }
 }
 
-/// Two faults in turns, packed.
+/// Two faults that alternate in a packing.
 pub(crate) struct Pair {
     packing: &'static Packing,
     faults: [&'static Fault; 2],
@@ -194,7 +193,7 @@ impl Pair {
         self.packing.pack(&self.entries(|fault| fault.entry), len)
     }
 
-    /// What it is held against.
+    /// Returns the template that the text is validated against.
     pub(crate) fn template(&self, len: usize) -> String {
         let at_root = self.faults.map(|fault| fault.at_root.to_owned());
         let root = if at_root == ["", ""] { String::new() } else { LINES.pack(&at_root, len / 2) };
@@ -213,8 +212,8 @@ impl Pair {
     }
 }
 
-/// For every packing, every pair, those of a fault with itself included. In one entry the order
-/// counts.
+/// Returns the pairs of each packing, including pairs of a fault with itself. If one entry has both
+/// faults, their order makes a difference.
 pub(crate) fn packed() -> impl Iterator<Item = impl Iterator<Item = Pair>> {
     PACKINGS.iter().map(|packing| {
         FAULTS.iter().enumerate().flat_map(move |(i, first)| {

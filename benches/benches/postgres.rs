@@ -1,12 +1,13 @@
-//! A vault in PostgreSQL, beside what the same server takes for the bare writes, in one run:
+//! Compares a vault in PostgreSQL with bare writes to the same server, in one run:
 //!
 //! ```sh
 //! eval "$(.ci/postgres start)"
-//! cargo bench --bench postgres --features postgres
+//! cargo bench -p benches --bench postgres
+//! .ci/postgres stop
 //! ```
 //!
-//! It ends with status 1 where a figure misses its limit. With a number as an argument, so many
-//! records are moved to another key instead of 100,000.
+//! It ends with status 1 if a figure exceeds its limit. It rewraps 100,000 records, or as many as the
+//! argument says.
 
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -22,19 +23,20 @@ use tokio_postgres::{Client, NoTls};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// How many times as long as a bare conditional update a `put` may take.
+/// The limit of the time of a `put`, divided by the time of a bare conditional update.
 const PUT_LIMIT: f64 = 1.3;
-/// How many times as fast as one by one records are moved to another key in batches, at least.
+/// The lower limit of the time of rewrapping a record alone, divided by its time in a batch.
 const REWRAP_LIMIT: f64 = 20.0;
 
 const ROUNDS: usize = 400;
 const RECORDS: usize = 100_000;
-/// How many are moved one by one, which is as slow for each however many there are.
+/// The number of records that are rewrapped one by one. The time of each does not depend on it.
 const SINGLY: usize = 500;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode> {
-    let config = std::env::var("SECRETS_TOML_POSTGRES").map_err(|_| "no server: see the top")?;
+    let config = std::env::var("SECRETS_TOML_POSTGRES")
+        .map_err(|_| "SECRETS_TOML_POSTGRES is not set: start a server with .ci/postgres")?;
     let records = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(RECORDS);
     let schema = format!("secrets_toml_bench_{}", std::process::id());
     let admin = connect(&config).await?;
@@ -69,20 +71,21 @@ async fn measure(config: String, records: usize) -> Result<bool> {
     let vault = AsyncVault::new(store, Keyring::from_bytes([7; 32]));
     let put = put_over_bare(&vault, &bare).await?;
     let good = put <= PUT_LIMIT;
-    println!("put: {put:.2} bare conditional updates (medians of {ROUNDS}; at most {PUT_LIMIT})");
+    println!("put: {put:.2} bare conditional updates (medians of {ROUNDS}; limit {PUT_LIMIT})");
 
     fill(&vault, records).await?;
     let (batches, singly) = rewrap(&vault, records).await?;
     let times = singly / batches;
     println!(
-        "rewrap_all: {records} records in {:.1} s; one by one {times:.1} times as long for each (at \
-         least {REWRAP_LIMIT})",
+        "rewrap_all: {records} records in {:.1} s; one by one takes {times:.1} times as long (at least \
+         {REWRAP_LIMIT})",
         batches * records as f64,
     );
     Ok(good && times >= REWRAP_LIMIT)
 }
 
-/// The median of a `put`, of that of a prepared update of as many bytes on a condition, in turns.
+/// Returns the median time of a `put`, divided by that of a prepared conditional update of as many
+/// bytes. The two take turns.
 async fn put_over_bare(vault: &AsyncVault<PostgresStore>, bare: &Client) -> Result<f64> {
     let table = "CREATE TABLE bare (scope bytea PRIMARY KEY, record bytea, commitment bytea);
                  ALTER TABLE bare ALTER COLUMN record SET STORAGE EXTERNAL";
@@ -93,9 +96,9 @@ async fn put_over_bare(vault: &AsyncVault<PostgresStore>, bare: &Client) -> Resu
     let (scope, secrets) = (Scope::module("put")?, secrets()?);
     let mut revision = vault.put(&scope, &secrets, Expected::Absent).await?;
     let record = vault.store().get(scope.as_bytes()).await?.ok_or("it was put")?;
-    let mut standing = commitment(&record).ok_or("a record")?.to_vec();
+    let mut current = commitment(&record).ok_or("a record")?.to_vec();
     let insert = "INSERT INTO bare VALUES ($1, $2, $3)";
-    bare.execute(insert, &[&scope.as_bytes(), &record, &standing]).await?;
+    bare.execute(insert, &[&scope.as_bytes(), &record, &current]).await?;
 
     let (mut puts, mut updates) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
@@ -106,11 +109,10 @@ async fn put_over_bare(vault: &AsyncVault<PostgresStore>, bare: &Client) -> Resu
         let record = vault.store().get(scope.as_bytes()).await?.ok_or("it was put")?;
         let next = commitment(&record).ok_or("a record")?.to_vec();
         let started = Instant::now();
-        let written =
-            bare.execute(&update, &[&scope.as_bytes(), &record, &next, &standing]).await?;
+        let written = bare.execute(&update, &[&scope.as_bytes(), &record, &next, &current]).await?;
         updates.push(started.elapsed());
         assert_eq!(written, 1, "the condition holds");
-        standing = next;
+        current = next;
     }
     let median = |mut times: Vec<Duration>| {
         times.sort_unstable();
@@ -133,7 +135,7 @@ async fn fill(vault: &AsyncVault<PostgresStore>, records: usize) -> Result<()> {
     Ok(())
 }
 
-/// Seconds for each record: in batches, and one by one.
+/// Returns the seconds that rewrapping takes for each record: in batches, and one by one.
 async fn rewrap(vault: &AsyncVault<PostgresStore>, records: usize) -> Result<(f64, f64)> {
     let mut keyring = Keyring::from_bytes([7; 32]);
     let new = keyring.add()?;
@@ -143,9 +145,9 @@ async fn rewrap(vault: &AsyncVault<PostgresStore>, records: usize) -> Result<(f6
     for number in 0..singly {
         let scope = scope(number)?;
         let record = vault.store().get(scope.as_bytes()).await?.ok_or("it was filled")?;
-        let standing = *commitment(&record).ok_or("a record")?;
+        let current = *commitment(&record).ok_or("a record")?;
         let moved = keyring.rewrap(&scope, &record)?.ok_or("it is stale")?;
-        vault.store().apply(&[Write::replace(&scope, standing, moved)]).await?;
+        vault.store().apply(&[Write::replace(&scope, current, moved)]).await?;
     }
     let one_by_one = started.elapsed().as_secs_f64() / singly as f64;
 
@@ -153,6 +155,10 @@ async fn rewrap(vault: &AsyncVault<PostgresStore>, records: usize) -> Result<(f6
     let started = Instant::now();
     let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).await?;
     let batches = started.elapsed().as_secs_f64() / moved.done() as f64;
-    assert_eq!(moved.skipped() + moved.done(), records as u64 + 1, "all of them, and the one put");
+    assert_eq!(
+        moved.skipped() + moved.done(),
+        records as u64 + 1,
+        "all filled records, and the one that was put"
+    );
     Ok((batches, one_by_one))
 }

@@ -1,22 +1,25 @@
-//! Whether every step takes time and memory in proportion to the text, whatever the text:
-//! `cargo bench --bench linear`, with part of a shape's name for that one alone.
+//! Checks that each step takes time and memory in proportion to the text: `cargo bench -p benches
+//! --bench linear`. An argument selects the shapes whose names contain it.
 //!
-//! Each shape is made twice, near the limit of a document (of a template, where one is read) and a
-//! small fraction of it. A row gives what a step costs per byte of the large text, and how many
-//! times that is of the small one: the median time of rounds that take the two in turns, and the
-//! most heap memory at one time. In a round the small text is taken as often as makes up the large
-//! one, and everything is kept to the end of it: both run through as much memory, so that neither
-//! has the help of the caches. The bench ends with status 1 where a ratio is over [`LIMIT`]. A row
-//! that is over is measured again up to twice: where other processes share the caches, times vary.
+//! The bench makes two texts of each shape. One is near the length limit of a document or template,
+//! the other a small fraction of it. A row shows the cost of a step per byte of the large text, and
+//! the ratio of that cost to the cost per byte of the small text. Time is the median of rounds in
+//! which the two texts take turns; memory is the peak of allocated bytes.
 //!
-//! Behind the shapes that were thought of come the [pairs] of faults that were not: thousands, so
-//! each is only glanced at, and a row gives the worst of a packing.
+//! A round repeats the small text until it has processed as many bytes as the large text has, and
+//! frees nothing before its end. Both texts thus touch as much memory, and the caches help neither.
+//!
+//! The bench ends with status 1 if a ratio is over [`LIMIT`]. It measures such a row again up to
+//! twice, because times vary if other processes share the caches.
+//!
+//! After the shapes, which are written by hand, come all [pairs] of faults. There are thousands of
+//! pairs, so each is measured only once, and a row shows the worst pair of a packing.
 
 #[path = "linear/clock.rs"]
 mod clock;
 #[path = "linear/pairs.rs"]
 mod pairs;
-#[path = "../tests/support/probe.rs"]
+#[path = "../../tests/support/probe.rs"]
 mod probe;
 #[path = "linear/shapes.rs"]
 mod shapes;
@@ -37,11 +40,11 @@ use shapes::{QUERIES, SHAPES, Shape};
 #[global_allocator]
 static PROBE: probe::Probe = probe::Probe;
 
-/// How many times the cost per byte of the small text the large one may take.
+/// The limit of the cost per byte of the large text, divided by that of the small text.
 const LIMIT: f64 = 3.0;
 
-/// What a step may take whatever the text: nanoseconds per byte of the large text, too few to tell
-/// from the clock's, and bytes of heap memory.
+/// Costs that are ignored: nanoseconds per byte of the large text below the clock's resolution, and
+/// bytes of memory that do not depend on the text.
 const NEGLIGIBLE: f64 = 0.5;
 const FIXED: usize = 4096;
 
@@ -51,21 +54,21 @@ const DELIVERY: [usize; 2] = [MAX_LEN / 3, 10_000];
 const TEMPLATE: [usize; 2] = [MAX_TEMPLATE_LEN - 500, 2_000];
 const QUERY: [usize; 2] = [MAX_QUERY_LEN - 1000, 5_000];
 
-/// The same in time for what is only glanced at, where the small text has the help of the caches.
-/// What goes over the rest of the text for each fault takes a hundred times.
+/// The limit of the time of a pair, which is higher because the caches help the small text. A step
+/// that scans the rest of the text for each fault has a ratio of about 100.
 const GLANCE_LIMIT: f64 = 8.0;
 
-/// The lengths of a pair of faults; at the one between, what is far from linear is known.
+/// The lengths of the texts of a pair. A step that is far from linear fails at the middle one.
 const PAIR: [usize; 3] = [MAX_LEN - 1000, 100_000, 10_000];
 const PAIR_TEMPLATE: [usize; 3] = [MAX_TEMPLATE_LEN - 500, 20_000, 2_000];
 
-/// How often the small text of a pair is taken.
+/// The number of times that a step processes the small text of a pair.
 const GLANCES: usize = 5;
 
-/// How often a row is measured before it counts as over the limit.
+/// The number of attempts before a row counts as over the limit.
 const ATTEMPTS: usize = 3;
 
-/// The rounds of a measurement: as many as fit into the time, within these bounds.
+/// The bounds of the number of rounds, and the time after which no round begins.
 const ROUNDS: std::ops::RangeInclusive<usize> = 3..=9;
 const TIME: Duration = Duration::from_millis(150);
 
@@ -104,7 +107,7 @@ fn main() -> ExitCode {
         for pairs in pairs::packed() {
             let mut worst: Vec<Option<(String, Row)>> = steps.iter().map(|_| None).collect();
             for pair in pairs.filter(|pair| pair.name().contains(&filter)) {
-                // No template is needed for what is refused anyway.
+                // Only a document that parses is validated against a template.
                 let accepted = Document::parse(pair.text(lengths[2])).is_ok();
                 let texts = lengths.map(|len| {
                     let template = accepted.then(|| pair.template(len / 16));
@@ -127,11 +130,11 @@ fn main() -> ExitCode {
         }
     }
     let seconds = started.elapsed().as_secs();
-    println!("{rows} rows in {seconds} s, {over} of them over the limit");
+    println!("{rows} rows in {seconds} s, {over} over the limit");
     if over == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Measures a row again where it is over the limit.
+/// Measures a row, and measures it again if it is over the limit.
 fn attempt(mut measure: impl FnMut() -> Option<Row>) -> Option<Row> {
     let mut row = measure()?;
     for _ in 1..ATTEMPTS {
@@ -142,7 +145,7 @@ fn attempt(mut measure: impl FnMut() -> Option<Row>) -> Option<Row> {
     Some(row)
 }
 
-/// What a step takes of a text, so many times over.
+/// The time and the peak memory of a step over a text, repeated.
 struct Cost {
     time: Duration,
     peak: usize,
@@ -150,7 +153,7 @@ struct Cost {
 
 /// The cost per byte of the large and the small text.
 struct Row {
-    /// How many times the cost in time of the small text is over the limit.
+    /// The limit of the ratio of times.
     limit: f64,
     time: [f64; 2],
     memory: [f64; 2],
@@ -180,20 +183,24 @@ impl fmt::Display for Row {
     }
 }
 
-/// Takes a step over the large and the small text in turns. `None` where the text has no such step.
+/// Runs a step over the large and the small text in turns. `None` if the step does not apply.
 fn measure(run: Step, [large, small]: [&Text; 2]) -> Option<Row> {
     let times = large.text.len() / small.text.len();
     let bytes = [large.text.len() as f64, (small.text.len() * times) as f64];
     let (mut large_times, mut small_times) = (Vec::new(), Vec::new());
     let started = Instant::now();
     for round in 0..*ROUNDS.end() {
-        // What is far from linear need not be waited for.
+        // A step that is far from linear has fewer rounds.
         let limit = if round < *ROUNDS.start() { 20 * TIME } else { TIME };
         if round > 0 && started.elapsed() > limit {
             break;
         }
         small_times.push(run(small, times)?.time);
-        large_times.push(run(large, 1).expect("what a small text has, the large one has").time);
+        large_times.push(
+            run(large, 1)
+                .expect("a step that applies to the small text applies to the large one")
+                .time,
+        );
     }
     let time = [median(large_times) / bytes[0], median(small_times) / bytes[1]];
     let [large_peak, small_peak] = [run(large, 1)?.peak, run(small, 1)?.peak];
@@ -204,7 +211,7 @@ fn measure(run: Step, [large, small]: [&Text; 2]) -> Option<Row> {
     Some(Row { limit: LIMIT, time, memory })
 }
 
-/// Takes a step over each of three texts once, over the small one a few times.
+/// Runs a step once over the middle and the large text, and a few times over the small one.
 fn glance(run: Step, [large, middle, small]: &[Text; 3]) -> Option<Row> {
     let len = |text: &Text| text.text.len() as f64;
     let small_peak = run(small, 1)?.peak as f64 / len(small);
@@ -217,7 +224,7 @@ fn glance(run: Step, [large, middle, small]: &[Text; 3]) -> Option<Row> {
             memory: [peak.saturating_sub(FIXED) as f64 / len(text), small_peak],
         })
     };
-    // What is far from linear need not be waited for.
+    // A step that is far from linear does not reach the large text.
     row(middle).filter(Row::is_over).or_else(|| row(large))
 }
 
@@ -226,7 +233,7 @@ fn median(mut times: Vec<Duration>) -> f64 {
     times[times.len() / 2].as_nanos() as f64
 }
 
-/// Takes a step with each of the inputs, and drops what it gave.
+/// Runs a step with each input, and then drops the results.
 fn cost<I, T>(inputs: Vec<I>, run: impl FnMut(I) -> T) -> Option<Cost> {
     let mut results = Vec::with_capacity(inputs.len());
     let started = clock::now();
@@ -237,7 +244,7 @@ fn cost<I, T>(inputs: Vec<I>, run: impl FnMut(I) -> T) -> Option<Cost> {
     Some(Cost { time: clock::now() - started, peak: report.peak })
 }
 
-/// A text of some length, with the template that it is held against.
+/// A text of some length, and the template that it is validated against.
 struct Text {
     text: String,
     template: Option<Template>,
@@ -251,7 +258,6 @@ impl Text {
 
     fn new(name: &str, text: String, template: Option<String>, len: usize) -> Self {
         assert!((len * 9 / 10..=len).contains(&text.len()), "{name}: {} bytes", text.len());
-        // As a template's limit is to a document's.
         let template = template
             .map(|template| Template::parse(&template).expect("the template is well-formed"));
         Self { text, template }
@@ -261,15 +267,15 @@ impl Text {
         (0..times).map(|_| Document::parse(self.text.as_str()).ok()).collect()
     }
 
-    /// Its variables; `None` if there are only a few.
+    /// Returns its variables, or `None` if it has at most 100.
     fn envs(&self, times: usize) -> Option<Vec<Env>> {
         let envs = self.documents(times)?;
         let envs = envs.iter().map(|document| document.env().ok().filter(|env| env.len() > 100));
         envs.collect()
     }
 
-    /// Two parameters that each displace a quarter of its variables, and as many names that are
-    /// none.
+    /// Returns two parameters. Each displaces a quarter of the variables, and as many names of no
+    /// variable.
     fn displacing(&self) -> Option<Overrides> {
         let envs = self.envs(1)?;
         let variables = || envs[0].iter().step_by(4);
@@ -286,7 +292,7 @@ impl Text {
     }
 }
 
-/// A step, taken so many times; `None` where the text has no such step.
+/// A step, repeated as often as the number says. `None` if it does not apply to the text.
 type Step = fn(&Text, usize) -> Option<Cost>;
 
 const DOCUMENT_STEPS: &[(&str, Step)] = &[
@@ -309,7 +315,7 @@ const DOCUMENT_STEPS: &[(&str, Step)] = &[
     ("displace", |text, times| {
         let overrides = text.displacing()?;
         cost(text.envs(times)?, |env| {
-            // Twice: the second time all of them are displaced already.
+            // The second query finds all of them displaced.
             let env = env.override_with(&overrides, "a=x&b=x").expect("accepted");
             env.override_with(&overrides, "b=y&a=y").expect("accepted")
         })
@@ -330,7 +336,7 @@ const DOCUMENT_STEPS: &[(&str, Step)] = &[
     }),
 ];
 
-/// What is delivered is longer than a text without blanks: it must fit, too.
+/// Delivery has shorter texts, because the delivered text is longer and must fit as well.
 const DELIVERY_STEPS: &[(&str, Step)] = &[("delivery", |text, times| {
     let documents = text.documents(times)?;
     let envs: Vec<Env> = documents.iter().map(Document::env).collect::<Result<_, _>>().ok()?;
@@ -379,7 +385,7 @@ fn shown(invalid: &Invalid) {
     let _ = write!(Void, "{invalid}");
 }
 
-/// A table of small numbers, or of anything else: a type that goes on after an error.
+/// A type that reads each value as a small number, and continues after an error.
 struct Lenient;
 
 impl<'de> Deserialize<'de> for Lenient {
@@ -403,7 +409,7 @@ impl<'de> Visitor<'de> for Lenient {
     }
 }
 
-/// Takes what is written and keeps nothing of it.
+/// A writer that keeps nothing.
 struct Void;
 
 impl Write for Void {

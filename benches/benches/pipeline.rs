@@ -1,18 +1,14 @@
-//! The way of a text to the environment, beside what the parser alone takes and beside the other
-//! TOML readers; then each stage on its own: `cargo bench --bench pipeline`. It ends with a table of
+//! Compares the pipeline from text to environment with the parser alone and with other TOML readers,
+//! then measures each stage: `cargo bench -p benches --bench pipeline`. It ends with a table of
 //! medians and ratios.
-
-#[path = "support/limits.rs"]
-mod limits;
-#[path = "support/median.rs"]
-mod median;
-#[path = "support/turns.rs"]
-mod turns;
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::process::ExitCode;
 
+use benches::limits::Limits;
+use benches::median::median;
+use benches::turns::{Run, medians};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use secrets_toml::seal::{Keyring, Revision, Scope};
 use secrets_toml::{Document, Env, Overrides, Secrets, Template};
@@ -20,14 +16,10 @@ use serde::Deserialize;
 use toml_parser::Source;
 use toml_parser::parser::parse_document;
 
-use crate::limits::Limits;
-use crate::median::median;
-use crate::turns::{Run, medians};
-
 /// The sizes, in variables.
 const SIZES: [usize; 3] = [5, 48, 1500];
 
-/// What a visitor's link says.
+/// The query of a visitor's link.
 const QUERY: &str = "user_id=alice&app_id=demo&utm_source=mail&base=https%3A%2F%2Fapi.clarifai.com";
 
 fn main() -> ExitCode {
@@ -71,10 +63,10 @@ fn bench(criterion: &mut Criterion, variables: usize) {
     group.finish();
 }
 
-/// Any value, borrowed where it is a string.
+/// A value of any kind; strings are borrowed.
 #[derive(Deserialize)]
 #[serde(untagged)]
-#[allow(dead_code, reason = "it is made, and not read")]
+#[allow(dead_code, reason = "values are deserialized and not read")]
 enum Any<'a> {
     String(&'a str),
     Integer(i64),
@@ -83,8 +75,8 @@ enum Any<'a> {
     Table(BTreeMap<&'a str, Self>),
 }
 
-/// Each stage on its own. What a stage takes is made before, and what it gives is dropped after the
-/// clock: to drop is to wipe, which `parse` above counts.
+/// Measures each stage alone. The clock runs neither while the input is made nor while the result is
+/// dropped, which includes wiping. The benchmark `read/parse` above includes the drop.
 fn stages(criterion: &mut Criterion, variables: usize) {
     let text = document(variables);
     let template = Template::parse(&template(variables)).expect("the template is well-formed");
@@ -98,7 +90,7 @@ fn stages(criterion: &mut Criterion, variables: usize) {
     let seal = |secrets: &Secrets| keyring.seal(&scope, Revision::FIRST, secrets).expect("short");
     let open = || keyring.open(&scope, black_box(record.as_bytes())).expect("ours");
     let apply = |env: Env| env.override_with(&overrides, black_box(QUERY)).expect("accepted");
-    // Few at a time, so that they are in the cache.
+    // Small batches stay in the cache.
     let few = BatchSize::NumIterations(8);
 
     let mut group = criterion.benchmark_group("stage");
@@ -140,12 +132,12 @@ fn stages(criterion: &mut Criterion, variables: usize) {
     group.finish();
 }
 
-/// A file of secrets: mostly root strings, some numbers, a comment now and then, then sections.
+/// Makes a file of secrets: mostly strings at the root, with numbers and comments, then sections.
 fn document(variables: usize) -> String {
     file(variables, |i| format!("\"9f8e7d6c5b4a39281706f5e4d3c2b1a{i:05}\""))
 }
 
-/// The same file with blank strings.
+/// Makes the same file with blank strings.
 fn template(variables: usize) -> String {
     file(variables, |_| "\"\"".to_owned())
 }
@@ -168,7 +160,7 @@ fn file(variables: usize, string: impl Fn(usize) -> String) -> String {
     text
 }
 
-/// What reading a text and delivering what was read take, in turns, in nanoseconds.
+/// Returns the times of parsing a text and of delivering the document, in nanoseconds.
 fn delivery(variables: usize) -> [f64; 2] {
     let text = document(variables);
     let parse = || Document::parse(black_box(text.as_str())).expect("well-formed");
@@ -183,9 +175,9 @@ fn delivery(variables: usize) -> [f64; 2] {
     [medians[0] * 1e9, medians[1] * 1e9]
 }
 
-/// Prints the medians of this run, and what they have to reach.
+/// Prints the medians of this run, with their limits.
 fn summary() -> ExitCode {
-    let mut limits = Limits::new();
+    let mut limits = Limits::from_args();
     println!("\n{:>9}  {:>11}  {:>12}  {:>9}  limit", "variables", "what", "median", "ratio");
     for variables in SIZES {
         let read = |what| median("read", what, variables);
@@ -194,7 +186,7 @@ fn summary() -> ExitCode {
             let time = format!("{:.2} µs", time / 1000.0);
             println!("{variables:>9}  {what:>11}  {time:>12}  {ratio:>8.2}x  {limit}");
         };
-        // Of a few variables, what every document takes is the most: it is only reported.
+        // With few variables the fixed cost of a document dominates, so there is no limit.
         let judged = variables > 5;
         row("floor", floor, 1.0, "");
         for (what, most) in [("parse", 2.0), ("whole", 3.2)] {
