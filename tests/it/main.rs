@@ -31,7 +31,6 @@ mod stack;
 #[cfg(feature = "vault")]
 mod store;
 mod template;
-mod toml_suite;
 mod update;
 mod validate;
 #[cfg(feature = "vault")]

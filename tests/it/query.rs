@@ -1,8 +1,6 @@
 //! Overrides from a query: what is applied, what is displaced, what is refused, and who won.
 
-mod attacks;
 mod decoding;
-mod https_host;
 
 use std::error::Error;
 

@@ -79,7 +79,7 @@ macro_rules! attacks {
         }
     };
 }
-include!("../../../it/query/hostile_links.rs");
+include!("../../../oracles/src/hostile_links.rs");
 
 /// The list of links is that of the crate's own tests, each in three spellings.
 fn links(folder: &Path) -> Result<()> {

