@@ -10,7 +10,7 @@ use std::fmt::Write;
 use secrets_toml::Document;
 
 #[global_allocator]
-static PROBE: probe::Probe = probe::Probe;
+static PROBE: probe::Probe = probe::Probe::new();
 
 /// So many keys, short enough for the most to fit into a document.
 fn flat(keys: usize) -> String {

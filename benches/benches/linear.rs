@@ -38,7 +38,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use shapes::{QUERIES, SHAPES, Shape};
 
 #[global_allocator]
-static PROBE: probe::Probe = probe::Probe;
+static PROBE: probe::Probe = probe::Probe::new();
 
 /// The limit of the cost per byte of the large text, divided by that of the small text.
 const LIMIT: f64 = 3.0;

@@ -1,33 +1,77 @@
-//! A global allocator that counts allocations and looks into every block that is freed.
+//! The global allocator of tests and benches: it counts allocations, and searches freed blocks.
 //!
-//! A test or a bench includes this file, makes [`Probe`] its global allocator, and runs what it
-//! wants to know about inside [`during`]. Only the calling thread is looked at, so that tests may
-//! run beside each other. While something is watched for, every block begins as zeroes: what is found
-//! in one was written to it, and does not come from a block that another test freed.
+//! A binary includes this file and declares the allocator:
+//!
+//! ```text
+//! #[path = "support/probe.rs"]
+//! mod probe;
+//!
+//! #[global_allocator]
+//! static PROBE: probe::Probe = probe::Probe::zeroing();
+//! ```
+//!
+//! - [`during`] runs a function and reports its allocations. After [`watch`] it also counts the freed
+//!   blocks that hold a watched secret.
+//! - [`keep`] runs a function and keeps a copy of every block that it frees. A test can thus search for
+//!   secrets that it computes afterwards.
+//! - [`starve`] runs a function that gets no large block.
+//!
+//! All of them see the calling thread only, so tests can run in parallel.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, reason = "each binary uses a part of it")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-use std::sync::Mutex;
+use std::cell::{Cell, UnsafeCell};
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-/// The allocator: the system's, watched.
-pub(crate) struct Probe;
+/// The system's allocator, with these functions.
+pub(crate) struct Probe {
+    zeroes: bool,
+}
 
-/// What happened on this thread.
+impl Probe {
+    /// An allocator for a binary that only counts.
+    pub(crate) const fn new() -> Self {
+        Self { zeroes: false }
+    }
+
+    /// An allocator for a binary that searches freed blocks. It fills each new block with zeroes, so
+    /// that no block holds bytes which another test has freed.
+    pub(crate) const fn zeroing() -> Self {
+        Self { zeroes: true }
+    }
+
+    /// Allocates a block, unless it is over the limit of [`starve`].
+    ///
+    /// # Safety
+    ///
+    /// Same as [`GlobalAlloc::alloc`].
+    unsafe fn allocate(&self, layout: Layout, zeroed: bool) -> *mut u8 {
+        count(|report| report.allocate(layout));
+        if is_refused(layout.size()) {
+            return std::ptr::null_mut();
+        }
+        // SAFETY: the caller's.
+        unsafe { if zeroed { System.alloc_zeroed(layout) } else { System.alloc(layout) } }
+    }
+}
+
+/// The allocations of one thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Report {
-    /// Blocks that were allocated.
+    /// The number of blocks that were allocated.
     pub(crate) allocations: usize,
-    /// Blocks that were resized.
+    /// The number of times that a block was resized.
     pub(crate) reallocations: usize,
-    /// Freed blocks, and blocks that were resized, which held something watched for.
+    /// The number of freed or resized blocks that held a watched secret.
     pub(crate) hits: usize,
-    /// The most bytes that were allocated at one time, beyond what was when it began. While a block
-    /// is resized, its old and its new bytes count.
+    /// The peak of allocated bytes, relative to the beginning. While a block is resized, both its old
+    /// and its new bytes count.
     pub(crate) peak: usize,
-    /// The bytes that are allocated now. Below zero where older blocks were freed.
+    /// The size of the largest block that was requested.
+    largest: usize,
+    /// The bytes that are allocated now. Negative if older blocks were freed.
     live: isize,
 }
 
@@ -40,51 +84,35 @@ impl Report {
     fn grow(&mut self, size: usize) {
         self.live += size as isize;
         self.peak = self.peak.max(usize::try_from(self.live).unwrap_or(0));
+        self.largest = self.largest.max(size);
     }
 
     fn shrink(&mut self, size: usize) {
         self.live -= size as isize;
     }
+
+    /// Keeps a copy of a block that is about to be freed, or searches it.
+    ///
+    /// # Safety
+    ///
+    /// `block` points to `len` bytes.
+    unsafe fn inspect(&mut self, block: *const u8, len: usize) {
+        match kept() {
+            // SAFETY: the caller's.
+            Some(kept) => unsafe { kept.push(block, len) },
+            // SAFETY: the caller's.
+            None => self.hits += usize::from(unsafe { holds_secret(block, len) }),
+        }
+    }
 }
 
 thread_local! {
-    /// `Some` while [`during`] runs.
+    /// `Some` while [`during`] or [`keep`] runs.
     static REPORT: Cell<Option<Report>> = const { Cell::new(None) };
-}
-
-/// What is looked for, leaked, so that the allocator can read it without a lock.
-static WATCHED: AtomicPtr<Watched> = AtomicPtr::new(std::ptr::null_mut());
-static WATCHING: Mutex<()> = Mutex::new(());
-
-struct Watched {
-    secrets: Vec<Vec<u8>>,
-    /// Whether any of them begins with a byte.
-    begins: [bool; 256],
-}
-
-/// Adds byte strings to what is looked for in freed blocks.
-pub(crate) fn watch(secrets: impl IntoIterator<Item = Vec<u8>>) {
-    let _guard = WATCHING.lock().expect("no test panics while it holds the lock");
-    let mut all = watched().map_or(Vec::new(), |watched| watched.secrets.clone());
-    all.extend(secrets);
-    assert!(all.iter().all(|secret| secret.len() >= 8), "short byte strings are found by chance");
-    let mut begins = [false; 256];
-    all.iter().for_each(|secret| begins[usize::from(secret[0])] = true);
-    let watched = Box::new(Watched { secrets: all, begins });
-    WATCHED.store(Box::into_raw(watched), Ordering::Release);
-}
-
-/// Runs something and tells what the allocator saw of it on this thread.
-pub(crate) fn during<T>(run: impl FnOnce() -> T) -> (T, Report) {
-    REPORT.set(Some(Report::default()));
-    let result = run();
-    let report = REPORT.take().expect("it was set above, and `during` does not nest");
-    (result, report)
-}
-
-fn watched() -> Option<&'static Watched> {
-    // SAFETY: what the pointer leads to is leaked, and never changed.
-    unsafe { WATCHED.load(Ordering::Acquire).as_ref() }
+    /// `true` while [`keep`] runs.
+    static KEEPING: Cell<bool> = const { Cell::new(false) };
+    /// The size of the largest block that [`starve`] allows.
+    static LIMIT: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
 fn count(change: impl FnOnce(&mut Report)) {
@@ -97,16 +125,64 @@ fn count(change: impl FnOnce(&mut Report)) {
     });
 }
 
-/// Whether a block that is about to go holds something watched for.
+fn is_refused(size: usize) -> bool {
+    LIMIT.try_with(|limit| size > limit.get()).unwrap_or(false)
+}
+
+/// Runs a function, and reports the allocations of this thread.
+pub(crate) fn during<T>(run: impl FnOnce() -> T) -> (T, Report) {
+    REPORT.set(Some(Report::default()));
+    let result = run();
+    let report = REPORT.take().expect("it was set above, and `during` does not nest");
+    (result, report)
+}
+
+/// Runs a function on this thread that gets no block larger than `limit`.
+pub(crate) fn starve<T>(limit: usize, run: impl FnOnce() -> T) -> T {
+    LIMIT.set(limit);
+    let result = run();
+    LIMIT.set(usize::MAX);
+    result
+}
+
+/// The secrets that [`during`] searches for. They are leaked, so that the allocator reads them without
+/// a lock.
+static WATCHED: AtomicPtr<Watched> = AtomicPtr::new(std::ptr::null_mut());
+static WATCHING: Mutex<()> = Mutex::new(());
+
+struct Watched {
+    secrets: Vec<Vec<u8>>,
+    /// For each byte, `true` if a secret begins with it.
+    begins: [bool; 256],
+}
+
+/// Adds byte strings to those that [`during`] searches for in freed blocks.
+pub(crate) fn watch(secrets: impl IntoIterator<Item = Vec<u8>>) {
+    let _guard = WATCHING.lock().expect("no test panics while it holds the lock");
+    let mut all = watched().map_or(Vec::new(), |watched| watched.secrets.clone());
+    all.extend(secrets);
+    assert!(all.iter().all(|secret| secret.len() >= 8), "short byte strings are found by chance");
+    let mut begins = [false; 256];
+    all.iter().for_each(|secret| begins[usize::from(secret[0])] = true);
+    let watched = Box::new(Watched { secrets: all, begins });
+    WATCHED.store(Box::into_raw(watched), Ordering::Release);
+}
+
+fn watched() -> Option<&'static Watched> {
+    // SAFETY: the pointee is leaked and never changed.
+    unsafe { WATCHED.load(Ordering::Acquire).as_ref() }
+}
+
+/// Returns `true` if a block holds a watched secret.
 ///
 /// # Safety
 ///
-/// `block` leads to `len` bytes.
+/// `block` points to `len` bytes.
 unsafe fn holds_secret(block: *const u8, len: usize) -> bool {
     let Some(watched) = watched() else { return false };
-    // SAFETY: the caller's; what was never written to is zero.
+    // SAFETY: the caller's; bytes that were never written are zero.
     let bytes = unsafe { std::slice::from_raw_parts(block, len) };
-    // A plain loop: test binaries are built without optimisation, and blocks are large.
+    // A plain loop is fast without optimisation, and blocks are large.
     let mut i = 0;
     while i < len {
         if watched.begins[bytes[i] as usize]
@@ -119,29 +195,142 @@ unsafe fn holds_secret(block: *const u8, len: usize) -> bool {
     false
 }
 
-// SAFETY: every call goes to the system's allocator.
+/// The most bytes that one [`keep`] can hold: several Argon2 matrices of the smallest size.
+const ARENA: usize = 96 << 20;
+
+/// Copies of freed blocks, each after its length.
+struct Kept {
+    bytes: *mut u8,
+    len: usize,
+    overflowed: bool,
+}
+
+impl Kept {
+    /// # Safety
+    ///
+    /// `block` points to `len` bytes.
+    unsafe fn push(&mut self, block: *const u8, len: usize) {
+        if self.len + 8 + len > ARENA {
+            self.overflowed = true;
+            return;
+        }
+        // SAFETY: the block is as long as the caller says, and the arena has room.
+        unsafe {
+            let end = self.bytes.add(self.len);
+            end.cast::<[u8; 8]>().write_unaligned((len as u64).to_le_bytes());
+            std::ptr::copy_nonoverlapping(block, end.add(8), len);
+        }
+        self.len += 8 + len;
+    }
+}
+
+struct Shared(UnsafeCell<Kept>);
+
+// SAFETY: only the thread that holds `KEEPER` sets `KEEPING`, and only that thread accesses the value.
+unsafe impl Sync for Shared {}
+
+static KEEPER: Mutex<()> = Mutex::new(());
+static KEPT: Shared =
+    Shared(UnsafeCell::new(Kept { bytes: std::ptr::null_mut(), len: 0, overflowed: false }));
+
+fn kept() -> Option<&'static mut Kept> {
+    let keeping = KEEPING.try_with(Cell::get).unwrap_or(false);
+    // SAFETY: see `Shared`. The allocator drops the reference before it returns.
+    keeping.then(|| unsafe { &mut *KEPT.0.get() })
+}
+
+/// Runs a function on this thread, and keeps the blocks that it frees. Calls on other threads wait.
+pub(crate) fn keep<T>(run: impl FnOnce() -> T) -> (T, Freed) {
+    struct Stop;
+    impl Drop for Stop {
+        fn drop(&mut self) {
+            KEEPING.set(false);
+        }
+    }
+
+    let _one_at_a_time = KEEPER.lock().unwrap_or_else(PoisonError::into_inner);
+    // SAFETY: this thread holds the lock, and `KEEPING` is not set.
+    let kept = unsafe { &mut *KEPT.0.get() };
+    if kept.bytes.is_null() {
+        // SAFETY: the layout is not empty. The block is never freed.
+        kept.bytes =
+            unsafe { System.alloc_zeroed(Layout::array::<u8>(ARENA).expect("the size fits")) };
+        assert!(!kept.bytes.is_null());
+    }
+    (kept.len, kept.overflowed) = (0, false);
+    let stop = Stop;
+    KEEPING.set(true);
+    let (result, report) = during(run);
+    drop(stop);
+
+    // SAFETY: as above; `Kept::push` has written these bytes.
+    let kept = unsafe { &mut *KEPT.0.get() };
+    assert!(!kept.overflowed, "more bytes were freed than `keep` can hold");
+    let mut rest = unsafe { std::slice::from_raw_parts(kept.bytes, kept.len) };
+    let mut blocks = Vec::new();
+    while let Some((len, more)) = rest.split_first_chunk::<8>() {
+        let (block, more) = more.split_at(u64::from_le_bytes(*len) as usize);
+        blocks.push(block.to_vec());
+        rest = more;
+    }
+    (result, Freed { blocks, largest: report.largest })
+}
+
+/// The blocks that a function freed.
+pub(crate) struct Freed {
+    blocks: Vec<Vec<u8>>,
+    largest: usize,
+}
+
+impl Freed {
+    /// Counts the freed blocks that hold a part of a secret: eight bytes, from a multiple of eight.
+    pub(crate) fn hits(&self, secret: &[u8]) -> usize {
+        assert!(secret.len() >= 8, "short byte strings are found by chance");
+        let parts: Vec<&[u8]> = secret.chunks_exact(8).collect();
+        let holds = |found: &[u8]| parts.iter().any(|part| found[0] == part[0] && found == *part);
+        let written = self.blocks.iter().filter(|block| is_written(block));
+        written.filter(|block| block.windows(8).any(holds)).count()
+    }
+
+    /// Counts the freed blocks of at least this size that hold anything but zeroes.
+    pub(crate) fn unwiped(&self, size: usize) -> usize {
+        let large = self.blocks.iter().filter(|block| block.len() >= size);
+        large.filter(|block| is_written(block)).count()
+    }
+
+    /// Returns the number of freed blocks.
+    pub(crate) fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Returns the size of the largest block that was requested.
+    pub(crate) fn largest(&self) -> usize {
+        self.largest
+    }
+}
+
+fn is_written(block: &[u8]) -> bool {
+    // Comparing slices is fast without optimisation. A wiped matrix has 20 million bytes.
+    !block.chunks(512).all(|chunk| chunk == &[0; 512][..chunk.len()])
+}
+
+// SAFETY: every block comes from the system's allocator, and returns to it.
 unsafe impl GlobalAlloc for Probe {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if watched().is_some() {
-            // SAFETY: the caller's.
-            return unsafe { self.alloc_zeroed(layout) };
-        }
-        count(|report| report.allocate(layout));
         // SAFETY: the caller's.
-        unsafe { System.alloc(layout) }
+        unsafe { self.allocate(layout, self.zeroes) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(|report| report.allocate(layout));
         // SAFETY: the caller's.
-        unsafe { System.alloc_zeroed(layout) }
+        unsafe { self.allocate(layout, true) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         count(|report| {
             report.shrink(layout.size());
             // SAFETY: the block is as long as its layout says.
-            report.hits += usize::from(unsafe { holds_secret(block, layout.size()) });
+            unsafe { report.inspect(block, layout.size()) };
         });
         // SAFETY: the caller's.
         unsafe { System.dealloc(block, layout) }
@@ -152,13 +341,17 @@ unsafe impl GlobalAlloc for Probe {
             report.reallocations += 1;
             report.grow(size);
             report.shrink(layout.size());
+            // Some allocators move the block, and free the old one.
             // SAFETY: the block is as long as its layout says.
-            report.hits += usize::from(unsafe { holds_secret(block, layout.size()) });
+            unsafe { report.inspect(block, layout.size()) };
         });
-        // SAFETY: the caller's; the bytes past the old ones are the new block's own.
+        if is_refused(size) {
+            return std::ptr::null_mut();
+        }
+        // SAFETY: the caller's; the bytes after the old ones belong to the new block.
         unsafe {
             let new = System.realloc(block, layout, size);
-            if watched().is_some() && !new.is_null() && size > layout.size() {
+            if self.zeroes && !new.is_null() && size > layout.size() {
                 new.add(layout.size()).write_bytes(0, size - layout.size());
             }
             new

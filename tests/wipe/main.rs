@@ -10,7 +10,8 @@ mod handover;
 #[path = "../support/probe.rs"]
 mod probe;
 mod query;
+mod seal;
 mod vault;
 
 #[global_allocator]
-static PROBE: probe::Probe = probe::Probe;
+static PROBE: probe::Probe = probe::Probe::zeroing();

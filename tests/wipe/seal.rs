@@ -1,11 +1,5 @@
-//! No key, no derived key and no plaintext is freed unwiped: every freed block is looked through.
+//! Sealing and opening records, and locking keyrings: keys, derived keys and plaintexts are wiped.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
-
-#[path = "support/canary.rs"]
-mod canary;
-
-use canary::{Freed, watch};
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit as _};
 use hmac::{Hmac, Mac};
 use secrets_toml::seal::{
@@ -14,8 +8,7 @@ use secrets_toml::seal::{
 use secrets_toml::{Document, Secrets};
 use sha2::Sha256;
 
-#[global_allocator]
-static ALLOCATOR: canary::Canary = canary::Canary;
+use crate::probe::{self, Freed, keep};
 
 const KEY: [u8; 32] = *b"the key of the keyring: 32 bytes";
 const KEK: [u8; 32] = *b"what locks the keyring: 32 bytes";
@@ -76,32 +69,32 @@ fn clean(freed: &Freed, key: &[u8], scope: &[u8], record: &[u8]) {
 
 #[test]
 fn the_probe_is_alive() {
-    let ((), freed) = watch(|| drop(SECRET.to_owned()));
+    let ((), freed) = keep(|| drop(SECRET.to_owned()));
     assert_eq!(freed.hits(SECRET.as_bytes()), 1);
-    let (kept, freed) = watch(|| {
+    let (kept, freed) = keep(|| {
         let mut text = SECRET.to_owned();
         text.reserve(1 << 10);
         text
     });
     assert_eq!((freed.hits(SECRET.as_bytes()), kept.as_str()), (1, SECRET), "the old block");
-    let ((), freed) = watch(|| drop(vec![1_u8; 1 << 20]));
+    let ((), freed) = keep(|| drop(vec![1_u8; 1 << 20]));
     assert_eq!((freed.unwiped(1 << 20), freed.largest()), (1, 1 << 20));
-    let ((), freed) = watch(|| ());
+    let ((), freed) = keep(|| ());
     assert_eq!((freed.blocks(), freed.largest()), (0, 0));
-    let ((), freed) = watch(|| drop(SECRET[8..16].to_owned()));
+    let ((), freed) = keep(|| drop(SECRET[8..16].to_owned()));
     assert_eq!(freed.hits(SECRET.as_bytes()), 1, "a part of it");
 }
 
 #[test]
 fn sealing() {
     let secrets = secrets();
-    let (record, freed) = watch(|| {
+    let (record, freed) = keep(|| {
         let keyring = Keyring::from_bytes(KEY);
         keyring.seal_tombstone(&scope(), Revision::FIRST).unwrap();
         keyring.seal(&scope(), Revision::FIRST, &secrets).unwrap()
     });
     clean(&freed, &KEY, scope().as_bytes(), record.as_bytes());
-    let (record, freed) = watch(|| {
+    let (record, freed) = keep(|| {
         let keyring = Keyring::from_bytes(KEY);
         keyring.seal_tombstone(&scope(), Revision::FIRST).unwrap()
     });
@@ -111,18 +104,18 @@ fn sealing() {
 #[test]
 fn opening() {
     let record = record();
-    let ((), freed) = watch(|| {
+    let ((), freed) = keep(|| {
         let opened = Keyring::from_bytes(KEY).open(&scope(), &record).unwrap();
         assert_eq!(opened.expose_text(), Some(TEXT));
     });
     clean(&freed, &KEY, scope().as_bytes(), &record);
     assert_eq!(freed.unwiped(1024), 0, "nor any other byte of the plaintext");
-    let ((), freed) = watch(|| {
+    let ((), freed) = keep(|| {
         let opened = Keyring::from_bytes(KEY).open(&scope(), &record).unwrap();
         assert_eq!(opened.into_secrets().unwrap().expose_text(), TEXT);
     });
     clean(&freed, &KEY, scope().as_bytes(), &record);
-    let ((), freed) = watch(|| {
+    let ((), freed) = keep(|| {
         let keyring = Keyring::from_bytes(KEY).for_scope(&scope());
         assert_eq!(keyring.open(&record).unwrap().expose_text(), Some(TEXT));
     });
@@ -158,7 +151,7 @@ fn opening_in_vain_at_each_step() {
         (tombstone, OpenError::BadPayload),
     ];
     for (record, expected) in cases {
-        let (error, freed) = watch(|| {
+        let (error, freed) = keep(|| {
             let keyring = Keyring::from_bytes(KEY);
             keyring.open(&scope(), &record).unwrap_err()
         });
@@ -170,7 +163,7 @@ fn opening_in_vain_at_each_step() {
     keyring.promote(&new).unwrap();
     let old = Keyring::from_bytes(KEY).primary();
     keyring.disable(&old).unwrap();
-    let (error, freed) = watch(move || {
+    let (error, freed) = keep(move || {
         let disabled = keyring.open(&scope(), &good).unwrap_err();
         (disabled, Keyring::from_bytes(KEK).open(&scope(), &good).unwrap_err())
     });
@@ -196,7 +189,7 @@ fn forged(kind: u8, plaintext: &[u8]) -> Vec<u8> {
 #[test]
 fn rewrapping() {
     let record = record();
-    let (new, freed) = watch(|| {
+    let (new, freed) = keep(|| {
         let mut keyring = Keyring::from_bytes(KEY);
         let id = keyring.add().unwrap();
         keyring.promote(&id).unwrap();
@@ -208,7 +201,7 @@ fn rewrapping() {
 
 #[test]
 fn growing_and_changing_a_keyring() {
-    let ((), freed) = watch(|| {
+    let ((), freed) = keep(|| {
         let mut keyring = Keyring::from_bytes(KEY);
         let old = keyring.primary();
         for _ in 0..20 {
@@ -223,7 +216,7 @@ fn growing_and_changing_a_keyring() {
 
 #[test]
 fn locking_and_unlocking() {
-    let (text, freed) = watch(|| {
+    let (text, freed) = keep(|| {
         let mut keyring = Keyring::from_bytes(KEY);
         // Keys behind the one that is looked for, so that a buffer that grew would show.
         keyring.add().unwrap();
@@ -232,7 +225,7 @@ fn locking_and_unlocking() {
     });
     let sealed = sealed(&text);
     clean(&freed, &KEK, RAW, &sealed);
-    let ((), freed) = watch(|| {
+    let ((), freed) = keep(|| {
         let locked = LockedKeyring::parse(&text).unwrap();
         assert_eq!(locked.unlock(Unlock::Kek(&KEK)).unwrap().entries().len(), 3);
         locked.unlock(Unlock::Kek(&KEY)).unwrap_err();
@@ -263,7 +256,7 @@ mod passphrase {
     #[test]
     fn locking_and_unlocking() {
         let cost = PassphraseCost::new(19 * 1024, 2, 1).unwrap();
-        let (text, freed) = watch(|| {
+        let (text, freed) = keep(|| {
             let mut keyring = Keyring::from_bytes(KEY);
             keyring.lock(Protection::passphrase_at(PASSPHRASE, cost)).unwrap()
         });
@@ -284,13 +277,13 @@ mod passphrase {
             assert_eq!(freed.hits(PASSPHRASE.as_bytes()), 0, "the passphrase");
         };
         check(&freed);
-        let (keyring, freed) = watch(|| {
+        let (keyring, freed) = keep(|| {
             let locked = LockedKeyring::parse(&text).unwrap();
             locked.unlock(Unlock::Passphrase(PASSPHRASE.as_bytes())).unwrap()
         });
         assert_eq!(keyring.primary(), Keyring::from_bytes(KEY).primary());
         check(&freed);
-        let (_, freed) = watch(|| {
+        let (_, freed) = keep(|| {
             let locked = LockedKeyring::parse(&text).unwrap();
             locked.unlock(Unlock::Passphrase(b"incorrect horse battery staple")).unwrap_err()
         });
@@ -305,11 +298,11 @@ mod passphrase {
         let mut keyring = Keyring::from_bytes(KEY);
         let text = keyring.lock(protection).unwrap();
         let short = "there is not enough memory for the cost of the passphrase";
-        let error = canary::starve(1 << 20, || keyring.lock(protection).unwrap_err());
+        let error = probe::starve(1 << 20, || keyring.lock(protection).unwrap_err());
         assert_eq!((error.to_string().as_str(), keyring.generation()), (short, 1));
         let locked = LockedKeyring::parse(&text).unwrap();
         let unlock = Unlock::Passphrase(PASSPHRASE.as_bytes());
-        let error = canary::starve(1 << 20, || locked.unlock(unlock).unwrap_err());
+        let error = probe::starve(1 << 20, || locked.unlock(unlock).unwrap_err());
         assert_eq!(error.to_string(), short);
     }
 
@@ -334,7 +327,7 @@ mod passphrase {
                 "A".repeat(22)
             );
             let text = format!("{text}{section}");
-            let (refused, freed) = watch(|| LockedKeyring::parse(&text).is_err());
+            let (refused, freed) = keep(|| LockedKeyring::parse(&text).is_err());
             assert!(refused, "{section}");
             assert!(freed.largest() < 1 << 16, "{} bytes for {section}", freed.largest());
         }
