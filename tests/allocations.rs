@@ -1,4 +1,4 @@
-//! How often the heap is asked for memory: so seldom, whatever the number of keys.
+//! The number of allocations has a small limit that does not depend on the number of keys.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -12,7 +12,7 @@ use secrets_toml::Document;
 #[global_allocator]
 static PROBE: probe::Probe = probe::Probe::new();
 
-/// So many keys, short enough for the most to fit into a document.
+/// Makes a document of short keys, at the root.
 fn flat(keys: usize) -> String {
     (0..keys).fold(String::new(), |mut text, i| {
         writeln!(text, "K{i}=\"{i}\"").unwrap();
@@ -20,7 +20,7 @@ fn flat(keys: usize) -> String {
     })
 }
 
-/// So many keys in all, of every kind, in sections and arrays.
+/// Makes a document of keys of every kind, in sections and arrays.
 fn mixed(keys: usize) -> String {
     (0..keys.div_ceil(5)).fold(String::new(), |mut text, i| {
         writeln!(text, "[[s.t{}]]\na = \"\\t{i}\"\nb.c = {i}\nl = [1.5, {{ k = ''}}]", i % 7)
@@ -29,13 +29,13 @@ fn mixed(keys: usize) -> String {
     })
 }
 
-/// One array of so many elements.
+/// Makes a document of one array.
 fn elements(count: usize) -> String {
     format!("l = [{}]", "1, ".repeat(count))
 }
 
 #[test]
-fn parse_takes_eight_and_one_to_grow() {
+fn parse_allocates_at_most_eight_times_and_resizes_once() {
     for shape in [flat, mixed, elements] {
         for keys in [5, 48, 1_500, 60_000] {
             let text = shape(keys);
@@ -47,9 +47,9 @@ fn parse_takes_eight_and_one_to_grow() {
     }
 }
 
-/// Only what is written otherwise than it is meant takes a second buffer.
+/// A document has a second buffer only if the text of a key or a value differs from its content.
 #[test]
-fn what_is_verbatim_takes_no_second_buffer() {
+fn verbatim_text_needs_no_second_buffer() {
     let allocations = |text: &str| probe::during(|| Document::parse(text).unwrap()).1.allocations;
     let content = "some words, for each block of sixteen bytes: \t~";
     let least = allocations("k = 1");
@@ -69,7 +69,7 @@ fn what_is_verbatim_takes_no_second_buffer() {
 }
 
 #[test]
-fn env_takes_four() {
+fn env_allocates_at_most_four_times() {
     for keys in [5, 48, 1_500, 60_000] {
         let document = Document::parse(flat(keys)).unwrap();
         let (env, report) = probe::during(|| document.env().unwrap());

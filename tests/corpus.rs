@@ -1,4 +1,4 @@
-//! Every input that the fuzzer's corpora keep, held to its law.
+//! Checks every input in the fuzzer's corpora against its law.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic")]
 

@@ -1,5 +1,5 @@
-//! Where the operating system gives no randomness there is an error, and neither a panic nor a
-//! record. It takes a build of its own:
+//! Tests that a missing source of randomness causes an error, and neither a panic nor a record. They
+//! need a separate build:
 //!
 //! ```sh
 //! RUSTFLAGS='--cfg getrandom_backend="custom"' cargo test --all-features --test no_randomness
@@ -14,7 +14,7 @@ use secrets_toml::Document;
 use secrets_toml::seal::{Keyring, OpenError, Protection, Revision, Scope, SealError};
 
 thread_local! {
-    /// How many more times there is randomness.
+    /// The number of calls that still get randomness.
     static LEFT: Cell<usize> = const { Cell::new(0) };
 }
 

@@ -1,4 +1,4 @@
-//! A document against `toml_edit`'s tree of the same text: every path, kind and value.
+//! Compares a document with `toml_edit`'s tree of the same text: every path, kind and value.
 
 use secrets_toml::{Table, Value};
 use toml_edit::{Item, TableLike};

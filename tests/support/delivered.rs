@@ -1,4 +1,4 @@
-//! What holds for every document that is delivered to Streamlit.
+//! Checks that apply to every document that is delivered to Streamlit.
 
 use std::collections::HashSet;
 
@@ -17,10 +17,10 @@ pub(crate) fn assert_delivered(delivered: &Document, document: &Document, env: &
         let is_as_before = || now.is_some_and(|now| is_same(now, value));
         let is_right = match (own.get(key), env.get(key)) {
             (Some(before), Some(after)) if before == after => is_as_before(),
-            // Its text was compared above.
+            // The variables were compared above.
             (_, Some(_)) => now.is_some(),
             (Some(_), None) => now.is_none(),
-            // Explained, and without a value: it was displaced.
+            // A variable with an explanation and no value was displaced.
             (None, None) if names.contains(key) => now.is_none(),
             (None, None) => is_as_before(),
         };
@@ -30,11 +30,11 @@ pub(crate) fn assert_delivered(delivered: &Document, document: &Document, env: &
     assert!(delivered.root().iter().all(|(key, _)| is_known(key)), "{text}");
     assert!(!text.contains('\r') && !text.starts_with('\u{feff}'), "{text}");
     let again = delivered.for_streamlit(&seen).expect("it was delivered before");
-    assert_eq!(again.expose_text(), text, "what is canonical stays as it is");
+    assert_eq!(again.expose_text(), text, "delivering a delivered document changes its text");
 }
 
-/// Returns `true` if two values are the same, deeply. A time without seconds is one with the second 0,
-/// and of a second's fraction microseconds count.
+/// Returns `true` if two values are equal, including nested ones. A time without seconds equals one
+/// with the second 0. Fractions of a second are compared in microseconds.
 pub(crate) fn is_same(one: Value<'_>, other: Value<'_>) -> bool {
     match (one, other) {
         (Value::String(one), Value::String(other)) => one == other,

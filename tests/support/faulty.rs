@@ -1,4 +1,4 @@
-//! A store that fails as it is told to, in front of one that does not.
+//! A wrapper around a store that injects failures.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -8,19 +8,19 @@ use std::sync::Mutex;
 use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
 use secrets_toml::store::{Store, StoreError};
 
-/// What becomes of one call that writes.
+/// The outcome of one call.
 pub(crate) enum Step<S> {
-    /// It goes through.
+    /// The call succeeds.
     Pass,
-    /// It fails, and nothing is changed.
+    /// The call fails, and changes nothing.
     Unavailable,
-    /// It gives no answer, and nothing is changed.
+    /// The outcome is unknown, and the call changed nothing.
     Lost,
-    /// It gives no answer after it was carried out.
+    /// The outcome is unknown, and the call was carried out.
     Done,
-    /// It gives no answer, and is carried out at [`Faulty::land`].
+    /// The outcome is unknown, and [`Faulty::land`] carries out the call later.
     Late,
-    /// Something else happens first, and then it goes through.
+    /// A function runs first, and then the call succeeds.
     After(Box<dyn FnOnce(&S) + Send>),
 }
 
@@ -30,7 +30,7 @@ impl<S> Step<S> {
     }
 }
 
-/// The wrapper. What is not told otherwise goes through.
+/// The wrapper. Calls without a [`Step`] succeed.
 pub(crate) struct Faulty<S> {
     pub(crate) store: S,
     writes: Mutex<VecDeque<Step<S>>>,
@@ -50,23 +50,23 @@ impl<S: Store> Faulty<S> {
         }
     }
 
-    /// What becomes of the next calls that write.
+    /// Sets the outcomes of the next calls that write.
     pub(crate) fn writes(&self, steps: impl IntoIterator<Item = Step<S>>) {
         self.writes.lock().unwrap().extend(steps);
     }
 
-    /// What becomes of the next calls that read.
+    /// Sets the outcomes of the next calls that read.
     pub(crate) fn reads(&self, steps: impl IntoIterator<Item = Step<S>>) {
         self.reads.lock().unwrap().extend(steps);
     }
 
-    /// Carries out what was late.
+    /// Carries out all late writes.
     pub(crate) fn land(&self) -> Vec<Outcome> {
         let late = std::mem::take(&mut *self.late.lock().unwrap());
         late.into_iter().flat_map(|writes| self.store.apply(&writes).unwrap()).collect()
     }
 
-    /// Carries out the first of what was late; `false` if there is nothing.
+    /// Carries out the first late write. Returns `false` if there is none.
     pub(crate) fn land_next(&self) -> bool {
         let mut late = self.late.lock().unwrap();
         if late.is_empty() {
@@ -76,12 +76,12 @@ impl<S: Store> Faulty<S> {
         true
     }
 
-    /// Shows other bytes under a scope than the store has.
+    /// Returns other bytes for a scope than the store has.
     pub(crate) fn show(&self, scope: &[u8], record: Vec<u8>) {
         self.overlay.lock().unwrap().insert(scope.to_vec(), record);
     }
 
-    /// Shows what the store has.
+    /// Returns the bytes that the store has, for all scopes.
     pub(crate) fn show_all(&self) {
         self.overlay.lock().unwrap().clear();
     }

@@ -1,4 +1,4 @@
-//! A folder for one test, which is removed with what is in it.
+//! A temporary folder for one test, which is removed on drop.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 

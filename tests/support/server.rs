@@ -1,4 +1,4 @@
-//! A PostgreSQL server to test against, which the environment names.
+//! Connections to the PostgreSQL server that an environment variable names.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,11 +11,11 @@ use tokio_postgres::{Client, NoTls};
 
 const VARIABLE: &str = "SECRETS_TOML_POSTGRES";
 
-/// A schema of its own on that server.
+/// A new schema on that server.
 pub(crate) struct Schema {
     name: String,
     config: String,
-    /// What drives the connections of the stores.
+    /// The tasks that drive the stores' connections.
     driven: Arc<Mutex<Vec<AbortHandle>>>,
 }
 
@@ -40,7 +40,7 @@ impl Schema {
         connect(&self.config).await.unwrap()
     }
 
-    /// A store over the schema, by a connection of its own.
+    /// Makes a store over the schema, with its own connection.
     pub(crate) fn store(&self) -> PostgresStore {
         let (config, driven) = (self.config.clone(), self.driven.clone());
         PostgresStore::new(move || {
@@ -54,20 +54,20 @@ impl Schema {
         })
     }
 
-    /// Ends the backends of the schema's connections, but for the one that says so.
+    /// Terminates the backends of the schema's connections, except the one of `admin`.
     pub(crate) async fn kill(&self, admin: &Client) {
         let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                     WHERE application_name = $1 AND pid <> pg_backend_pid()";
         admin.query(kill, &[&self.name]).await.unwrap();
     }
 
-    /// Makes the one user of the server who has to give a password.
+    /// Creates the user of the server that needs a password.
     pub(crate) async fn user_with_a_password(&self) {
         let make = "DROP ROLE IF EXISTS locked; CREATE ROLE locked LOGIN PASSWORD 'correct horse'";
         self.client().await.batch_execute(make).await.unwrap();
     }
 
-    /// A store of a user with a password.
+    /// Makes a store of a user with a password.
     pub(crate) fn store_of(&self, user: &str, password: &str) -> PostgresStore {
         let config = format!("{} user={user} password={password}", self.config);
         PostgresStore::new(move || {
@@ -76,12 +76,12 @@ impl Schema {
         })
     }
 
-    /// Cuts the connections that the stores have.
+    /// Cuts the connections of the stores.
     pub(crate) fn cut(&self) {
         self.driven.lock().unwrap().drain(..).for_each(|task| task.abort());
     }
 
-    /// A store of a user that may only read.
+    /// Makes a store of a user with permission to read only.
     pub(crate) async fn restricted(&self) -> PostgresStore {
         let name = &self.name;
         let grant = format!(
@@ -103,8 +103,7 @@ pub(crate) async fn connect(config: &str) -> Result<Client, tokio_postgres::Erro
     Ok(client)
 }
 
-/// The store as one that answers at once: each call waits for it. The calls take turns between
-/// three connections.
+/// A blocking store over the asynchronous one. Its calls use three connections in rotation.
 pub(crate) struct Waiting {
     runtime: Runtime,
     stores: [PostgresStore; 3],

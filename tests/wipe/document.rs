@@ -1,4 +1,4 @@
-//! Reading, checking and handing over a document.
+//! Parsing, validating and delivering a document.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Once;
@@ -59,8 +59,8 @@ inline = { key = "" }
 token = ""
 "#;
 
-/// Everything that must not be in a freed block: texts as they are written and as they are meant,
-/// and numbers as digits and as bytes.
+/// Watches all secrets of the document: strings in their escaped and decoded form, and numbers as
+/// digits and as bytes.
 fn watch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -89,7 +89,7 @@ fn watch() {
     });
 }
 
-/// Runs a step, drops what it gives, and tells how many freed blocks held a secret.
+/// Runs a step, drops its result, and returns the number of freed blocks that held a secret.
 fn hits<T>(run: impl FnOnce() -> T) -> usize {
     watch();
     probe::during(|| drop(run())).1.hits
@@ -109,9 +109,9 @@ fn the_probe_is_alive() {
         text.reserve_exact(100_000);
         text
     });
-    assert!(grown > 0, "a String that grows, though its last block is wiped");
+    assert!(grown > 0, "a String that grows, even if its last block is wiped");
     assert!(hits(|| toml_edit::Document::parse(TEXT).unwrap()) > 0, "a tree of TOML");
-    assert!(hits(|| TEXT.parse::<toml_edit::DocumentMut>().unwrap()) > 0, "one that can be edited");
+    assert!(hits(|| TEXT.parse::<toml_edit::DocumentMut>().unwrap()) > 0, "an editable document");
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn reading() {
     assert_wiped(|| Document::parse(TEXT).unwrap());
     assert_wiped(|| Document::from_utf8(TEXT.as_bytes().to_vec()).unwrap());
     assert_wiped(|| {
-        // The spare room of a String is part of its block.
+        // The spare capacity of a String is part of its block.
         let mut text = String::with_capacity(3 * TEXT.len());
         text.push_str(TEXT);
         text.push_str("# CANARYcomment");
@@ -139,7 +139,7 @@ fn reading() {
 }
 
 #[test]
-fn a_refused_text_whatever_is_wrong_with_it() {
+fn refused_texts() {
     let mistakes = [
         "KEY =",
         "KEY",
@@ -241,7 +241,7 @@ fn deserializing() {
     });
 }
 
-/// What a key is read into, and what is said of it while it does not fit.
+/// The message of an error that a key causes, because it is not a number.
 struct Caught(String);
 
 impl<'de> Deserialize<'de> for Caught {
@@ -255,7 +255,7 @@ impl<'de> Deserialize<'de> for Caught {
     }
 }
 
-/// The values are not read here: what would be found are the keys.
+/// The watched strings are keys here, and no value is read.
 #[test]
 fn keys() {
     #[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -344,7 +344,7 @@ fn the_environment() {
 
 #[test]
 fn delivering() {
-    // A number and a string that a query supplies, an escape of TOML 1.1, and what is left out.
+    // The query supplies a number and a string with an escape, and displaces a variable.
     let text = zeroize::Zeroizing::new(format!("A = '\"x'\nB = 1\n{TEXT}"));
     let overrides = Overrides::new()
         .allow(Parameter::new("a", "A"))

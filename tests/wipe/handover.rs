@@ -1,4 +1,4 @@
-//! Delivering a document in a file: what goes to the disk is the document's own buffer.
+//! Delivering a document in a file: the document's own buffer is written to the disk.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +16,7 @@ fn document() -> Document {
     Document::parse(TEXT).unwrap()
 }
 
-/// Runs a step, drops what it gives, and finds nothing in any freed block.
+/// Runs a step, drops its result, and checks that no freed block holds a secret.
 #[track_caller]
 fn assert_wiped<T>(run: impl FnOnce(&Folder) -> T) {
     watch();
@@ -30,7 +30,7 @@ fn watch() {
     ONCE.call_once(|| probe::watch([b"CANARYdelivered".to_vec()]));
 }
 
-/// A folder that others cannot write to, whatever the umask is.
+/// Makes a folder that others cannot write to. The mode does not depend on the umask.
 fn parent() -> Folder {
     let folder = Folder::new();
     fs::set_permissions(folder.join(""), fs::Permissions::from_mode(0o755)).unwrap();
@@ -47,11 +47,11 @@ fn the_probe_is_alive() {
     let folder = parent();
     let file = create(&folder);
     let hits = probe::during(|| drop(fs::read(file.path()).unwrap())).1.hits;
-    assert!(hits > 0, "what a reader of the file has in memory");
+    assert!(hits > 0, "the buffer of a reader of the file");
 }
 
 #[test]
-fn while_it_is_there_and_after() {
+fn creating_replacing_and_removing() {
     assert_wiped(create);
     assert_wiped(|folder| {
         let mut file = create(folder);
@@ -67,7 +67,7 @@ fn while_it_is_there_and_after() {
 }
 
 #[test]
-fn what_is_abandoned() {
+fn sweeping_an_abandoned_file() {
     assert_wiped(|folder| {
         let path = create(folder).keep();
         fs::write(path.with_file_name("lock"), "").unwrap();
@@ -76,7 +76,7 @@ fn what_is_abandoned() {
 }
 
 #[test]
-fn what_fails() {
+fn errors() {
     assert_wiped(|folder| SecretsFile::create_in(folder.join("absent"), &document()).unwrap_err());
     assert_wiped(|folder| {
         let mut file = create(folder);

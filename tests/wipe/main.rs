@@ -1,4 +1,4 @@
-//! No block of memory is freed with a secret in it.
+//! Tests that no freed block of memory holds a secret.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

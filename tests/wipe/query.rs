@@ -14,24 +14,24 @@ CLARIFAI_API_BASE = 'https://CANARYownersbase'
 OTHER = \"CANARYowners\\u006fther\"
 ";
 
-/// A query with a secret in each kind of value: plain, with escapes, of several bytes a character.
+/// A query with secrets in plain values, in values with escapes, and in values that are not ASCII.
 const QUERY: &str = "user_id=CANARYvisitorsuser&pat=CANARYvisitors%70at&app_id=CANARYvisitors+%C3%A9\
                      &base=https://api.clarifai.com/CANARYvisitorsbase&utm=CANARYvisitorsutm";
 
-/// What must not be in a freed block.
+/// Watches the owner's and the visitor's secrets.
 fn watch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| probe::watch(["CANARYowners", "CANARYvisitors"].map(|text| text.into())));
 }
 
-/// Makes an environment, runs a step, drops what it gives, and tells how many freed blocks held a
-/// secret.
+/// Makes an environment, runs a step with it, drops the result, and returns the number of freed blocks
+/// that held a secret.
 fn hits<T>(run: impl FnOnce(Env) -> T) -> usize {
     watch();
     probe::during(|| drop(run(Document::parse(SECRETS).unwrap().env().unwrap()))).1.hits
 }
 
-/// Applies a query, expects what `check` expects, and finds nothing in any freed block.
+/// Applies a query, checks the result, and checks that no freed block holds a secret.
 #[track_caller]
 fn assert_wiped(query: &str, check: impl FnOnce(&Result<Env, OverrideError>) -> bool) {
     let overrides = Overrides::clarifai();
@@ -51,7 +51,7 @@ fn the_probe_is_alive() {
     let collected = hits_of(|| {
         form_urlencoded::parse(QUERY.as_bytes()).map(|(_, value)| value.into_owned()).collect()
     });
-    assert!(collected > 0, "what another decoder collects");
+    assert!(collected > 0, "the result of another decoder");
     assert!(hits(|env| env.get("CLARIFAI_PAT").map(str::to_owned)) > 0, "a copy of a value");
 }
 
@@ -81,7 +81,7 @@ fn applying_again() {
 }
 
 #[test]
-fn displacing_what_is_no_variable() {
+fn displacing_names_of_no_variable() {
     let names = |count| (0..count).map(|i| format!("CLARIFAI_{i}")).chain(["OTHER".to_owned()]);
     for count in [3, 300] {
         let overrides = Overrides::clarifai()
@@ -141,7 +141,7 @@ fn a_rule_that_panics() {
 
 #[test]
 fn nothing_that_holds_a_value_is_resized() {
-    // The new buffer has its final size from the start.
+    // The new buffer has its final size from the beginning.
     let env = Document::parse(SECRETS).unwrap().env().unwrap();
     let overrides = Overrides::clarifai();
     let (env, report) = probe::during(|| env.override_with(&overrides, QUERY));

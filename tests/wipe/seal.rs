@@ -48,10 +48,10 @@ fn okm(scope_key: &[u8], record: &[u8]) -> Vec<u8> {
     expand(scope_key, &[b"secrets-toml/v1 record\0", &record[..68]].concat(), 76)
 }
 
-/// Looks for everything secret that has to do with a record under `key` and `scope`.
+/// Checks that no freed block holds a secret of a record that is sealed with `key` for `scope`.
 #[track_caller]
 fn clean(freed: &Freed, key: &[u8], scope: &[u8], record: &[u8]) {
-    assert!(freed.blocks() > 0, "something was freed");
+    assert!(freed.blocks() > 0, "no block was freed: nothing was tested");
     let scope_key = scope_key(key, scope);
     let keys = okm(&scope_key, record);
     for (name, secret) in [
@@ -82,7 +82,7 @@ fn the_probe_is_alive() {
     let ((), freed) = keep(|| ());
     assert_eq!((freed.blocks(), freed.largest()), (0, 0));
     let ((), freed) = keep(|| drop(SECRET[8..16].to_owned()));
-    assert_eq!(freed.hits(SECRET.as_bytes()), 1, "a part of it");
+    assert_eq!(freed.hits(SECRET.as_bytes()), 1, "a part of the secret");
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn opening() {
         assert_eq!(opened.expose_text(), Some(TEXT));
     });
     clean(&freed, &KEY, scope().as_bytes(), &record);
-    assert_eq!(freed.unwiped(1024), 0, "nor any other byte of the plaintext");
+    assert_eq!(freed.unwiped(1024), 0, "a block with other bytes of the plaintext");
     let ((), freed) = keep(|| {
         let opened = Keyring::from_bytes(KEY).open(&scope(), &record).unwrap();
         assert_eq!(opened.into_secrets().unwrap().expose_text(), TEXT);
@@ -120,11 +120,11 @@ fn opening() {
         assert_eq!(keyring.open(&record).unwrap().expose_text(), Some(TEXT));
     });
     clean(&freed, &KEY, scope().as_bytes(), &record);
-    assert_eq!(freed.unwiped(1024), 0, "nor any other byte of the plaintext");
+    assert_eq!(freed.unwiped(1024), 0, "a block with other bytes of the plaintext");
 }
 
 #[test]
-fn opening_in_vain_at_each_step() {
+fn errors_of_each_step_of_opening() {
     let good = record();
     let edited = |at: usize, byte: u8| {
         let mut record = good.clone();
@@ -171,7 +171,7 @@ fn opening_in_vain_at_each_step() {
     clean(&freed, &KEY, scope().as_bytes(), &record());
 }
 
-/// An authentic record of any plaintext, as only a faulty writer makes it.
+/// Makes an authentic record with any plaintext. Only a faulty writer would make such a record.
 fn forged(kind: u8, plaintext: &[u8]) -> Vec<u8> {
     let mut record = record()[..100].to_vec();
     record[6] = kind;
@@ -218,7 +218,7 @@ fn growing_and_changing_a_keyring() {
 fn locking_and_unlocking() {
     let (text, freed) = keep(|| {
         let mut keyring = Keyring::from_bytes(KEY);
-        // Keys behind the one that is looked for, so that a buffer that grew would show.
+        // More keys follow the watched one, so that a growing buffer would be found.
         keyring.add().unwrap();
         keyring.add().unwrap();
         keyring.lock(Protection::raw(&KEK)).unwrap()
@@ -236,7 +236,7 @@ fn locking_and_unlocking() {
 /// The scope of a keyring that is locked with a key.
 const RAW: &[u8] = b"\x7F\0\x03raw";
 
-/// The record in a keyring's text.
+/// Returns the record in a locked keyring's text.
 fn sealed(text: &str) -> Vec<u8> {
     use base64ct::{Base64, Encoding};
 
@@ -260,7 +260,7 @@ mod passphrase {
             let mut keyring = Keyring::from_bytes(KEY);
             keyring.lock(Protection::passphrase_at(PASSPHRASE, cost)).unwrap()
         });
-        assert!(freed.largest() >= 19 << 20, "the matrix was seen");
+        assert!(freed.largest() >= 19 << 20, "the allocator does not see the matrix");
         let salt = text.lines().find_map(|line| line.strip_prefix("salt = \"")).unwrap();
         let salt = Base64::decode_vec(salt.trim_end_matches('"')).unwrap();
         let mut kek = [0; 32];

@@ -1,4 +1,4 @@
-//! Keeping secrets in a vault: put, get, copy, rewrap, and what is refused.
+//! Keeping secrets in a vault: put, get, copy, rewrap, and refused calls.
 
 use std::ops::ControlFlow;
 use std::sync::Once;
@@ -14,7 +14,7 @@ const TEXT: &str = "TOKEN = 'CANARYvaults'\nESCAPED = \"CANARYvaults\\u0041\"\n"
 const KEY: [u8; 32] = *b"CANARYkey of the vault: 32 bytes";
 const KEK: [u8; 32] = *b"CANARYkek of the vault: 32 bytes";
 
-/// What must not be in a freed block: values, and the key.
+/// Watches values and keys.
 fn watch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -34,7 +34,7 @@ fn secrets() -> Secrets {
     Document::parse(TEXT).unwrap().validate().unwrap()
 }
 
-/// Makes a vault, runs a step, drops everything, and finds nothing in any freed block.
+/// Makes a vault, runs a step, drops everything, and checks that no freed block holds a secret.
 #[track_caller]
 fn assert_wiped<S: Store, T>(store: S, run: impl FnOnce(&Vault<S>) -> T) {
     watch();
@@ -47,7 +47,7 @@ fn assert_wiped<S: Store, T>(store: S, run: impl FnOnce(&Vault<S>) -> T) {
     assert_eq!(report.hits, 0, "{report:?}");
 }
 
-/// What each store is asked for.
+/// Calls everything that writes to a store or reads from it.
 fn all_of_it<S: Store>(vault: &Vault<S>) {
     let [one, two] = ["1", "2"].map(scope);
     let opened = vault.get(&one).unwrap().unwrap();
