@@ -1,4 +1,4 @@
-"""The sample module as a Streamlit app: it tells what it sees, without a value."""
+"""The sample module as a Streamlit app. It shows names, and lengths instead of values."""
 
 import os
 

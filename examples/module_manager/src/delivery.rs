@@ -1,4 +1,5 @@
-//! The files that Streamlit modules read while this server runs: one for each place and query.
+//! The `secrets.toml` files that Streamlit modules read while this server runs, one for each place
+//! and query.
 
 use std::path::{Path, PathBuf};
 
@@ -9,57 +10,57 @@ use zeroize::Zeroizing;
 
 use crate::versions::Place;
 
-/// The most files at a time, since each keeps four descriptors of this process open.
+/// The maximum number of files. Each keeps four descriptors of this process open.
 pub const MAX_FILES: usize = 100;
 
-/// The files. They are removed when this is dropped.
+/// The delivered files. Dropping this removes them.
 pub struct Deliveries {
     folder: PathBuf,
     list: Vec<Delivery>,
 }
 
-/// One file.
+/// A delivered file.
 struct Delivery {
     place: Place,
-    /// The query whose overrides the file has. It can hold a visitor's token.
+    /// The query whose overrides are in the file. It can hold a visitor's token.
     query: Zeroizing<String>,
     revision: Revision,
     file: SecretsFile,
 }
 
-/// A file, as the page of its place and query shows it.
+/// A delivered file, as its page shows it.
 pub struct Delivered {
-    /// The revision of the secrets that it was made from.
+    /// The revision of the secrets in the file.
     pub revision: Revision,
-    /// What the module's environment has to have, beside what every program needs.
+    /// The variable that tells Streamlit the path of the file.
     pub variable: (&'static str, PathBuf),
 }
 
-/// Why there is no new file.
+/// The reason why no file was written.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliverError {
     #[error(transparent)]
     Document(#[from] DeliveryError),
     #[error(transparent)]
     File(#[from] HandoverError),
-    #[error("there are {MAX_FILES} delivered files already: remove one, or restart the server")]
+    #[error("{MAX_FILES} files are delivered already: remove one, or restart the server")]
     Full,
 }
 
 impl Deliveries {
-    /// None yet. Files that a killed server left in the folder are removed.
+    /// Starts without a file, and removes those that a killed server left in the folder.
     pub fn new(folder: &Path) -> Self {
         match SecretsFile::sweep(folder) {
             Ok(0) => {}
             Ok(swept) => tracing::warn!("removed {swept} delivered files of a killed server"),
-            // The pages do not need it; whoever delivers a file is told the same.
+            // The other pages work without the folder. `deliver` reports the same error.
             Err(error) => tracing::warn!("{error}"),
         }
         Self { folder: folder.to_owned(), list: Vec::new() }
     }
 
-    /// Delivers the secrets of a place with the variables of `env`, which has the overrides of
-    /// `query`. An earlier file of the place and query keeps its path, and gets the new text.
+    /// Delivers the secrets of a place with the variables of `env`, in which `query` has overridden
+    /// some. If the place and query have a file already, it keeps its path and gets the new text.
     pub fn deliver(
         &mut self,
         place: &Place,
@@ -83,7 +84,7 @@ impl Deliveries {
         Ok(())
     }
 
-    /// The file of a place and query, if there is one.
+    /// Returns the file of a place and query, if there is one.
     pub fn get(&self, place: &Place, query: &str) -> Option<Delivered> {
         let Delivery { revision, file, .. } = &self.list[self.position(place, query)?];
         let [(name, path)] = file.env();
@@ -107,11 +108,11 @@ impl Deliveries {
     }
 }
 
-/// The command that starts a Streamlit module with a delivered file and no other secrets, for a
-/// POSIX shell. The module is `app.py` of the checkout, or of the shell's folder if there is none.
+/// Returns the shell command that starts a Streamlit module with a delivered file and no other
+/// secrets. The module is `app.py` in the checkout, or in the shell's folder without a checkout.
 ///
-/// `env -i` clears the environment, as `Command::env_clear` does. The server of the module listens
-/// on this machine alone: Streamlit's own default is every network.
+/// `env -i` clears the environment, as `Command::env_clear` does. The module listens on this
+/// machine only; by default, Streamlit listens on every network.
 pub fn command(delivered: &Delivered, checkout: Option<&Path>) -> String {
     let (name, path) = &delivered.variable;
     let app = match checkout {
@@ -125,7 +126,7 @@ pub fn command(delivered: &Delivered, checkout: Option<&Path>) -> String {
     )
 }
 
-/// A path as one word of a shell.
+/// Quotes a path as one word for a POSIX shell.
 fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
 }

@@ -1,4 +1,4 @@
-//! What outlives the process, in one folder: the locked keyring, the vault, the list of modules.
+//! The folder that outlives the process: the locked keyring, the vault, the list of modules.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -13,10 +13,10 @@ use zeroize::Zeroizing;
 use crate::modules::Modules;
 use crate::rotation::Status;
 
-/// Where the passphrase of the keyring is taken from.
+/// The environment variable that holds the passphrase of the keyring.
 pub const PASSPHRASE: &str = "MODULE_MANAGER_PASSPHRASE";
 
-/// A folder of ours, open. One process has it at a time: the vault's file is locked.
+/// The open folder. Only one process can open it at a time, since the vault's file is locked.
 pub struct Host {
     folder: PathBuf,
     passphrase: Zeroizing<String>,
@@ -25,7 +25,7 @@ pub struct Host {
     pub(crate) rotation: Mutex<Status>,
 }
 
-/// Why a folder cannot be opened, or not be written to.
+/// An error from opening the folder or writing to it.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
     #[error("{}", .0.display())]
@@ -35,21 +35,22 @@ pub enum HostError {
     #[error("{}", .0.display())]
     Vault(PathBuf, #[source] StoreError),
     #[error(
-        "{} is gone, and nothing opens what is in the vault without it: put it back", .0.display()
+        "{} is missing, and the vault cannot be opened without it: restore it from a backup",
+        .0.display()
     )]
     KeyringLost(PathBuf),
-    #[error("the keyring is locked with a passphrase of yours: set {PASSPHRASE}")]
+    #[error("the keyring is locked with your own passphrase: set {PASSPHRASE}")]
     NoPassphrase,
 }
 
 impl Host {
-    /// Opens a folder, which is made and filled at first. Without a passphrase of the caller's one
-    /// is made, and kept beside the keyring.
+    /// Opens a folder; creates and fills it on the first run. Without a passphrase, generates one
+    /// and stores it beside the keyring.
     pub fn open(folder: &Path, passphrase: Option<String>) -> Result<Self, HostError> {
         let mut make = DirBuilder::new();
         make.recursive(true);
-        // For its owner alone, whatever the umask is: a file is delivered to no folder that others
-        // can write to.
+        // Only for its owner, whatever the umask is. The crate does not deliver files to a folder
+        // that others can write to.
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
         make.create(folder).map_err(|error| HostError::File(folder.to_owned(), error))?;
@@ -66,9 +67,9 @@ impl Host {
         if fresh {
             let made =
                 Keyring::generate().map_err(|error| HostError::Keyring(keyring, error.into()))?;
-            keep(folder, &passphrase, made)?;
+            save(folder, &passphrase, made)?;
         }
-        // Also at first: better now than never is it found that it does not open.
+        // Even on the first run: a keyring that does not open must fail now, not after a restart.
         let keyring = load(folder, &passphrase)?;
         let store = match RedbStore::open(&vault) {
             Err(StoreError::Missing) => RedbStore::create(&vault),
@@ -86,29 +87,30 @@ impl Host {
         })
     }
 
-    /// The folder.
+    /// Returns the folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The secrets.
+    /// Returns the vault, which holds the secrets.
     pub fn vault(&self) -> &Vault<RedbStore> {
         &self.vault
     }
 
-    /// The list of modules. Whoever holds it is alone in making versions.
+    /// Locks the list of modules. Only the holder of the lock can create versions.
     pub fn modules(&self) -> MutexGuard<'_, Modules> {
         self.modules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The keyring as it was kept last.
+    /// Reads the keyring that was saved last.
     pub fn keyring(&self) -> Result<Keyring, HostError> {
         load(&self.folder, &self.passphrase)
     }
 
-    /// Keeps a keyring, then works with it: never the other way about.
+    /// Saves a keyring, then hands it to the vault. In the other order, a crash could lose a key
+    /// that records are sealed under.
     pub fn set_keyring(&self, keyring: Keyring) -> Result<(), HostError> {
-        self.vault.set_keyring(keep(&self.folder, &self.passphrase, keyring)?);
+        self.vault.set_keyring(save(&self.folder, &self.passphrase, keyring)?);
         Ok(())
     }
 }
@@ -123,8 +125,8 @@ fn load(folder: &Path, passphrase: &str) -> Result<Keyring, HostError> {
         .map_err(|error| HostError::Keyring(path, error.into()))
 }
 
-/// Keeps a keyring, and gives it back.
-fn keep(folder: &Path, passphrase: &str, mut keyring: Keyring) -> Result<Keyring, HostError> {
+/// Saves a keyring and returns it.
+fn save(folder: &Path, passphrase: &str, mut keyring: Keyring) -> Result<Keyring, HostError> {
     let path = folder.join("keyring.toml");
     let text = keyring
         .lock(Protection::passphrase(passphrase))
@@ -133,15 +135,15 @@ fn keep(folder: &Path, passphrase: &str, mut keyring: Keyring) -> Result<Keyring
     Ok(keyring)
 }
 
-/// The passphrase that a first run made, or makes.
+/// Returns the generated passphrase, which the first run writes to `path`.
 fn passphrase_in(path: &Path, fresh: bool) -> Result<Zeroizing<String>, HostError> {
     if fresh {
         let fail = |error| HostError::File(path.to_owned(), error);
         let passphrase = random_text().map_err(fail)?;
         replace(path, passphrase.as_bytes()).map_err(fail)?;
         tracing::warn!(
-            "{PASSPHRASE} is not set: made a passphrase, and wrote it to {}. Whoever reads that \
-             folder opens the vault",
+            "{PASSPHRASE} is not set: generated a passphrase in {}. Anybody who can read that folder \
+             can open the vault",
             path.display(),
         );
         return Ok(passphrase);
@@ -153,7 +155,7 @@ fn passphrase_in(path: &Path, fresh: bool) -> Result<Zeroizing<String>, HostErro
     }
 }
 
-/// 256 random bits as text.
+/// Generates 256 random bits, in hexadecimal.
 pub(crate) fn random_text() -> io::Result<Zeroizing<String>> {
     let mut bytes = Zeroizing::new([0; 32]);
     getrandom::fill(bytes.as_mut_slice())?;
@@ -166,7 +168,7 @@ pub(crate) fn random_text() -> io::Result<Zeroizing<String>> {
     Ok(text)
 }
 
-/// Writes a file beside the one that stands and moves it there whole, for its owner's eyes only.
+/// Replaces a file atomically: writes a new file that only its owner can read, then renames it.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut options = OpenOptions::new();

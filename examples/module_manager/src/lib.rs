@@ -1,16 +1,16 @@
-//! The pages on which people enter a module's secrets: the story that `secrets-toml` was made for.
+//! A web application in which people enter the secrets of their modules.
 //!
-//! - [`host`] keeps what outlives the process: the keyring, the vault, the list of modules.
-//! - [`modules`] is that list: where a module's checkout is, and the template of each version.
-//! - [`versions`] is what people do with secrets, in terms of the crate.
-//! - [`rotation`] changes the key, in the order that loses nothing.
-//! - [`delivery`] keeps the files that Streamlit modules read, as long as the server runs.
-//! - [`run`] starts a module under its environment; [`sample`] is the module that is started.
+//! - [`host`] stores the keyring, the vault and the list of modules in one folder.
+//! - [`modules`] is the list: the folder of each module's checkout, and the template of each version.
+//! - [`versions`] creates, replaces, copies and deletes secrets.
+//! - [`rotation`] rotates the key.
+//! - [`delivery`] writes the files that Streamlit modules read, and removes them.
+//! - [`run`] starts a module with its environment; [`sample`] is the module that it starts.
 //! - [`web`] is the pages.
 //!
-//! It is made for one person on one machine: it serves 127.0.0.1, and has no login. What a browser
-//! sends and is sent passes through buffers of the web server that are not wiped. It needs Unix, where
-//! a file can be for one user alone.
+//! It is made for one person on one machine: it serves 127.0.0.1 and has no login. The web server
+//! does not wipe its buffers, so they can keep what a browser sent. It needs Unix, for files that
+//! only one user can read.
 
 pub mod delivery;
 pub mod host;

@@ -14,18 +14,19 @@ use tokio::signal::unix::{SignalKind, signal};
 const USAGE: &str = "\
 usage: module-manager [--data FOLDER] [--port PORT]
 
-Serves the pages on http://127.0.0.1:PORT (8501, or 0 for any that is free). What is entered is kept
-in FOLDER (`data` beside the example), sealed, under a keyring that is locked with the passphrase in
-MODULE_MANAGER_PASSPHRASE. A file that is delivered to a Streamlit app is in FOLDER, too, unsealed,
-until it is removed or the server ends.";
+Serves the pages on http://127.0.0.1:PORT. The default port is 8501; 0 takes any free port.
 
-/// Where data is kept, unless somebody says otherwise.
+The secrets are stored encrypted in FOLDER (default: `data` beside the example). The passphrase in
+MODULE_MANAGER_PASSPHRASE locks their keys. A file that is delivered to a Streamlit app is also in
+FOLDER, not encrypted, until it is removed or the server ends.";
+
+/// The default folder for data.
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data");
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1).peekable();
     if arguments.peek().is_some_and(|first| first == "sample-module") {
-        return told(sample::main().map_err(Into::into));
+        return report(sample::main().map_err(Into::into));
     }
     let (mut folder, mut port) = (PathBuf::from(DATA), 8501_u16);
     while let Some(option) = arguments.next() {
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
         }
     }
     tracing_subscriber::fmt().with_target(false).init();
-    told(serve(folder, port))
+    report(serve(folder, port))
 }
 
 #[tokio::main]
@@ -55,7 +56,7 @@ async fn serve(folder: PathBuf, port: u16) -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     let router = web::router(host, &std::env::current_exe()?, address.port())?;
     println!("http://{address}");
-    // Also what `kill` and systemd send: delivered files are removed at the end.
+    // Also end on SIGTERM, which `kill` and systemd send, so that delivered files are removed.
     let mut terminated = signal(SignalKind::terminate())?;
     let ended = async move {
         tokio::select! {
@@ -72,8 +73,8 @@ fn usage() -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Prints an error with its causes.
-fn told(result: Result<(), Box<dyn Error>>) -> ExitCode {
+/// Prints an error with its sources.
+fn report(result: Result<(), Box<dyn Error>>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
     eprint!("module-manager: {error}");
     let mut source = error.source();

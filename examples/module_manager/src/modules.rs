@@ -1,5 +1,5 @@
-//! The list of modules: names, where their checkouts are, and the template of each version. All of
-//! it is public; the secrets are in the vault.
+//! The list of modules: their names, the folders of their checkouts, and the template of each
+//! version. All of it is public; the secrets are in the vault.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::host;
 
-/// The checkout that comes with the example.
+/// The checkout of the sample module.
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sample");
 
-/// The modules, and the file that they are in.
+/// The modules, and the file that stores them.
 pub struct Modules {
     path: PathBuf,
     list: BTreeMap<String, Module>,
@@ -23,14 +23,14 @@ pub struct Modules {
 /// A module.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Module {
-    /// The checkout; `None` for a module without one.
+    /// The folder of the checkout, if the module has one.
     pub folder: Option<PathBuf>,
-    /// The template of each version that had one, as it was when the version was created.
+    /// The templates, by version, as they were when the version was created.
     templates: BTreeMap<String, String>,
 }
 
 impl Modules {
-    /// Reads the list; where there is none it has the sample.
+    /// Reads the list. If the file does not exist, the list has only the sample module.
     pub fn open(path: &Path) -> io::Result<Self> {
         let list = match fs::read(path) {
             Ok(json) => serde_json::from_slice(&json)?,
@@ -43,27 +43,27 @@ impl Modules {
         Ok(Self { path: path.to_owned(), list })
     }
 
-    /// The modules, by name.
+    /// Iterates over the modules by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Module)> {
         self.list.iter().map(|(name, module)| (name.as_str(), module))
     }
 
-    /// One of them.
+    /// Returns a module.
     pub fn get(&self, name: &str) -> Option<&Module> {
         self.list.get(name)
     }
 
-    /// Adds a module; `false` where there is one of that name.
+    /// Adds a module. Returns `false` if the name is taken.
     pub fn add(&mut self, name: &str, folder: Option<PathBuf>) -> io::Result<bool> {
         if self.list.contains_key(name) {
             return Ok(false);
         }
         self.list.insert(name.to_owned(), Module { folder, ..Module::default() });
-        self.keep()?;
+        self.save()?;
         Ok(true)
     }
 
-    /// Keeps the template that a version is made from.
+    /// Stores the template of a version.
     pub fn set_template(
         &mut self,
         module: &str,
@@ -77,16 +77,16 @@ impl Modules {
             }
             None => module.templates.remove(version),
         };
-        self.keep()
+        self.save()
     }
 
-    fn keep(&self) -> io::Result<()> {
+    fn save(&self) -> io::Result<()> {
         host::replace(&self.path, &serde_json::to_vec_pretty(&self.list)?)
     }
 }
 
 impl Module {
-    /// What the checkout carries now.
+    /// Reads the template that is in the checkout now.
     pub fn template(&self) -> Result<Option<Template>, TemplateError> {
         match &self.folder {
             Some(folder) => Template::from_repository(folder),
@@ -94,9 +94,9 @@ impl Module {
         }
     }
 
-    /// What it carried when a version was created.
+    /// Returns the template that was in the checkout when the version was created.
     pub fn template_of(&self, version: &str) -> Option<Template> {
         let text = self.templates.get(version)?;
-        Some(Template::parse(text).expect("it was kept after it was read"))
+        Some(Template::parse(text).expect("it was parsed before it was stored"))
     }
 }

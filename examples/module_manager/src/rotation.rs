@@ -1,4 +1,4 @@
-//! Changes the key, in the order that loses nothing: the runbook of `Vault`, in one process.
+//! Key rotation, in the order that the documentation of `Vault` gives.
 
 use std::ops::ControlFlow;
 use std::sync::{MutexGuard, PoisonError};
@@ -8,21 +8,21 @@ use secrets_toml::vault::VaultError;
 
 use crate::host::{Host, HostError};
 
-/// How far a rotation is.
+/// The progress of a rotation.
 #[derive(Clone, Default)]
 pub enum Status {
-    /// None was begun since the start.
+    /// No rotation was started since the server was.
     #[default]
     Idle,
-    /// So many of so many records are under the new key.
+    /// `done` of `total` records are sealed under the new key.
     Running { step: &'static str, done: u64, total: u64 },
-    /// All are, and so many old keys were destroyed.
+    /// All `moved` records are sealed under the new key, and the old keys are destroyed.
     Done { moved: u64, destroyed: usize },
-    /// It stopped, and may be begun again: nothing is lost.
+    /// It stopped with this error. Every record can still be opened; start again to finish.
     Failed(String),
 }
 
-/// Why a rotation stopped.
+/// An error that stopped a rotation.
 #[derive(Debug, thiserror::Error)]
 enum RotationError {
     #[error(transparent)]
@@ -31,17 +31,17 @@ enum RotationError {
     Keyring(#[from] KeyringError),
     #[error(transparent)]
     Vault(#[from] VaultError),
-    #[error("{0} records could not be opened, so the old key is kept")]
+    #[error("{0} records could not be opened, so the old keys were not destroyed")]
     Unreadable(u64),
 }
 
 impl Host {
-    /// How far the rotation is.
+    /// Returns the progress of the rotation.
     pub fn rotation(&self) -> Status {
         self.status().clone()
     }
 
-    /// Marks a rotation as begun; `false` where one is under way.
+    /// Marks a rotation as running. Returns `false` if one is running already.
     pub fn begin_rotation(&self) -> bool {
         let mut status = self.status();
         let idle = !matches!(*status, Status::Running { .. });
@@ -51,7 +51,8 @@ impl Host {
         idle
     }
 
-    /// Rotates, after [`begin_rotation`](Self::begin_rotation) gave leave. It takes its time.
+    /// Rotates the key, after [`begin_rotation`](Self::begin_rotation) returned `true`. Reseals
+    /// every record, so it can take long.
     pub fn rotate(&self) {
         let end = match self.try_rotate() {
             Ok(end) => end,
@@ -74,7 +75,7 @@ impl Host {
         self.set_keyring(keyring)?;
 
         let total = self.vault().usage()?.iter().map(|(_, records)| records).sum();
-        let step = "sealing again";
+        let step = "resealing";
         *self.status() = Status::Running { step, done: 0, total };
         let moved = self.vault().rewrap_all(|now| {
             *self.status() = Status::Running { step, done: now.done() + now.skipped(), total };
@@ -84,7 +85,7 @@ impl Host {
             return Err(RotationError::Unreadable(moved.failed()));
         }
 
-        // All that is older, what a rotation that was cut short left behind included.
+        // Every older key, including those that an interrupted rotation left.
         *self.status() = Status::Running { step: "destroying old keys", done: total, total };
         let mut keyring = self.keyring()?;
         let old: Vec<KeyId> = keyring

@@ -1,4 +1,4 @@
-//! Starts a module's command under exactly its environment.
+//! Starts a module with its own environment and nothing else.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -9,20 +9,21 @@ use std::time::{Duration, Instant};
 
 use secrets_toml::{DeliveryError, Document, Env};
 
-/// The section that the module reads itself.
+/// The section that the sample module reads.
 const SECTION: &str = "db_credentials";
 
-/// How long it may take, and how much of what it prints is shown.
+/// The longest run of a module; after that it is killed.
 const TIME: Duration = Duration::from_secs(10);
+/// The most bytes of its output that are shown.
 const OUTPUT: u64 = 64 * 1024;
 
-/// What a module did.
+/// The result of a run.
 pub struct Ran {
     pub output: String,
     pub status: ExitStatus,
 }
 
-/// Why a module did not run.
+/// An error from starting a module.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     #[error(transparent)]
@@ -31,9 +32,10 @@ pub enum RunError {
     Io(#[from] io::Error),
 }
 
-/// Runs the sample module: this `program` with another first argument. Its environment is `env`
-/// and nothing else, and its standard input is one section of the secrets. The section comes from
-/// the delivered document, which lacks what a query displaced.
+/// Runs the sample module, which is this `program` with another first argument. Its environment is
+/// `env` and nothing else; its standard input is one section of the secrets.
+///
+/// The section comes from the delivered document, which lacks the values that a query displaced.
 pub fn run(program: &Path, secrets: &Document, env: &Env) -> Result<Ran, RunError> {
     let delivered = secrets.for_streamlit(env)?;
     let section: BTreeMap<&str, &str> = delivered

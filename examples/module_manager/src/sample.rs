@@ -1,11 +1,11 @@
-//! The sample module: what a module sees, told without a value.
+//! The sample module. It prints the names that it receives and the lengths of their values.
 //!
-//! Its environment holds the variables, and its standard input the section that it reads.
+//! The variables are in its environment; the section is on its standard input.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-/// Prints the names of the variables and of the section's keys, and how long the values are.
+/// Prints the names of the variables and of the section's keys, with the lengths of the values.
 pub fn main() -> io::Result<()> {
     let section: BTreeMap<String, String> = serde_json::from_reader(io::stdin().lock())?;
     let mut out = io::stdout().lock();

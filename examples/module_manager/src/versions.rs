@@ -1,4 +1,4 @@
-//! What people do with the secrets of versions and installs, in terms of the crate.
+//! Secrets of versions and installs: creating, replacing, copying and deleting them.
 
 use std::io;
 
@@ -20,17 +20,17 @@ pub struct Place {
 }
 
 impl Place {
-    /// A version.
+    /// Names a version.
     pub fn version(module: &str, version: &str) -> Self {
         Self { module: module.to_owned(), version: version.to_owned(), install: None }
     }
 
-    /// An install of this version.
+    /// Names an install of this version.
     pub fn install(&self, name: &str) -> Self {
         Self { install: Some(name.to_owned()), ..self.clone() }
     }
 
-    /// What its secrets are sealed for.
+    /// Returns the scope that the secrets are sealed for.
     pub fn scope(&self) -> Result<Scope, ScopeError> {
         let version = Scope::module(&self.module)?.version(&self.version)?;
         match &self.install {
@@ -40,7 +40,7 @@ impl Place {
     }
 }
 
-/// Whether it can be the name of a module, a version or an install here: it stands in addresses.
+/// Returns `true` if the text can name a module, a version or an install. Names are part of URLs.
 pub fn is_name(name: &str) -> bool {
     let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     name.len() <= MAX_NAME
@@ -48,27 +48,27 @@ pub fn is_name(name: &str) -> bool {
         && name.chars().all(inner)
 }
 
-/// The version that another is made after, and the revision that the form was made from.
+/// The version that a new one starts from, and the revision that its form was made from.
 #[derive(Clone, Copy)]
 pub struct Earlier<'a> {
     pub version: &'a str,
     pub revision: Revision,
 }
 
-/// Why secrets were not stored. Nothing was changed.
+/// The reason why nothing was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     #[error("the text is not well-formed")]
     Syntax(#[source] ParseError),
-    #[error("the text is not filled in")]
+    #[error("the secrets are not valid")]
     Invalid(Invalid),
-    #[error("another revision stands")]
+    #[error("the stored revision is another one")]
     Conflict(Option<Revision>),
     #[error("the form was made from another revision of the earlier version")]
     Outdated,
     #[error("this cannot be the name of a version")]
     Name,
-    #[error("there is nothing of that name")]
+    #[error("nothing has that name")]
     Absent,
     #[error(transparent)]
     Template(#[from] TemplateError),
@@ -92,26 +92,26 @@ impl From<VaultError> for Refusal {
     }
 }
 
-/// The secrets of a place, and where they stand.
-pub struct Standing {
+/// The current secrets of a place.
+pub struct Current {
     pub secrets: Secrets,
     pub revision: Revision,
-    /// The id of the key that they are sealed under.
+    /// The ID of the key that they are sealed under.
     pub key: String,
 }
 
 impl Host {
-    /// What stands at a place; `None` where nothing does, or what did was deleted.
-    pub fn standing(&self, place: &Place) -> Result<Option<Standing>, Refusal> {
+    /// Returns the secrets of a place, or `None` if it has none or they were deleted.
+    pub fn current(&self, place: &Place) -> Result<Option<Current>, Refusal> {
         let opened = self.vault().get(&place.scope()?)?;
         let Some(opened) = opened.filter(|opened: &Opened| !opened.is_tombstone()) else {
             return Ok(None);
         };
         let (revision, key) = (opened.revision(), opened.key_id().to_string());
-        Ok(Some(Standing { secrets: opened.into_secrets()?, revision, key }))
+        Ok(Some(Current { secrets: opened.into_secrets()?, revision, key }))
     }
 
-    /// The names of the versions of a module, or the installs of a version, that are not deleted.
+    /// Lists the versions of a module, or the installs of a version, without the deleted ones.
     pub fn names(&self, scopes: Scopes<'_>) -> Result<Vec<String>, Refusal> {
         let mut names = Vec::new();
         for listed in self.vault().scopes(scopes)? {
@@ -123,29 +123,30 @@ impl Host {
         Ok(names)
     }
 
-    /// The template of a version, as it was when the version was created.
+    /// Returns the template that a version was created from.
     pub fn template_of(&self, place: &Place) -> Option<Template> {
         self.modules().get(&place.module)?.template_of(&place.version)
     }
 
-    /// Creates a version from what was entered into the template that the checkout carries. After an
-    /// earlier version a marker keeps a value of that, if it still has the revision that the form
-    /// was made from.
+    /// Creates a version from the text of a form.
+    ///
+    /// If the form was made from an earlier version, a marker in the text keeps a value of that
+    /// version. Fails with [`Refusal::Outdated`] if its revision has changed since.
     pub fn create(
         &self,
         place: &Place,
         text: &str,
         from: Option<Earlier<'_>>,
     ) -> Result<Revision, Refusal> {
-        // Held throughout: two that create one version must not mix up their templates.
+        // Locked to the end, so that two requests for one version cannot mix up their templates.
         let mut modules = self.modules();
         let module = modules.get(&place.module).ok_or(Refusal::Absent)?;
         let template = module.template()?;
-        // Before anything else: the numbers of markers mean nothing in another revision.
+        // First of all: the numbers of markers are valid only for that revision.
         let earlier = match from {
             Some(Earlier { version, revision }) => {
-                let standing = self.standing(&Place::version(&place.module, version))?;
-                let earlier = standing.filter(|standing| standing.revision == revision);
+                let current = self.current(&Place::version(&place.module, version))?;
+                let earlier = current.filter(|current| current.revision == revision);
                 Some(earlier.ok_or(Refusal::Outdated)?)
             }
             None => None,
@@ -158,18 +159,20 @@ impl Host {
             None => validate(template.as_ref(), entered),
             Some(earlier) => validate_update(template.as_ref(), entered, &earlier.secrets),
         }?;
-        if let Some(there) = self.standing(place)? {
-            return Err(Refusal::Conflict(Some(there.revision)));
+        if let Some(current) = self.current(place)? {
+            return Err(Refusal::Conflict(Some(current.revision)));
         }
         modules.set_template(&place.module, &place.version, template.as_ref())?;
         Ok(self.vault().put(&place.scope()?, &secrets, Expected::Absent)?)
     }
 
-    /// Replaces the secrets of a place, if they still have the revision that the form was made from.
-    /// A marker keeps a value.
+    /// Replaces the secrets of a place with the text of a form. A marker in the text keeps a value.
+    ///
+    /// Fails with [`Refusal::Conflict`] if their revision is not `read`, which the form was made
+    /// from.
     pub fn replace(&self, place: &Place, text: &str, read: Revision) -> Result<Revision, Refusal> {
-        let current = self.standing(place)?.ok_or(Refusal::Conflict(None))?;
-        // Before anything else: the numbers of markers mean nothing in another revision.
+        let current = self.current(place)?.ok_or(Refusal::Conflict(None))?;
+        // First of all: the numbers of markers are valid only for that revision.
         if current.revision != read {
             return Err(Refusal::Conflict(Some(current.revision)));
         }
@@ -179,13 +182,13 @@ impl Host {
         Ok(self.vault().put(&place.scope()?, &secrets, Expected::Revision(read))?)
     }
 
-    /// Installs a version: a copy that is independent from then on.
+    /// Copies the secrets of a version to an install. Later changes of one do not affect the other.
     pub fn install(&self, place: &Place, name: &str) -> Result<Revision, Refusal> {
         let to = place.install(name).scope()?;
         Ok(self.vault().copy(&place.scope()?, &to, Expected::Absent)?)
     }
 
-    /// Deletes the secrets of a place, where a revision still stands.
+    /// Deletes the secrets of a place if their revision is still `read`.
     pub fn delete(&self, place: &Place, read: Revision) -> Result<Revision, Refusal> {
         Ok(self.vault().delete(&place.scope()?, read)?)
     }

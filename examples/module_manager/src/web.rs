@@ -1,4 +1,4 @@
-//! The pages: routes and handlers. Each handler says what is done; [`pages`] says how it looks.
+//! Routes and handlers. The HTML is in [`pages`].
 
 mod editor;
 mod guard;
@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 use crate::delivery::{Deliveries, command};
 use crate::host::{self, Host};
 use crate::run;
-use crate::versions::{Earlier, Place, Refusal, Standing, is_name};
+use crate::versions::{Current, Earlier, Place, Refusal, is_name};
 use crate::web::editor::Editor;
 use crate::web::guard::Fields;
 pub use crate::web::guard::MAX_BODY;
@@ -32,19 +32,19 @@ use crate::web::pages::{Conflict, Done, Edit, File, NewVersion, Run};
 
 const STYLE: &str = include_str!("../assets/style.css");
 
-/// What the handlers share.
+/// The state that all handlers share.
 pub struct App {
     host: Arc<Host>,
     deliveries: Mutex<Deliveries>,
     /// The command of the sample module.
     program: PathBuf,
-    /// What every form of ours carries, and no page of somebody else's can know.
+    /// The token that each of our forms sends, and that no page of another site can know.
     token: Zeroizing<String>,
-    /// The `Host`s that we answer to.
+    /// The accepted values of the `Host` header.
     names: [String; 2],
 }
 
-/// The pages of a host, as served on a port of this machine.
+/// Builds the router that serves the pages on a port of this machine.
 pub fn router(host: Arc<Host>, program: &FilePath, port: u16) -> io::Result<Router> {
     let app = Arc::new(App {
         deliveries: Mutex::new(Deliveries::new(host.folder())),
@@ -77,15 +77,15 @@ pub fn router(host: Arc<Host>, program: &FilePath, port: u16) -> io::Result<Rout
 type Shared = State<Arc<App>>;
 type Page = Result<Response, Failure>;
 
-/// What is answered where there is no page.
+/// A response other than the requested page.
 #[derive(Debug)]
 pub enum Failure {
     NotFound,
     /// The request is not one that our pages send.
     Refused(StatusCode, &'static str),
-    /// What was asked for cannot be, and why.
+    /// The request cannot be carried out, for this reason.
     Rejected(StatusCode, String),
-    /// Something failed here.
+    /// The server failed.
     Internal(String),
 }
 
@@ -117,7 +117,7 @@ impl From<Refusal> for Failure {
     }
 }
 
-/// An error and its sources. The crate's hold no value.
+/// Joins the messages of an error and its sources. No error of the crate holds a value.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -131,12 +131,12 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// Does the work of a page on a thread that may wait for the disk.
+/// Runs a handler on a thread that may wait for the disk.
 async fn blocking(app: Arc<App>, work: impl FnOnce(&App) -> Page + Send + 'static) -> Page {
     match tokio::task::spawn_blocking(move || work(&app)).await {
         Ok(page) => page,
-        // The panic's message was printed where it happened.
-        Err(_) => Err(Failure::Internal("the page could not be made".to_owned())),
+        // The panic hook has printed the message.
+        Err(_) => Err(Failure::Internal("the page could not be built".to_owned())),
     }
 }
 
@@ -169,7 +169,7 @@ async fn add_module(State(app): Shared, mut fields: Fields) -> Page {
         let folder = Some(folder.trim()).filter(|folder| !folder.is_empty()).map(PathBuf::from);
         if let Some(folder) = &folder {
             if !folder.is_dir() {
-                return refuse("there is no such folder on this machine".to_owned());
+                return refuse("this folder does not exist on this machine".to_owned());
             }
             if let Err(error) = Template::from_repository(folder) {
                 return refuse(chain(&error));
@@ -178,7 +178,7 @@ async fn add_module(State(app): Shared, mut fields: Fields) -> Page {
         let added = app.host.modules().add(&name, folder);
         match added {
             Ok(true) => Ok(Redirect::to(&format!("/modules/{}", *name)).into_response()),
-            Ok(false) => refuse(format!("there is a module {} already", *name)),
+            Ok(false) => refuse(format!("the module {} exists already", *name)),
             Err(error) => Err(Refusal::from(error).into()),
         }
     })
@@ -191,7 +191,7 @@ async fn module(State(app): Shared, Path(module): Path<String>) -> Page {
         let mut versions = Vec::new();
         for name in app.host.names(Scopes::Versions(&module))? {
             let place = Place::version(&module, &name);
-            let revision = app.host.standing(&place)?.map(|standing| standing.revision);
+            let revision = app.host.current(&place)?.map(|current| current.revision);
             let installs = app.host.names(Scopes::Installs(&module, &name))?.len();
             versions.push((name, revision, installs));
         }
@@ -231,7 +231,7 @@ async fn create(State(app): Shared, Path(module): Path<String>, mut fields: Fiel
                 Problem::Name(format!("“{}” cannot be the name of a version", *version))
             }
             Err(Refusal::Conflict(_)) => {
-                Problem::Name(format!("there is a version {} already", *version))
+                Problem::Name(format!("the version {} exists already", *version))
             }
             Err(Refusal::Syntax(error)) => Problem::Text(Editor::syntax(&text, &error)),
             Err(Refusal::Invalid(invalid)) => Problem::Text(Editor::invalid(&text, &invalid)),
@@ -247,23 +247,23 @@ async fn create(State(app): Shared, Path(module): Path<String>, mut fields: Fiel
 
 async fn show(State(app): Shared, In(place): In, RawQuery(query): RawQuery) -> Page {
     blocking(app, move |app| {
-        let standing = app.standing(&place)?;
+        let current = app.current(&place)?;
         let template = app.host.template_of(&place);
         let installs = match place.install {
             Some(_) => Vec::new(),
             None => app.host.names(Scopes::Installs(&place.module, &place.version))?,
         };
         let stored = query.as_deref() == Some("stored");
-        // Validated again for its warnings; that it was accepted stands.
-        let warnings = editor::warnings(template.as_ref(), standing.secrets.expose_text());
-        html(pages::place(app, &place, &standing, template.as_ref(), &installs, &warnings, stored))
+        // Validated again to list the warnings. The secrets stay accepted.
+        let warnings = editor::warnings(template.as_ref(), current.secrets.expose_text());
+        html(pages::place(app, &place, &current, template.as_ref(), &installs, &warnings, stored))
     })
     .await
 }
 
 async fn edit(State(app): Shared, In(place): In) -> Page {
     blocking(app, move |app| {
-        let Standing { secrets, revision, .. } = app.standing(&place)?;
+        let Current { secrets, revision, .. } = app.current(&place)?;
         html(app.edit_page(&place, Some((revision, &Editor::of(&secrets.form()))), None, &[]))
     })
     .await
@@ -278,7 +278,7 @@ async fn replace(State(app): Shared, In(place): In, mut fields: Fields) -> Page 
         let editor = match app.host.replace(&place, &text, read) {
             Ok(_) => return Ok(Redirect::to(&pages::stored_url(&place)).into_response()),
             Err(Refusal::Conflict(_)) => {
-                let now = app.host.standing(&place)?;
+                let now = app.host.current(&place)?;
                 let form = now.map(|now| (now.revision, Editor::of(&now.secrets.form())));
                 let form = form.as_ref().map(|(revision, editor)| (*revision, editor));
                 let typed = outdated(&text, read, before);
@@ -318,7 +318,7 @@ async fn install(State(app): Shared, In(place): In, mut fields: Fields) -> Page 
         match app.host.install(&place, &name) {
             Ok(_) => Ok(Redirect::to(&pages::stored_url(&place.install(&name))).into_response()),
             Err(Refusal::Conflict(_)) => {
-                let why = format!("There is an install {} already.", *name);
+                let why = format!("The install {} exists already.", *name);
                 Err(Failure::Rejected(StatusCode::CONFLICT, why))
             }
             Err(refusal) => Err(refusal.into()),
@@ -343,7 +343,7 @@ async fn act(
             "deliver" => Action::Deliver,
             "remove" => Action::Remove,
             _ => {
-                let why = "The form asks for something that is not known here.";
+                let why = "The form asks for an unknown action.";
                 return Err(Failure::Refused(StatusCode::BAD_REQUEST, why));
             }
         };
@@ -369,7 +369,7 @@ async fn rotate(State(app): Shared, _: Fields) -> Page {
     Ok(Redirect::to("/keys").into_response())
 }
 
-/// What the run page is asked to do.
+/// An action of the run page.
 #[derive(Clone, Copy)]
 enum Action {
     Show,
@@ -378,25 +378,25 @@ enum Action {
     Remove,
 }
 
-/// What was typed into the form of a version, and why it was refused.
+/// The rejected input of the form for a version.
 struct Typed<'a> {
     version: &'a str,
     text: Zeroizing<String>,
     /// The revision of the earlier version that the form was made from.
     read: Option<Revision>,
-    /// What was typed into earlier forms that were out of date.
+    /// The texts that were typed into earlier forms that were out of date.
     before: Vec<Zeroizing<String>>,
     problem: Problem,
 }
 
-/// What is wrong with a version that was to be created.
+/// The reason why a version was not created.
 enum Problem {
     Name(String),
     Text(Editor),
     Outdated,
 }
 
-/// What was typed into a form of a revision that is out of date, and into those before it.
+/// Lists the texts that were typed into outdated forms, the latest first.
 fn outdated(text: &str, read: Revision, before: Vec<Zeroizing<String>>) -> Vec<Zeroizing<String>> {
     iter::once(editor::outdated(text, read)).chain(before).collect()
 }
@@ -406,12 +406,12 @@ impl App {
         self.host.modules().get(name).cloned().ok_or(Failure::NotFound)
     }
 
-    fn standing(&self, place: &Place) -> Result<Standing, Failure> {
+    fn current(&self, place: &Place) -> Result<Current, Failure> {
         self.module(&place.module)?;
-        self.host.standing(place)?.ok_or(Failure::NotFound)
+        self.host.current(place)?.ok_or(Failure::NotFound)
     }
 
-    /// The delivered files.
+    /// Locks the delivered files.
     fn deliveries(&self) -> MutexGuard<'_, Deliveries> {
         self.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -431,13 +431,13 @@ impl App {
         html(pages::home(self, &modules, wrong))
     }
 
-    /// The form for a version: made anew, or with what was typed and why it was refused.
+    /// Builds the form for a version: a new one, or one with the rejected input and the reason.
     fn new_version(&self, module: &str, from: Option<&str>, typed: Option<Typed<'_>>) -> Page {
         let template = self.module(module)?.template().map_err(Refusal::from)?;
         let earlier = match from.map(|from| Place::version(module, from)) {
-            // It may be gone; what was typed is shown nevertheless.
-            Some(from) if typed.is_some() => self.host.standing(&from)?,
-            Some(from) => Some(self.standing(&from)?),
+            // It may have been deleted since. Show what was typed even so.
+            Some(from) if typed.is_some() => self.host.current(&from)?,
+            Some(from) => Some(self.current(&from)?),
             None => None,
         };
         let revision = earlier.as_ref().map(|earlier| earlier.revision);
@@ -468,7 +468,7 @@ impl App {
             return html(pages::new_version(self, &new, &Editor::of(&form)));
         };
         let new = NewVersion { version, ..new };
-        // Also if the refusal was another: it may have changed since.
+        // The earlier version may have changed, whatever the problem was.
         if let Some((from, read)) = from.zip(read).filter(|_| revision != read) {
             let conflict = Some(Conflict { from: Some(from), read, current: revision });
             let typed = outdated(&text, read, before);
@@ -485,8 +485,8 @@ impl App {
         refused(StatusCode::UNPROCESSABLE_ENTITY, pages::new_version(self, &new, &editor))
     }
 
-    /// The form of a place, with the revision that it was made from; none if the place is gone.
-    /// After a conflict, `read` is the revision that what was `typed` was made from.
+    /// Builds the form that replaces the secrets of a place. `form` is `None` if they were deleted.
+    /// After a conflict, `read` is the revision of the form that `typed` was entered into.
     fn edit_page(
         &self,
         place: &Place,
@@ -507,14 +507,14 @@ impl App {
         action: Action,
     ) -> Result<Markup, Failure> {
         let checkout = self.module(&place.module)?.folder;
-        // Held while the secrets are read: whoever deletes them removes the files afterwards.
+        // Locked while the secrets are read, since deleting secrets removes their files afterwards.
         let mut deliveries = self.deliveries();
-        let Standing { secrets, revision, .. } = self.standing(place)?;
+        let Current { secrets, revision, .. } = self.current(place)?;
         let env = secrets.env().map_err(|error| Failure::Internal(error.to_string()))?;
         let text = query.unwrap_or_default();
         let env = match env.override_with(&Overrides::clarifai(), text) {
             Ok(env) => env,
-            // Neither the owner's variables nor the visitor's: nothing is run.
+            // A refused link runs nothing, not even with the owner's variables.
             Err(error) => return Ok(pages::run_refused(place, &error)),
         };
         let mut done = Done::Nothing;
@@ -533,7 +533,7 @@ impl App {
         if let Action::Run = action {
             done = Done::Ran(run::run(&self.program, &secrets, &env));
         }
-        // A module can be in a folder that is relative to this process's.
+        // The command may be run in another folder than this process.
         let checkout = checkout.map(|folder| path::absolute(&folder).unwrap_or(folder));
         let command = delivered.as_ref().map(|file| command(file, checkout.as_deref()));
         let file = delivered.zip(command).map(|(file, command)| File {
@@ -545,7 +545,7 @@ impl App {
     }
 }
 
-/// The place that an address names, by names that can be such.
+/// The place that a URL names. A name that [`is_name`] rejects is "not found".
 struct In(Place);
 
 #[derive(Deserialize)]
@@ -575,9 +575,9 @@ impl<S: Send + Sync> FromRequestParts<S> for In {
 fn conflict(current: Option<Revision>) -> String {
     match current {
         Some(revision) => format!(
-            "Meanwhile revision {revision} was stored. Nothing was changed: go back, reload, and \
-             try again."
+            "Somebody stored revision {revision} in the meantime. Nothing was changed: go back, \
+             reload, and try again."
         ),
-        None => "Meanwhile it was deleted. Nothing was changed.".to_owned(),
+        None => "Somebody deleted it in the meantime. Nothing was changed.".to_owned(),
     }
 }

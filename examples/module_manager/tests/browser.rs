@@ -1,11 +1,11 @@
-//! The whole way in a browser, by the keyboard alone, at two widths. It needs `chromium` and
+//! All stories in a real browser, by keyboard alone, at two widths. Needs `chromium` and
 //! `chromedriver` on the path:
 //!
 //! ```sh
 //! cargo test -p module-manager --test browser -- --ignored
 //! ```
 //!
-//! With `SCREENSHOTS` set to a folder, each page is kept there as a picture.
+//! If `SCREENSHOTS` is set to a folder, a screenshot of each page is saved there.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -19,14 +19,14 @@ use module_manager::versions::Place;
 use thirtyfour::prelude::*;
 use thirtyfour::{ChromiumLikeCapabilities, Key, TypingData};
 
-/// The widths of a telephone and of a desk.
+/// The widths of a phone and of a desktop window.
 const WIDTHS: [u32; 2] = [360, 1440];
 
 /// A process that ends with the test.
 struct Process(Child);
 
 impl Process {
-    /// Starts a program, and waits for the line in which it says where it listens.
+    /// Starts a program and waits for the line of its output that names its address.
     fn start(
         program: &str,
         arguments: &[&str],
@@ -36,8 +36,8 @@ impl Process {
         command.args(arguments).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{program}: {error}"));
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let found = lines.by_ref().find_map(|text| line(&text.unwrap())).expect("it says where");
-        // What it says from then on is read, so that it can go on.
+        let found = lines.by_ref().find_map(|text| line(&text.unwrap())).expect("its address");
+        // Read the rest too: a full pipe would block the program.
         std::thread::spawn(move || lines.for_each(drop));
         (Self(child), found)
     }
@@ -50,7 +50,7 @@ impl Drop for Process {
     }
 }
 
-/// A person at a keyboard.
+/// A user at a keyboard.
 struct Person {
     driver: WebDriver,
     site: String,
@@ -62,12 +62,12 @@ impl Person {
         self.driver.goto(format!("{}{path}", self.site)).await.unwrap();
     }
 
-    /// Types into whatever has the focus.
+    /// Types into the element that has the focus.
     async fn keys(&self, keys: impl Into<TypingData>) {
         self.driver.active_element().await.unwrap().send_keys(keys.into()).await.unwrap();
     }
 
-    /// Presses the tabulator until an element has the focus.
+    /// Presses Tab until an element has the focus.
     async fn tab_to(&self, css: &str) {
         for _ in 0..60 {
             let focused = format!("return document.activeElement.matches({css:?})");
@@ -80,12 +80,11 @@ impl Person {
         panic!("the keyboard does not lead to {css} on {}", self.source().await);
     }
 
-    /// Goes to a link or a button, and presses it.
+    /// Presses a link or a button, and waits for the next page.
     async fn press(&self, css: &str) {
         let page = self.driver.find(By::Css("html")).await.unwrap().element_id().to_string();
         self.tab_to(css).await;
         self.keys(Key::Enter + "").await;
-        // A form is sent when the next page is there.
         for _ in 0..500 {
             let now = self.driver.find(By::Css("html")).await;
             if now.is_ok_and(|now| now.element_id().to_string() != page) {
@@ -96,7 +95,7 @@ impl Person {
         panic!("nothing came of {css}");
     }
 
-    /// Goes to a field, and types over what is in it.
+    /// Replaces the content of a field.
     async fn fill(&self, css: &str, text: &str) {
         self.tab_to(css).await;
         self.keys(Key::Control + "a").await;
@@ -107,14 +106,14 @@ impl Person {
         self.driver.find(By::Css(css)).await.unwrap().text().await.unwrap()
     }
 
-    /// What was typed into a form that is out of date.
+    /// Returns the text that was typed into an outdated form.
     async fn typed_before(&self) -> String {
         let area = self.driver.find(By::Css("#typed-0")).await.unwrap();
         assert_eq!(area.attr("readonly").await.unwrap().as_deref(), Some("true"));
         area.prop("value").await.unwrap().unwrap()
     }
 
-    /// What stands in the text area.
+    /// Returns the content of the text area.
     async fn typed(&self) -> String {
         let area = self.driver.find(By::Css("#text")).await.unwrap();
         area.prop("value").await.unwrap().unwrap()
@@ -129,7 +128,7 @@ impl Person {
         assert!(text.contains(part), "no {part:?} in {text:?}");
     }
 
-    /// Looks at the page at every width: nothing of it is cut off.
+    /// Checks at every width that nothing of the page is cut off.
     async fn look(&self, name: &str) {
         for width in WIDTHS {
             self.driver.set_window_rect(0, 0, width, 900).await.unwrap();
@@ -176,18 +175,18 @@ async fn the_whole_way() {
     let pictures = std::env::var_os("SCREENSHOTS").map(PathBuf::from);
     let person = Person { driver: driver.clone(), site, pictures };
 
-    // What fails is told after the browser and the server have ended.
+    // A task, so that the browser and the server are stopped even if it panics.
     let end = tokio::spawn(async move {
         walk(&person, &template, &sample, checkout.to_str().unwrap()).await;
     })
     .await;
     driver.quit().await.unwrap();
     drop((chromedriver, server));
-    // The process is gone, so its folder can be opened.
+    // The server has ended, so its folder can be opened.
     let host = Host::open(&data, None);
     fs::remove_dir_all(&folder).unwrap();
     end.unwrap();
-    let team = host.unwrap().standing(&Place::version("team", "1.0.0")).unwrap().unwrap();
+    let team = host.unwrap().current(&Place::version("team", "1.0.0")).unwrap().unwrap();
     let users = team.secrets.get("users").and_then(|users| users.as_array()).unwrap();
     let users: Vec<_> = users
         .iter()
@@ -196,7 +195,7 @@ async fn the_whole_way() {
     assert_eq!(users, [["bob", "hunter2-bob"], ["carol", "hunter2-carol"]]);
 }
 
-/// Users in blocks: whoever deletes one keeps the password of the other.
+/// Deletes one of two `[[users]]` blocks; the other keeps its password.
 async fn team(person: &Person) {
     person.go("/").await;
     person.fill("#name", "team").await;
@@ -209,7 +208,7 @@ async fn team(person: &Person) {
     let users = [block("alice", "hunter2-alice"), block("bob", "hunter2-bob")].concat();
     person.fill("#text", &users).await;
     person.press("form button").await;
-    Person::sees(&person.text("[role=status]").await, "at revision 1");
+    Person::sees(&person.text("[role=status]").await, "as revision 1");
 
     // Two windows again; in the second alice's block is deleted.
     person.press("a[href$='/1.0.0/edit']").await;
@@ -219,7 +218,7 @@ async fn team(person: &Person) {
     assert_eq!(form, format!("{alice}{bob}"));
     Person::sees(
         &person.text("#text-help").await,
-        "move, copy or delete the block with its markers",
+        "Move, copy or delete a block together with its markers",
     );
     person.look("10-blocks").await;
     let first = person.driver.window().await.unwrap();
@@ -228,11 +227,12 @@ async fn team(person: &Person) {
     person.go("/modules/team/1.0.0/edit").await;
     person.fill("#text", &bob).await;
     person.press("form button").await;
-    Person::sees(&person.text("[role=status]").await, "at revision 2");
+    Person::sees(&person.text("[role=status]").await, "as revision 2");
     person.driver.close_window().await.unwrap();
     person.driver.switch_to_window(first).await.unwrap();
 
-    // The first adds carol, too late. Copied with the old markers, it is refused and stays there.
+    // The first window adds carol, too late. Copied with its old markers, the text is rejected, and
+    // still shown.
     let carol = block("carol", "hunter2-carol");
     person.fill("#text", &format!("{form}{carol}")).await;
     person.press("form button").await;
@@ -250,7 +250,7 @@ async fn team(person: &Person) {
     person.look("12-refusal-of-blocks").await;
     person.fill("#text", &format!("{now}{carol}")).await;
     person.press("form button").await;
-    Person::sees(&person.text("[role=status]").await, "at revision 3");
+    Person::sees(&person.text("[role=status]").await, "as revision 3");
 }
 
 async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str) {
@@ -261,13 +261,13 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     person.press("form button").await;
     person.look("2-module").await;
 
-    // The template, comments and all, and beside it what it needs.
+    // The form has the template with its comments. Its variables are listed beside the form.
     person.press("a[href='/modules/chat/new']").await;
     assert_eq!(person.typed().await, sample);
     Person::sees(&person.text(".side").await, "Your personal access token");
     person.look("3-template").await;
 
-    // Sent with a blank, it is refused beside the line, and what was typed is there.
+    // A blank value is reported beside its line, and the text is still in the form.
     person.fill("#version", "1.0.0").await;
     let typed = sample
         .replace("CLARIFAI_PAT = \"\"", "CLARIFAI_PAT = \"hunter2-pat\"")
@@ -291,7 +291,7 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     person.keys(Key::Enter + "").await;
     assert!(person.driver.current_url().await.unwrap().as_str().ends_with("#line-6"));
 
-    // Corrected, it is stored.
+    // The corrected text is stored.
     let filled = sample
         .replace("CLARIFAI_PAT = \"\"", "CLARIFAI_PAT = \"hunter2-pat\"")
         .replace("USER_ID = \"\"", "USER_ID = \"hunter2-owner\"")
@@ -299,18 +299,18 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
         .replace("password = \"\"", "password = \"hunter2-password\"");
     person.fill("#text", &filled).await;
     person.press("form button").await;
-    Person::sees(&person.text("[role=status]").await, "at revision 1");
+    Person::sees(&person.text("[role=status]").await, "as revision 1");
     assert!(!person.source().await.contains("hunter2"));
     person.look("5-version").await;
 
-    // The next version's template has one more and one less.
+    // The next version's template has new variables and lacks an old one.
     let next = sample.replace(
         "MAX_TOKENS = 512               #",
-        "# Where answers are kept.\nBUCKET = \"\"\nSTYLE = \"dry\" #",
+        "# The bucket for answers.\nBUCKET = \"\"\nSTYLE = \"dry\" #",
     );
     fs::write(template, &next).unwrap();
     person.press("a[href='/modules/chat/new?from=1.0.0']").await;
-    Person::sees(&person.text(".note").await, "left behind: MAX_TOKENS");
+    Person::sees(&person.text(".note").await, "their values are not kept: MAX_TOKENS");
     Person::sees(&person.text(".side").await, "kept from 1.0.0");
     assert!(!person.source().await.contains("hunter2"));
     person.look("6-next-version").await;
@@ -318,7 +318,7 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     let typed = person.typed().await.replace("BUCKET = \"\"", "BUCKET = \"hunter2-bucket\"");
     person.fill("#text", &typed).await;
     person.press("form button").await;
-    Person::sees(&person.text("[role=status]").await, "at revision 1");
+    Person::sees(&person.text("[role=status]").await, "as revision 1");
 
     // An install starts with a copy.
     person.fill("#name", "acme").await;
@@ -326,7 +326,7 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     Person::sees(&person.text("h1").await, "acme");
     person.look("7-install").await;
 
-    // Two windows on one form: the second is told, gets a new form, and its text is kept.
+    // Two windows with the same form: the later one gets a new form, and its text is shown.
     let url = "/modules/chat/2.0.0/installs/acme";
     person.press("a[href$='/acme/edit']").await;
     person.look("8-replace").await;
@@ -337,7 +337,7 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     let text = person.typed().await;
     person.fill("#text", &text.replacen("<unchanged>", "hunter2-second", 1)).await;
     person.press("form button").await;
-    Person::sees(&person.text("[role=status]").await, "at revision 2");
+    Person::sees(&person.text("[role=status]").await, "as revision 2");
     person.driver.close_window().await.unwrap();
     person.driver.switch_to_window(first).await.unwrap();
     let late = text.replacen("<unchanged>", "hunter2-first", 1);
@@ -345,17 +345,18 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     person.press("form button").await;
     Person::sees(
         &person.text("#problems").await,
-        "You began from revision 1; the current one is revision 2",
+        "Your form was made from revision 1; the current one is revision 2",
     );
     assert_eq!((person.typed().await, person.typed_before().await), (text, late.clone()));
     person.look("9-conflict").await;
     person.fill("#text", &late).await;
     person.press("form button").await;
-    Person::sees(&person.text("[role=status]").await, "at revision 3");
+    Person::sees(&person.text("[role=status]").await, "as revision 3");
     team(person).await;
     person.go(url).await;
 
-    // It runs under its environment; a link may say who visits, and not where the token goes.
+    // The module runs with its environment. A link may set the user, but not the endpoint that the
+    // token is sent to.
     person.press("a[href$='/acme/run']").await;
     person.press("form button").await;
     Person::sees(&person.text("pre").await, "CLARIFAI_PAT: 13 bytes");
@@ -366,12 +367,12 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     Person::sees(&person.text("table").await, "query parameter user_id");
     person.look("13-run").await;
     person.press("#streamlit button").await;
-    Person::sees(&person.text("#streamlit [role=status]").await, "The file is written");
+    Person::sees(&person.text("#streamlit [role=status]").await, "The file was written");
     Person::sees(&person.text(".command").await, "STREAMLIT_SECRETS_FILES=");
     assert!(!person.source().await.contains("hunter2"));
     person.look("13-streamlit").await;
     person.press("#streamlit .danger").await;
-    Person::sees(&person.text("#streamlit [role=status]").await, "The file is removed");
+    Person::sees(&person.text("#streamlit [role=status]").await, "The file was removed");
     person.press("a[href='?base=https://evil.example']").await;
     Person::sees(&person.text(".problems").await, "base is refused: its host is not allowed");
     assert!(person.driver.find_all(By::Css("form")).await.unwrap().is_empty(), "nothing is run");
@@ -381,13 +382,13 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     person.press("nav a[href='/keys']").await;
     person.press("form button").await;
     for _ in 0..100 {
-        // The page reloads itself while there is something to see.
+        // The page reloads itself during the rotation.
         if person.source().await.contains("Done: ") {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
-    Person::sees(&person.text("[role=status]").await, "4 records were sealed again");
+    Person::sees(&person.text("[role=status]").await, "4 records were encrypted with the new key");
     person.look("15-keys").await;
     person.go(url).await;
     Person::sees(&person.text("main").await, "Revision 4");

@@ -1,4 +1,4 @@
-//! Each story by the requests that a browser makes.
+//! All stories, by the requests that a browser sends.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -39,7 +39,7 @@ MODEL = \"hunter2-model\" # which one @optional
 username = \"hunter2-user\"
 ";
 
-/// A site with a module `chat` and its version 1.0.0.
+/// Opens a site with a module `chat` and its version 1.0.0.
 fn site_with_version() -> Site {
     let site = Site::with_module(TEMPLATE);
     site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", FILLED)])
@@ -51,14 +51,14 @@ fn site_with_version() -> Site {
 fn a_module_is_a_folder_or_none() {
     let site = Site::with_module(TEMPLATE);
     site.get("/").has("/modules/sample").has("/modules/chat");
-    site.get("/modules/chat").has("Your token.").has("There is none yet");
+    site.get("/modules/chat").has("Your token.").has("No versions yet");
     site.post("/modules", &[("name", "bare"), ("folder", " ")]).redirects("/modules/bare");
     site.get("/modules/bare").has("No checkout");
     let refused = [
-        ("chat", "", "there is a module chat already"),
+        ("chat", "", "the module chat exists already"),
         ("../up", "", "“../up” cannot be the name"),
         ("<b>", "", "“&lt;b&gt;” cannot be the name"),
-        ("other", "/nowhere/at/all", "there is no such folder"),
+        ("other", "/nowhere/at/all", "this folder does not exist"),
     ];
     for (name, folder, why) in refused {
         let page = site.post("/modules", &[("name", name), ("folder", folder)]);
@@ -84,7 +84,7 @@ fn what_is_not_filled_in_is_refused_beside_its_line() {
     let site = Site::with_module(TEMPLATE);
     let typed = TEMPLATE.replace("username = \"\"", "username = \"hunter2-user\"");
     let page = site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", &typed)]);
-    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("one thing is to be corrected");
+    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("Not stored. Fix 1 problem<");
     page.has("<a href=\"#line-2\">Line 2</a>: <code>TOKEN</code> is blank");
     page.has("<div id=\"line-2\" class=\"error\">2</div>").has("value=\"1.0.0\"");
     assert_eq!(page.text_area(), typed);
@@ -93,11 +93,11 @@ fn what_is_not_filled_in_is_refused_beside_its_line() {
 
     let missing = typed.replace("TOKEN = \"\"\n", "");
     let page = site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", &missing)]);
-    page.has("Not there").has("<code>TOKEN</code> is missing: line 2 of the template expects it");
+    page.has("Missing").has("<code>TOKEN</code> is missing: line 2 of the template expects it");
 
     let broken = "TOKEN = hunter2\nMODEL = \"hunter2\n";
     let page = site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", broken)]);
-    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("2 things are to be corrected").has("Line 2");
+    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("Fix 2 problems").has("Line 2");
     assert_eq!(page.text_area(), broken);
     page.without_text_area().shows_no_value();
     assert_eq!(site.host.names(Scopes::All).unwrap(), [""; 0]);
@@ -107,19 +107,19 @@ fn what_is_not_filled_in_is_refused_beside_its_line() {
 fn what_is_filled_in_is_stored_and_not_shown() {
     let site = site_with_version();
     let page = site.get("/modules/chat/1.0.0?stored");
-    page.has("Stored and sealed, at revision 1").has("environment, from secrets.toml line 2");
+    page.has("Stored, encrypted, as revision 1").has("environment, from secrets.toml line 2");
     page.has("section <code>db_credentials</code>").shows_no_value();
     site.get("/modules/chat").has("/modules/chat/1.0.0").shows_no_value();
     assert_eq!(site.value("1.0.0", None, "TOKEN"), "hunter2-token");
 
     let page = site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", FILLED)]);
-    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("there is a version 1.0.0 already");
+    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("the version 1.0.0 exists already");
     assert_eq!(page.text_area(), FILLED);
-    // The version that is there keeps its own template.
+    // The existing version keeps its own template.
     site.checkout("chat", "OTHER = \"\"\n");
     site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", "OTHER = 'hunter2'")])
         .is(StatusCode::UNPROCESSABLE_ENTITY)
-        .has("there is a version 1.0.0 already");
+        .has("the version 1.0.0 exists already");
     site.get("/modules/chat/1.0.0").has("Your token.");
     let page = site.post("/modules/chat/new", &[("version", "a/b"), ("text", FILLED)]);
     page.is(StatusCode::UNPROCESSABLE_ENTITY).has("“a/b” cannot be the name of a version");
@@ -144,7 +144,7 @@ fn the_next_version_keeps_values_that_it_does_not_show() {
         .replace("TOKEN = \"\"", "TOKEN = \"<unchanged>\"")
         .replace("username = \"\"", "username = \"<unchanged>\"");
     assert_eq!(page.text_area(), form);
-    page.has("left behind: <code>MODEL</code>").has("kept from 1.0.0").has("new");
+    page.has("their values are not kept: <code>MODEL</code>").has("kept from 1.0.0").has("new");
     page.has("to keep the value from 1.0.0").lacks("A marker with a number");
     page.shows_no_value();
     assert_eq!((page.field("from"), page.field("revision")), ("1.0.0".into(), "1".into()));
@@ -155,7 +155,7 @@ fn the_next_version_keeps_values_that_it_does_not_show() {
     };
     let page = post(&[("version", "2.0.0"), ("text", &form)]);
     page.is(StatusCode::UNPROCESSABLE_ENTITY)
-        .has("one thing is")
+        .has("Fix 1 problem<")
         .has("<code>BUCKET</code> is blank");
     page.has("kept from 1.0.0").shows_no_value();
     let page = post(&[("version", "a/b"), ("text", &form)]);
@@ -170,8 +170,8 @@ fn the_next_version_keeps_values_that_it_does_not_show() {
     assert_eq!(site.value("1.0.0", None, "MODEL"), "hunter2-model");
     site.get("/modules/chat/new?from=9").is(StatusCode::NOT_FOUND);
     let fields = [("version", "3.0.0"), ("from", "1.0.0"), ("text", text.as_str())];
-    site.post("/modules/chat/new", &fields).is(StatusCode::BAD_REQUEST).has("lacks a revision");
-    // A marker without an earlier version keeps nothing.
+    site.post("/modules/chat/new", &fields).is(StatusCode::BAD_REQUEST).has("has no revision");
+    // Without an earlier version, a marker keeps nothing and is rejected.
     let page = site.post("/modules/chat/new", &[("version", "3.0.0"), ("text", &text)]);
     page.is(StatusCode::UNPROCESSABLE_ENTITY).has("<code>TOKEN</code> keeps a value that does not");
 }
@@ -187,7 +187,7 @@ password = \"hunter2-bob\"
 
 const NEW_USER: &str = "[[users]]\nname = \"carol\"\npassword = \"hunter2-carol\"\n";
 
-/// A site with a module `chat` without a template and its version 1, which has two users.
+/// Opens a site with a module `chat` without a template. Its version 1 has two users.
 fn site_with_users() -> Site {
     let site = Site::new();
     site.post("/modules", &[("name", "chat"), ("folder", "")]).redirects("/modules/chat");
@@ -196,7 +196,7 @@ fn site_with_users() -> Site {
     site
 }
 
-/// The form of two users, block by block.
+/// Splits the form of two users into their blocks.
 fn blocks(form: &str) -> (&str, &str) {
     let (alice, bob) = form.split_at(form.rfind("[[users]]").unwrap());
     assert_eq!(alice, "[[users]]\nname = \"<unchanged 1>\"\npassword = \"<unchanged 2>\"\n");
@@ -214,13 +214,13 @@ fn a_block_keeps_its_own_values() {
     let form = page.text_area();
     let (alice, bob) = blocks(&form);
 
-    // A marker that keeps nothing is refused beside its line, and so is a blank.
+    // Markers that keep nothing and blanks are reported beside their lines.
     let typed = format!("{alice}{bob}{alice}")
         .replacen("<unchanged 2>", "", 1)
         .replacen("<unchanged 4>", "<unchanged 3>", 1)
         .replacen("<unchanged 1>", "<unchanged 99>", 1);
     let page = site.post(url, &[("revision", "1"), ("text", &typed)]);
-    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("3 things are to be corrected");
+    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("Fix 3 problems");
     let unkept = |path| format!("<code>{path}</code> keeps a value that does not exist");
     for (line, message) in [
         (2, unkept("users[0].name")),
@@ -234,32 +234,33 @@ fn a_block_keeps_its_own_values() {
     assert_eq!((page.text_area(), page.field("revision")), (typed, "1".to_owned()));
     page.shows_no_value();
 
-    // Without alice, bob has what he had.
+    // Without alice's block, bob keeps his values.
     site.post(url, &[("revision", "1"), ("text", bob)]).redirects("/modules/chat/1?stored");
     assert_eq!(site.value("1", None, "users[0].name"), "bob");
     assert_eq!(site.value("1", None, "users[0].password"), "hunter2-bob");
 }
 
-/// The numbers of a marker mean nothing in another revision.
+/// The numbers of markers are valid only for the revision of the form.
 #[test]
 fn a_form_of_an_earlier_revision_is_made_anew() {
     let site = site_with_users();
     let url = "/modules/chat/1/edit";
     let form = site.get(url).text_area();
     let (alice, bob) = blocks(&form);
-    // Meanwhile the two change places: every number has another value.
+    // The two blocks are swapped, so that every number now belongs to another value.
     let text = format!("{bob}{alice}");
     site.post(url, &[("revision", "1"), ("text", &text)]).is(StatusCode::SEE_OTHER);
 
-    // Whatever else is wrong with it.
+    // The conflict is reported before any other error.
     let page = site.post(url, &[("revision", "1"), ("text", "TOKEN = hunter2")]);
     page.is(StatusCode::CONFLICT);
     assert_eq!(page.typed(), ["TOKEN = hunter2"]);
 
     let late = format!("{form}{NEW_USER}");
     let page = site.post(url, &[("revision", "1"), ("text", &late)]);
-    page.is(StatusCode::CONFLICT).has("Somebody else saved meanwhile");
-    page.has("You began from revision 1; the current one is revision 2").has("<title>Error");
+    page.is(StatusCode::CONFLICT).has("Somebody saved other secrets");
+    page.has("Your form was made from revision 1; the current one is revision 2")
+        .has("<title>Error");
     page.has("Do not copy a marker with a number");
     assert_eq!((page.text_area(), page.field("revision")), (form.clone(), "2".to_owned()));
     let marked = |form: &str| form.replace(">\"", " of revision 1>\"");
@@ -267,18 +268,18 @@ fn a_form_of_an_earlier_revision_is_made_anew() {
     assert_eq!(page.typed(), [shown.as_str()]);
     page.without_text_area().shows_no_value();
 
-    // What was typed is sent along, and stays there while the new form is refused.
+    // The new form sends the typed text again, so it is still shown after a rejection.
     let post = |revision: &str, text: &str, typed: &[String]| {
         let mut fields = vec![("revision", revision), ("text", text)];
         fields.extend(typed.iter().map(|typed| ("typed", typed.as_str())));
         site.post(url, &fields)
     };
     let page = post("2", &shown, &page.typed());
-    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("4 things are to be corrected");
+    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("Fix 4 problems");
     page.has("<code>users[0].password</code> keeps a value that does not exist");
     assert_eq!((page.text_area(), page.typed()), (shown.clone(), vec![shown.clone()]));
     assert_eq!(site.value("1", None, "users[1].password"), "hunter2-alice");
-    // Another conflict adds to it.
+    // After another conflict, both texts are shown.
     site.post(url, &[("revision", "2"), ("text", &form)]).is(StatusCode::SEE_OTHER);
     let page = post("2", &late, &page.typed());
     page.is(StatusCode::CONFLICT).has("What you typed before that");
@@ -301,7 +302,7 @@ fn what_was_typed_for_a_place_that_is_gone_is_shown() {
     let form = site.get(url).text_area();
     site.post("/modules/chat/1/delete", &[("revision", "1")]).redirects("/modules/chat");
     let page = site.post(url, &[("revision", "1"), ("text", &format!("{form}{NEW_USER}"))]);
-    page.is(StatusCode::CONFLICT).has("Somebody else deleted it meanwhile").lacks("name=\"text\"");
+    page.is(StatusCode::CONFLICT).has("Somebody deleted the secrets").lacks("name=\"text\"");
     let shown = format!("{}{NEW_USER}", form.replace(">\"", " of revision 1>\""));
     assert_eq!(page.typed(), [shown]);
     page.without_text_area().shows_no_value();
@@ -327,7 +328,7 @@ fn the_next_version_is_made_from_the_revision_that_its_form_shows() {
     };
     let late = format!("{form}{NEW_USER}");
     let shown = format!("{}{NEW_USER}", form.replace(">\"", " of revision 1>\""));
-    // Whatever else is wrong with it.
+    // The conflict is reported before any other error.
     for (version, text, shown) in [
         ("2", &*late, &*shown),
         ("a/b", &late, &shown),
@@ -336,8 +337,8 @@ fn the_next_version_is_made_from_the_revision_that_its_form_shows() {
     ] {
         let page = post("1", version, text);
         page.is(StatusCode::CONFLICT)
-            .has("1 was changed meanwhile, and nothing of yours was stored");
-        page.has("You began from revision 1 of 1; the current one is revision 2");
+            .has("Somebody changed 1 in the meantime. Yours were not stored");
+        page.has("Your form was made from revision 1 of 1; the current one is revision 2");
         assert_eq!((page.text_area(), page.field("revision")), (form.clone(), "2".to_owned()));
         assert_eq!(page.typed(), [shown]);
         page.has(&format!("name=\"version\" value=\"{version}\""));
@@ -349,7 +350,7 @@ fn the_next_version_is_made_from_the_revision_that_its_form_shows() {
 
     site.post("/modules/chat/1/delete", &[("revision", "2")]).redirects("/modules/chat");
     let page = post("2", "3", &late);
-    page.is(StatusCode::CONFLICT).has("1 was deleted meanwhile, and nothing of yours was stored");
+    page.is(StatusCode::CONFLICT).has("Somebody deleted 1 in the meantime. Yours were not stored");
     assert_eq!(page.text_area(), "");
     assert_eq!(page.typed(), [shown.replace("revision 1", "revision 2")]);
     page.lacks("name=\"from\"").lacks("name=\"revision\"");
@@ -396,7 +397,7 @@ fn a_second_tab_is_told_of_the_conflict() {
         ["hunter2-first", "hunter2-second"].map(|value| form.replacen("<unchanged>", value, 1));
     site.post(url, &[("revision", "1"), ("text", &first)]).is(StatusCode::SEE_OTHER);
     let page = site.post(url, &[("revision", "1"), ("text", &second)]);
-    page.is(StatusCode::CONFLICT).has("nothing of yours was stored");
+    page.is(StatusCode::CONFLICT).has("Yours were not stored");
     page.lacks("Do not copy a marker");
     assert_eq!((page.text_area(), page.typed()), (form, vec![second.clone()]));
     page.without_text_area().shows_no_value();
@@ -445,7 +446,7 @@ fn a_module_without_a_template_takes_what_is_written() {
     assert_eq!(form, "A = \"<unchanged>\"\nB = \"<unchanged>\"\n");
     let fields = [("version", "2"), ("from", "1"), ("revision", "1"), ("text", form.as_str())];
     site.post("/modules/bare/new", &fields).redirects("/modules/bare/2?stored");
-    let two = site.host.standing(&Place::version("bare", "2")).unwrap().unwrap();
+    let two = site.host.current(&Place::version("bare", "2")).unwrap().unwrap();
     assert_eq!(two.secrets.expose_text(), "A = 'hunter2-a'\nB = true\n");
 }
 
@@ -465,7 +466,7 @@ fn a_run_has_exactly_its_environment() {
     site.post("/modules", &[("name", "auth"), ("folder", "")]).redirects("/modules/auth");
     site.post("/modules/auth/new", &[("version", "1"), ("text", AUTH)]).is(StatusCode::SEE_OTHER);
     let url = "/modules/auth/1/run";
-    site.get(url).has("CLARIFAI_PAT").has("secrets.toml line 1").lacks("What it printed");
+    site.get(url).has("CLARIFAI_PAT").has("secrets.toml line 1").lacks("<h2>Output");
     let printed = site.post(url, &[]).shows_no_value().pre();
     assert_eq!(
         printed,
@@ -473,7 +474,7 @@ fn a_run_has_exactly_its_environment() {
          PORT: 4 bytes\n1 strings in the section db_credentials\n  username: 12 bytes\n",
     );
 
-    // A visitor is somebody else; what the link says is nowhere on the page.
+    // A visitor's link sets the user. Its value is nowhere on the page.
     let link = format!("{url}?user_id=hunter2-visitor");
     let page = site.get(&link);
     page.has("query parameter <code>user_id</code>").has("\"Instead of\">secrets.toml line 2");
@@ -482,24 +483,24 @@ fn a_run_has_exactly_its_environment() {
     page.shows_no_value();
     assert!(page.pre().contains("CLARIFAI_USER_ID: 15 bytes"), "{}", page.pre());
 
-    // Another endpoint goes without the owner's credential.
+    // With another endpoint, the owner's credentials are removed.
     let link = format!("{url}?base=https://api.clarifai.com");
     let page = site.get(&link);
     page.has("displaced by query parameter <code>base</code>");
-    // Nor with one that it does not have as a variable.
+    // Also those that the secrets do not have as a variable.
     page.has("<code>CLARIFAI_SESSION_TOKEN</code>");
     let printed = site.post(&link, &[]).pre();
     assert!(!printed.contains("CLARIFAI_PAT") && printed.contains("CLARIFAI_API_BASE: 24 bytes"));
 
-    // A hostile one is refused, and nothing runs.
+    // A hostile endpoint is refused, and nothing runs.
     let link = format!("{url}?base=https://evil.example");
     for page in [site.get(&link), site.post(&link, &[])] {
         page.has("query parameter <code>base</code> is refused: its host is not allowed");
-        page.lacks("What it printed").lacks("CLARIFAI_PAT</code>");
+        page.lacks("<h2>Output").lacks("CLARIFAI_PAT</code>");
     }
 }
 
-/// The path in the command that a page shows.
+/// Returns the path in the command that a page shows.
 fn delivered(page: &Page) -> PathBuf {
     let command = page.pre();
     let (_, rest) = command.split_once("STREAMLIT_SECRETS_FILES='").unwrap();
@@ -520,7 +521,7 @@ fn a_streamlit_app_gets_a_file_until_the_server_ends() {
     site.get(url).has("Deliver a file").lacks("env -i").lacks("Remove the file");
 
     let page = site.post(url, &[("action", "deliver")]);
-    page.is(StatusCode::OK).has("The file is written").lacks("What it printed").shows_no_value();
+    page.is(StatusCode::OK).has("The file was written").lacks("<h2>Output").shows_no_value();
     let file = delivered(&page);
     assert_eq!(
         page.pre(),
@@ -532,15 +533,15 @@ fn a_streamlit_app_gets_a_file_until_the_server_ends() {
         ),
     );
     assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
-    // All of it: nothing is overridden.
+    // Without a link, the file has all secrets.
     assert_eq!(fs::read_to_string(&file).unwrap(), AUTH);
-    site.get(url).has("Remove the file").lacks("is written").has(file.to_str().unwrap());
-    // A run shows both, and is as before.
+    site.get(url).has("Remove the file").lacks("was written<").has(file.to_str().unwrap());
+    // A run does not change the file.
     let page = site.post(url, &[]);
     assert!(page.pre().starts_with("3 environment variables"), "{}", page.pre());
     page.has(file.to_str().unwrap());
 
-    // A link has a file of its own: with what it overrides, without what it displaces.
+    // A link has its own file, with its overrides and without the values that it displaces.
     let link =
         format!("{url}?base=https://api.clarifai.com&user_id=hunter2-visitor&pat=hunter2-own");
     let links = delivered(site.post(&link, &[("action", "deliver")]).shows_no_value());
@@ -563,7 +564,7 @@ fn a_streamlit_app_gets_a_file_until_the_server_ends() {
     let bases = delivered(&site.post(&base, &[("action", "deliver")]));
     assert!(!fs::read_to_string(bases).unwrap().contains("CLARIFAI_PAT"), "displaced");
 
-    // What is replaced is delivered again to the same path.
+    // After a replacement, the file is delivered to the same path again.
     let text = AUTH.replace("hunter2-pat", "hunter2-new");
     site.post("/modules/auth/1/edit", &[("revision", "1"), ("text", &text)])
         .redirects("/modules/auth/1?stored");
@@ -573,8 +574,8 @@ fn a_streamlit_app_gets_a_file_until_the_server_ends() {
     assert_eq!(delivered(&page), file);
     assert_eq!((fs::read_to_string(&file).unwrap(), mode(&file)), (text, 0o600));
 
-    // One is removed; the link's is there until the server ends.
-    site.post(url, &[("action", "remove")]).has("The file is removed").has("Deliver a file");
+    // One file is removed; the link's file exists until the server ends.
+    site.post(url, &[("action", "remove")]).has("The file was removed").has("Deliver a file");
     assert!(!file.parent().unwrap().exists() && links.exists());
     site.post(url, &[("action", "remove")]).is(StatusCode::OK);
     let folder = site.stop();
@@ -600,13 +601,13 @@ fn a_file_goes_with_the_secrets_that_it_has() {
 fn what_cannot_be_delivered_is_said() {
     let site = site_with_version();
     let url = "/modules/chat/1.0.0/run";
-    // Neither a form of somebody else's nor a link delivers.
+    // Neither another site's form nor a link delivers a file.
     let form = [("host", "127.0.0.1:8501"), ("content-type", "application/x-www-form-urlencoded")];
     site.send("POST", url, &form, Some("action=deliver")).is(StatusCode::FORBIDDEN);
     site.get(&format!("{url}?action=deliver")).lacks("env -i");
     site.post(url, &[("action", "burn")]).is(StatusCode::BAD_REQUEST);
     let hostile = format!("{url}?base=https://evil.example");
-    site.post(&hostile, &[("action", "deliver")]).has("The link is refused").lacks("env -i");
+    site.post(&hostile, &[("action", "deliver")]).has("The link was refused").lacks("env -i");
 
     let mut folders = fs::read_dir(site.host.folder()).unwrap();
     assert!(folders.all(|entry| entry.unwrap().file_type().unwrap().is_file()), "none yet");
@@ -615,16 +616,16 @@ fn what_cannot_be_delivered_is_said() {
     page.has("could not be written").has("others can write to this folder").lacks("env -i");
     fs::set_permissions(site.host.folder(), Permissions::from_mode(0o700)).unwrap();
 
-    // Each has its limit, and one that is removed makes room.
+    // The number of files is limited. Removing one makes room.
     let deliver =
         |i: usize, action: &str| site.post(&format!("{url}?user_id={i}"), &[("action", action)]);
     (0..MAX_FILES).for_each(|i| drop(delivered(&deliver(i, "deliver"))));
-    deliver(MAX_FILES, "deliver").has("there are 100 delivered files already").lacks("env -i");
-    deliver(0, "deliver").has("The file is written");
+    deliver(MAX_FILES, "deliver").has("100 files are delivered already").lacks("env -i");
+    deliver(0, "deliver").has("The file was written");
     deliver(0, "remove");
-    deliver(MAX_FILES, "deliver").has("The file is written");
+    deliver(MAX_FILES, "deliver").has("The file was written");
 
-    // Python has no such year: neither the sample nor Streamlit gets anything.
+    // Python cannot read the year 0000, so nothing is run or delivered.
     site.post("/modules", &[("name", "old"), ("folder", "")]).redirects("/modules/old");
     let fields = [("version", "1"), ("text", "BORN = 0000-01-01\n")];
     site.post("/modules/old/new", &fields).redirects("/modules/old/1?stored");
@@ -637,7 +638,7 @@ fn what_cannot_be_delivered_is_said() {
 fn a_start_removes_what_a_killed_server_left() {
     let site = site_with_version();
     let file = delivered(&site.post("/modules/chat/1.0.0/run", &[("action", "deliver")]));
-    // As a killed one leaves them: nobody holds the lock.
+    // As a killed server leaves them: no process holds the lock.
     let left = file.parent().unwrap().with_file_name("secrets-toml-0123456789abcdef");
     fs::create_dir(&left).unwrap();
     fs::write(left.join("lock"), "").unwrap();
@@ -646,7 +647,7 @@ fn a_start_removes_what_a_killed_server_left() {
     assert!(!left.exists() && site.host.folder().exists());
 }
 
-/// A query can displace any name, that of a section included.
+/// A query can displace any name, also that of a section.
 #[test]
 fn a_run_has_no_section_that_a_query_displaced() {
     let secrets = Document::parse(AUTH).unwrap();
@@ -670,7 +671,7 @@ fn a_run_has_no_section_that_a_query_displaced() {
 fn keys_are_rotated_and_what_was_sealed_stays() {
     let site = site_with_version();
     let page = site.get("/keys");
-    page.has("primary").lacks("destroyed").lacks("Rotating");
+    page.has("primary").lacks("destroyed").lacks("Rotating: ");
     let old = site.host.keyring().unwrap().primary().to_string();
     site.post("/keys/rotate", &[]).redirects("/keys");
     let mut seen = String::new();
@@ -681,7 +682,7 @@ fn keys_are_rotated_and_what_was_sealed_stays() {
     }
     assert!(!seen.is_empty(), "it was under way");
     let page = site.get("/keys");
-    page.has("Done: 1 records were sealed again, and the old key was destroyed");
+    page.has("Done: 1 records were encrypted with the new key, and the old key was destroyed");
     page.has(&format!("<code>{old}</code></th><td>destroyed</td><td>0</td>"));
     site.get("/modules/chat/1.0.0").has("Revision 2").lacks(&old);
     assert_eq!(site.value("1.0.0", None, "TOKEN"), "hunter2-token");
@@ -722,17 +723,17 @@ fn a_restart_finds_everything() {
 fn what_is_lost_is_said() {
     let folder = support::Folder::new();
     drop(Host::open(folder.path(), Some("hunter2-passphrase".to_owned())).unwrap());
-    assert!(!folder.path().join("passphrase").exists(), "one of the caller's is kept nowhere");
+    assert!(!folder.path().join("passphrase").exists(), "the caller's passphrase is not written");
     let error = |passphrase: Option<&str>| {
         let opened = Host::open(folder.path(), passphrase.map(str::to_owned));
         opened.err().unwrap().to_string()
     };
     assert_eq!(
         error(None),
-        "the keyring is locked with a passphrase of yours: set MODULE_MANAGER_PASSPHRASE",
+        "the keyring is locked with your own passphrase: set MODULE_MANAGER_PASSPHRASE",
     );
     fs::remove_file(folder.path().join("keyring.toml")).unwrap();
-    assert!(error(Some("hunter2-passphrase")).ends_with("put it back"));
+    assert!(error(Some("hunter2-passphrase")).ends_with("restore it from a backup"));
 }
 
 #[test]
@@ -826,13 +827,13 @@ fn the_form_of_a_long_document_can_be_sent() {
     let url = "/modules/chat/1/edit";
     let form = site.get(url).text_area();
     assert_eq!(form.len(), lines * 24);
-    // With all of it typed in another form before.
+    // The same text again, as one that was typed into an outdated form.
     let fields = [("revision", "1"), ("text", &*form), ("typed", &*form)];
     site.post(url, &fields).redirects("/modules/chat/1?stored");
-    let standing = site.host.standing(&Place::version("chat", "1")).unwrap().unwrap();
-    assert!(standing.secrets.expose_text() == text);
+    let current = site.host.current(&Place::version("chat", "1")).unwrap().unwrap();
+    assert!(current.secrets.expose_text() == text);
 
-    // What is wrong in every line is found beside each.
+    // Every line has an error, and each error is shown beside its line.
     let blank = form.replace("<unchanged>", "");
     let page = site.post(url, &[("revision", "2"), ("text", &blank)]);
     page.is(StatusCode::UNPROCESSABLE_ENTITY).has(&format!("Line {lines}: "));

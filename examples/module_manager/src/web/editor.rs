@@ -1,22 +1,21 @@
-//! The text area, with what is wrong beside the line that it belongs to; and what was typed into a
-//! form that is out of date.
+//! The text area with each finding beside its line, and the texts of outdated forms.
 
 use maud::{Markup, PreEscaped, html};
 use secrets_toml::seal::Revision;
 use secrets_toml::{Document, Finding, Invalid, ParseError, Severity, Template};
 use zeroize::Zeroizing;
 
-/// A text, and what was found in it.
+/// A text and its findings.
 pub(super) struct Editor {
     text: Zeroizing<String>,
     notes: Vec<Note>,
-    /// How many more there are than are told.
+    /// The number of errors that are not listed.
     omitted: usize,
 }
 
-/// Something that was found.
+/// A finding, or an error of syntax.
 pub(super) struct Note {
-    /// `None`: it is about what is not there.
+    /// The line; `None` if something is missing from the text.
     line: Option<usize>,
     severity: Severity,
     message: String,
@@ -33,13 +32,13 @@ impl Note {
         }
     }
 
-    /// One line of a list, which leads to the line of the text.
+    /// An item of a list, with a link to the line of the text.
     pub(super) fn item(&self) -> Markup {
         html! {
             li class=(self.severity) {
                 @match self.line {
                     Some(line) => a href={ "#line-" (line) } { "Line " (line) },
-                    None => span { "Not there" },
+                    None => span { "Missing" },
                 }
                 ": " (code(&self.message)) ". " span .help { (code(&capital(&self.help))) "." }
             }
@@ -48,12 +47,12 @@ impl Note {
 }
 
 impl Editor {
-    /// A text with which nothing is wrong, as far as we know.
+    /// Shows a text without findings.
     pub(super) fn of(text: &str) -> Self {
         Self { text: Zeroizing::new(text.to_owned()), notes: Vec::new(), omitted: 0 }
     }
 
-    /// A text that is not TOML.
+    /// Shows a text that is not valid TOML.
     pub(super) fn syntax(text: &str, error: &ParseError) -> Self {
         let notes = error.errors().iter().map(|error| Note {
             line: Some(error.line()),
@@ -67,41 +66,40 @@ impl Editor {
         Self { notes: notes.collect(), omitted: error.omitted(), ..Self::of(text) }
     }
 
-    /// A text that is not filled in.
+    /// Shows a text that validation rejected.
     pub(super) fn invalid(text: &str, invalid: &Invalid) -> Self {
         Self { notes: invalid.findings().map(Note::of).collect(), ..Self::of(text) }
     }
 
-    /// Explains markers to somebody who sees them for the first time. `kept` ends the sentence on
-    /// what they keep.
+    /// Explains markers to somebody who sees them for the first time. `kept` names what a marker
+    /// keeps.
     pub(super) fn help(&self, kept: &str) -> Markup {
         html! {
-            "Leave " code { "\"<unchanged>\"" } " to keep " (kept) ", or write a new value in its "
-            "place: text between quotes, a number without them. Delete a line to remove its variable. "
-            "An empty " code { "\"\"" } " is refused where a value is needed."
+            "Leave " code { "\"<unchanged>\"" } " to keep " (kept) ", or replace it with a new value: "
+            "text in quotes, numbers without. Delete a line to remove its variable. A required "
+            "variable cannot be an empty " code { "\"\"" } "."
             @if is_numbered(&self.text) {
                 " A marker with a number, such as " code { "\"<unchanged 3>\"" } ", belongs to its "
-                "block, the lines below a " code { "[[header]]" } ": move, copy or delete the block "
-                "with its markers."
+                "block, the lines below a " code { "[[header]]" } ". Move, copy or delete a block "
+                "together with its markers."
             }
         }
     }
 
-    /// How much of what was found is an error.
+    /// Counts the errors; warnings are not counted.
     pub(super) fn errors(&self) -> usize {
         let errors = self.notes.iter().filter(|note| note.severity == Severity::Error);
         errors.count() + self.omitted
     }
 
-    /// What was found, told at once: the first thing that a page after a refusal says.
+    /// Lists all findings, at the top of a page that reports a rejected text.
     pub(super) fn summary(&self) -> Markup {
         html! {
             @if !self.notes.is_empty() {
                 div #problems .problems role="alert" tabindex="-1" autofocus {
                     h2 {
-                        "Nothing was stored: "
-                        @match self.errors() { 1 => "one thing is", n => { (n) " things are" } }
-                        " to be corrected"
+                        "Not stored. Fix "
+                        @match self.errors() { 1 => "1 problem", n => { (n) " problems" } }
                     }
                     ul { @for note in &self.notes { (note.item()) } }
                     @if self.omitted > 0 { p { "And " (self.omitted) " more." } }
@@ -110,7 +108,7 @@ impl Editor {
         }
     }
 
-    /// The text area with its lines numbered.
+    /// Renders the text area with line numbers.
     pub(super) fn area(&self) -> Markup {
         let lines = self.text.split('\n').count();
         let noted = !self.notes.is_empty();
@@ -132,7 +130,7 @@ impl Editor {
                     autocomplete="off" autocapitalize="off"
                     aria-describedby={ "text-help" @if noted { " problems" } }
                     aria-invalid=[noted.then_some("true")] {
-                    // Browsers drop a line feed right behind the tag.
+                    // Browsers drop a line feed directly after the tag.
                     (PreEscaped("\n")) (*self.text)
                 }
                 @if noted {
@@ -153,7 +151,7 @@ impl Editor {
     }
 }
 
-/// How a marker with a number begins.
+/// The start of a marker with a number.
 const NUMBERED: &str = "<unchanged ";
 
 /// Returns `true` if a text may have a marker with a number.
@@ -161,9 +159,10 @@ pub(super) fn is_numbered(text: &str) -> bool {
     text.contains(NUMBERED)
 }
 
-/// What was typed into a form of a revision that is out of date, to be copied from. Its markers with
-/// numbers say which revision they count in: copied as they are, they are refused and not mistaken
-/// for those of the new form.
+/// Prepares a text that was typed into an outdated form, for copying into the new form.
+///
+/// Its markers with numbers get " of revision 7" appended: the new form counts differently, so a
+/// copied marker must be rejected and not keep another value.
 pub(super) fn outdated(text: &str, read: Revision) -> Zeroizing<String> {
     let of = format!(" of revision {read}");
     let most = text.len() + text.matches(NUMBERED).count() * of.len();
@@ -183,8 +182,8 @@ pub(super) fn outdated(text: &str, read: Revision) -> Zeroizing<String> {
     copy
 }
 
-/// What was typed into forms that are out of date, the latest first. It is sent along with the new
-/// form, so that a refusal of that does not lose it.
+/// Renders the texts that were typed into outdated forms, the latest first. The new form sends them
+/// again, so that they are still shown if it is rejected.
 pub(super) fn typed(texts: &[Zeroizing<String>]) -> Markup {
     html! {
         @for (i, text) in texts.iter().enumerate() {
@@ -199,7 +198,7 @@ pub(super) fn typed(texts: &[Zeroizing<String>]) -> Markup {
     }
 }
 
-/// What looks wrong in secrets that were accepted.
+/// Lists the warnings about secrets that were accepted.
 pub(super) fn warnings(template: Option<&Template>, text: &str) -> Vec<Note> {
     let Ok(document) = Document::parse(text) else { return Vec::new() };
     let validated = match template {
@@ -212,7 +211,7 @@ pub(super) fn warnings(template: Option<&Template>, text: &str) -> Vec<Note> {
     }
 }
 
-/// A message with what it quotes set as code.
+/// Renders a message; the parts between backticks become code.
 pub(super) fn code(message: &str) -> Markup {
     html! {
         @for (i, part) in message.split('`').enumerate() {

@@ -1,4 +1,4 @@
-//! What every request has to be, and every response.
+//! Checks that every request must pass, and headers of every response.
 
 use std::mem;
 use std::sync::Arc;
@@ -16,8 +16,10 @@ use zeroize::Zeroizing;
 
 use crate::web::{App, Failure};
 
-/// The longest body of a request, in bytes: the longest text that can be read, and one that was typed
-/// before it. A form sends a byte as three at most, and a line end as six; text has few of them.
+/// The longest body of a request, in bytes.
+///
+/// A form sends the text and one that was typed before it. Its encoding takes at most three bytes
+/// for a byte, and six for a line end, of which a text has few.
 pub const MAX_BODY: usize = 8 * MAX_LEN;
 
 const HEADERS: [(HeaderName, &str); 7] = [
@@ -34,11 +36,11 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// Lets through what our own pages send, and what a person types into the address bar.
+/// Accepts requests from our own pages and from the address bar, and rejects all others.
 pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
-    // The route and not the address: that has a query.
+    // Log the route and not the URL, whose query can hold a secret.
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = match check(&app, request.headers()) {
         Ok(()) => next.run(request).await,
@@ -56,14 +58,14 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
 fn check(app: &App, headers: &HeaderMap) -> Result<(), Failure> {
     let forbidden = |why| Err(Failure::Refused(StatusCode::FORBIDDEN, why));
     let ours = |host: &str| app.names.iter().any(|name| name.eq_ignore_ascii_case(host));
-    // A name that was made to lead here by somebody else's server is not one of ours.
+    // Against DNS rebinding: another site's name may resolve to this machine.
     if !only(headers, &header::HOST).is_some_and(ours) {
         return Err(Failure::Refused(StatusCode::MISDIRECTED_REQUEST, "This is another host."));
     }
     if headers.contains_key(header::ORIGIN) {
         let origin = only(headers, &header::ORIGIN).unwrap_or_default();
-        // Under our own `Referrer-Policy` a browser names no origin in what a form sends, and tells
-        // by another header where the form was.
+        // Our `Referrer-Policy` makes browsers send the origin "null" with a form. `Sec-Fetch-Site`
+        // then tells the site of the form.
         let site = only(headers, &HeaderName::from_static("sec-fetch-site"));
         let same = match origin {
             "null" => site == Some("same-origin"),
@@ -76,18 +78,18 @@ fn check(app: &App, headers: &HeaderMap) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A header that is there once.
+/// Returns the value of a header that is present exactly once.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(value)
 }
 
-/// The fields of a form of ours: it carries our token.
+/// The fields of one of our forms, whose token was checked.
 pub(super) struct Fields(Vec<(String, Zeroizing<String>)>);
 
 impl Fields {
-    /// The value of a field, which is gone then; nothing where there is no such field.
+    /// Removes a field and returns its value, or an empty text if the form has no such field.
     pub(super) fn take(&mut self, name: &str) -> Zeroizing<String> {
         match self.0.iter().position(|(other, _)| other == name) {
             Some(i) => self.0.remove(i).1,
@@ -95,18 +97,18 @@ impl Fields {
         }
     }
 
-    /// The values of the fields of a name, without those that are empty.
+    /// Takes the values of all fields with a name, without the empty ones.
     pub(super) fn take_all(&mut self, name: &str) -> Vec<Zeroizing<String>> {
         let named = self.0.iter_mut().filter(|(other, value)| other == name && !value.is_empty());
         named.map(|(_, value)| mem::take(value)).collect()
     }
 
-    /// The revision that the form was made from.
+    /// Returns the revision that the form was made from.
     pub(super) fn revision(&self) -> Result<Revision, Failure> {
         let field = self.0.iter().find(|(name, _)| name == "revision");
         field
             .and_then(|(_, number)| Revision::new(number.parse().ok()?))
-            .ok_or(Failure::Refused(StatusCode::BAD_REQUEST, "The form lacks a revision."))
+            .ok_or(Failure::Refused(StatusCode::BAD_REQUEST, "The form has no revision."))
     }
 }
 
@@ -116,12 +118,12 @@ impl FromRequest<Arc<App>> for Fields {
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
         let kind = only(request.headers(), &header::CONTENT_TYPE).unwrap_or_default();
         if kind.split(';').next() != Some("application/x-www-form-urlencoded") {
-            let why = "This is not what a form sends.";
+            let why = "The request was not sent by a form.";
             return Err(Failure::Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
         }
         let body = to_bytes(request.into_body(), MAX_BODY).await.map_err(|_| {
-            let why = "The text is too long: at most 8 MB can be sent. Nothing was stored; go back \
-                       to find what you typed.";
+            let why = "The text is too long: at most 8 MB can be sent. Nothing was stored. Go back \
+                       to see what you typed.";
             Failure::Refused(StatusCode::PAYLOAD_TOO_LARGE, why)
         })?;
         let fields = form_urlencoded::parse(&body)
@@ -129,8 +131,8 @@ impl FromRequest<Arc<App>> for Fields {
         let mut fields = Self(fields.collect());
         let token = fields.take("token");
         if !bool::from(token.as_bytes().ct_eq(app.token.as_bytes())) {
-            let why = "This form was made before the server was last started, or by somebody else. \
-                       Nothing was stored: go back, copy what you typed, and reload the form.";
+            let why = "This form is from before the last start of the server, or from another site. \
+                       Nothing was stored. Go back, copy what you typed, and reload the form.";
             return Err(Failure::Refused(StatusCode::FORBIDDEN, why));
         }
         Ok(fields)

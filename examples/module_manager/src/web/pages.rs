@@ -1,5 +1,4 @@
-//! How the pages look. They show names and places; of values they show only what was typed a moment
-//! ago and refused.
+//! The HTML of the pages. They show no values, except those that were just typed and rejected.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -17,14 +16,14 @@ use crate::delivery::DeliverError;
 use crate::modules::Module;
 use crate::rotation::Status;
 use crate::run::{Ran, RunError};
-use crate::versions::{MAX_NAME, Place, Standing};
+use crate::versions::{Current, MAX_NAME, Place};
 use crate::web::editor::{self, Editor, Note, code};
 use crate::web::{App, chain};
 
-/// What a name may be, for the browser to check: as `versions::is_name`.
+/// The pattern of a name, which the browser checks. The same rule as `versions::is_name`.
 const NAME: &str = "[A-Za-z0-9][A-Za-z0-9._\\-]*";
 
-/// The address of a version or an install.
+/// Returns the URL of a version or an install.
 pub(super) fn url(place: &Place) -> String {
     let Place { module, version, install } = place;
     match install {
@@ -33,7 +32,7 @@ pub(super) fn url(place: &Place) -> String {
     }
 }
 
-/// The same, to be shown right after something was stored there.
+/// Returns the URL that also says that the secrets were stored.
 pub(super) fn stored_url(place: &Place) -> String {
     format!("{}?stored", url(place))
 }
@@ -59,14 +58,14 @@ fn layout(title: &str, trail: &[(&str, &str)], main: &Markup) -> Markup {
                 }
                 main #main {
                     @if !trail.is_empty() {
-                        nav .trail aria-label="Where you are" {
+                        nav .trail aria-label="Breadcrumb" {
                             @for (name, url) in trail { a href=(url) { (name) } span aria-hidden="true" { "/" } }
                         }
                     }
                     (main)
                 }
                 footer {
-                    "Values are sealed before they are stored, and never shown again."
+                    "Values are encrypted before they are stored, and never shown again."
                 }
             }
         }
@@ -113,14 +112,14 @@ fn name_field(label: &str, name: &str, value: &str, example: &str) -> Markup {
 }
 
 pub(super) fn failure(status: StatusCode, text: &str) -> Markup {
-    let title = status.canonical_reason().unwrap_or("This did not work");
+    let title = status.canonical_reason().unwrap_or("Something went wrong");
     layout(
         title,
         &[],
         &html! {
             h1 { (title) }
             p role="alert" { (text) }
-            p { a href="/" { "To the modules" } }
+            p { a href="/" { "Back to the modules" } }
         },
     )
 }
@@ -140,8 +139,8 @@ pub(super) fn home(
         &html! {
             h1 { "Modules" }
             p .lead {
-                "A module is a small app. Its checkout carries a template of the secrets that it needs; "
-                "each of its versions has secrets of its own."
+                "A module is a small app. Its checkout has a template of the secrets that it needs. "
+                "Each version of a module has its own secrets."
             }
             ul .cards {
                 @for (name, folder, versions) in modules {
@@ -150,7 +149,7 @@ pub(super) fn home(
                         span { @match versions { 1 => "1 version", n => { (n) " versions" } } }
                         @match folder {
                             Some(folder) => span .path { (folder.display()) },
-                            None => span .path { "no checkout: no template" },
+                            None => span .path { "no checkout, no template" },
                         }
                     }
                 }
@@ -190,12 +189,12 @@ pub(super) fn module(
                 (_, Err(error)) => p .problems role="alert" { (chain(error)) },
                 (Some(folder), Ok(Some(_))) => p .path { (folder.display()) },
                 (Some(folder), Ok(None)) => p .path { (folder.display()) ", which has no template" },
-                (None, _) => p .path { "No checkout, so no template" },
+                (None, _) => p .path { "No checkout, no template" },
             }
             p { a .button href={ "/modules/" (name) "/new" } { "Create a version" } }
             section {
                 h2 { "Versions" }
-                @if versions.is_empty() { p { "There is none yet." } }
+                @if versions.is_empty() { p { "No versions yet." } }
                 @else {
                     table {
                         thead { tr { th scope="col" { "Version" } th scope="col" { "Revision" } th scope="col" { "Installs" } th scope="col" { span .sr { "Next" } } } }
@@ -213,13 +212,13 @@ pub(super) fn module(
                 }
             }
             @if let Ok(Some(template)) = template {
-                section { h2 { "What it needs" } (variables(template, None)) }
+                section { h2 { "Required secrets" } (variables(template, None)) }
             }
         },
     )
 }
 
-/// The variables of a template, and which of them have a value from an earlier version.
+/// Renders the variables of a template, and marks those that keep a value of an earlier version.
 fn variables(template: &Template, from: Option<(&str, &Prefilled)>) -> Markup {
     let carried: HashSet<_> = from
         .into_iter()
@@ -255,68 +254,70 @@ fn variables(template: &Template, from: Option<(&str, &Prefilled)>) -> Markup {
     }
 }
 
-/// Why a form was made anew: what the typed one was made from was changed meanwhile.
+/// A change of the secrets that a form was made from, after it was made.
 #[derive(Clone, Copy)]
 pub(super) struct Conflict<'a> {
-    /// The earlier version whose values go along; `None` if the values themselves are replaced.
+    /// The earlier version that the form starts from; `None` if the form replaces secrets.
     pub(super) from: Option<&'a str>,
     /// The revision that the typed form was made from.
     pub(super) read: Revision,
-    /// The one that is stored now; `None` if it was deleted.
+    /// The revision that is stored now; `None` if the secrets were deleted.
     pub(super) current: Option<Revision>,
 }
 
-/// The first thing that a page after a conflict says.
+/// Renders the message at the top of a page after a conflict.
 fn conflict(conflict: Conflict<'_>, typed: &[Zeroizing<String>]) -> Markup {
     let Conflict { from, read, current } = conflict;
     html! {
         div #problems .problems role="alert" tabindex="-1" autofocus {
             h2 {
                 @match (from, current) {
-                    (Some(from), Some(_)) => { (from) " was changed meanwhile" },
-                    (Some(from), None) => { (from) " was deleted meanwhile" },
-                    (None, Some(_)) => "Somebody else saved meanwhile",
-                    (None, None) => "Somebody else deleted it meanwhile",
+                    (Some(from), Some(_)) => { "Somebody changed " (from) " in the meantime" },
+                    (Some(from), None) => { "Somebody deleted " (from) " in the meantime" },
+                    (None, Some(_)) => "Somebody saved other secrets in the meantime",
+                    (None, None) => "Somebody deleted the secrets in the meantime",
                 }
-                ", and nothing of yours was stored"
+                ". Yours were not stored"
             }
             p {
-                "You began from revision " (read) @if let Some(from) = from { " of " (from) }
+                "Your form was made from revision " (read) @if let Some(from) = from { " of " (from) }
                 @match current {
                     Some(current) => {
-                        "; the current one is revision " (current) ". The form below is a new one, "
-                        "made from revision " (current) ". Copy your changes into it from “What you "
-                        "typed”, which is below it, and save again."
+                        "; the current one is revision " (current) ". The new form below is made from "
+                        "revision " (current) ". Copy your changes into it from “What you typed”, "
+                        "which is below it, and save again."
                     },
                     None if from.is_some() => {
-                        ". The form below is a new one, which keeps no values. Copy what you need "
-                        "into it from “What you typed”, which is below it, and enter the other values."
+                        ". The new form below keeps no values. Copy what you need into it from “What "
+                        "you typed”, which is below it, and enter the other values."
                     },
-                    None => ". What you typed is below, to be copied.",
+                    None => ". You can copy what you typed from below.",
                 }
             }
             @if current.is_some() && typed.first().is_some_and(|typed| editor::is_numbered(typed)) {
                 p {
-                    "Do not copy a marker with a number: the new form counts anew. Use its own markers."
+                    "Do not copy a marker with a number: the new form numbers its markers differently. "
+                    "Use its own markers."
                 }
             }
         }
     }
 }
 
-/// A version that is to be created.
+/// The page on which a version is created.
 #[derive(Clone, Copy)]
 pub(super) struct NewVersion<'a> {
     pub(super) module: &'a str,
     pub(super) template: Option<&'a Template>,
-    /// The version whose values go along, and its revision.
+    /// The earlier version that the form starts from, and its revision.
     pub(super) from: Option<(&'a str, Revision)>,
     pub(super) prefilled: Option<&'a Prefilled<'a>>,
-    /// The name that was typed, and what is wrong with it.
+    /// The name that was typed.
     pub(super) version: &'a str,
+    /// The reason why the name was rejected.
     pub(super) wrong_name: Option<&'a str>,
     pub(super) conflict: Option<Conflict<'a>>,
-    /// What was typed into forms that are out of date.
+    /// The texts that were typed into outdated forms.
     pub(super) typed: &'a [Zeroizing<String>],
 }
 
@@ -331,13 +332,13 @@ pub(super) fn new_version(app: &App, new: &NewVersion<'_>, editor: &Editor) -> M
         title,
         &[("Modules", "/"), (module, &format!("/modules/{module}"))],
         &html! {
-            h1 { @match from { Some(from) => { "The version after " (from) }, None => "Create a version" } }
+            h1 { @match from { Some(from) => { "Next version after " (from) }, None => "Create a version" } }
             (editor.summary())
             @if let Some(conflict) = conflict { (self::conflict(conflict, typed)) }
             @if let Some(prefilled) = prefilled {
                 @if prefilled.dropped().len() > 0 {
                     p .note {
-                        "Not in the template any more, and left behind: "
+                        "The template no longer has these variables, so their values are not kept: "
                         @for (i, path) in prefilled.dropped().enumerate() {
                             @if i > 0 { ", " } code { (path.to_string()) }
                         }
@@ -358,7 +359,7 @@ pub(super) fn new_version(app: &App, new: &NewVersion<'_>, editor: &Editor) -> M
                             (Some(from), _) => (editor.help(&format!("the value from {from}"))),
                             (None, Some(_)) => "Write each value between the quotes.",
                             (None, None) => {
-                                "There is no template. Write a line for each variable, such as "
+                                "The module has no template. Write a line for each variable, such as "
                                 code { "TOKEN = \"…\"" } "."
                             },
                         }
@@ -381,22 +382,22 @@ pub(super) fn new_version(app: &App, new: &NewVersion<'_>, editor: &Editor) -> M
 pub(super) fn place(
     app: &App,
     place: &Place,
-    standing: &Standing,
+    current: &Current,
     template: Option<&Template>,
     installs: &[String],
     warnings: &[Note],
     stored: bool,
 ) -> Markup {
     let url = url(place);
-    let Standing { secrets, revision, key } = standing;
+    let Current { secrets, revision, key } = current;
     let name = place.install.as_deref().unwrap_or(&place.version);
     let what = if place.install.is_some() { "install" } else { "version" };
     Trail::to(place, false).layout(name, &html! {
         h1 { (name) " " small { (what) " of " (place.module) } }
         @if stored {
-            p .good role="status" { "Stored and sealed, at revision " (revision) "." }
+            p .good role="status" { "Stored, encrypted, as revision " (revision) "." }
         }
-        p .path { "Revision " (revision) ", sealed under key " (key) }
+        p .path { "Revision " (revision) ", encrypted with key " (key) }
         div .actions {
             a .button href={ (url) "/run" } { "Run" }
             a .button .quiet href={ (url) "/edit" } { "Replace values" }
@@ -406,7 +407,7 @@ pub(super) fn place(
         }
         @if !warnings.is_empty() {
             section .note {
-                h2 { "What looks wrong" }
+                h2 { "Warnings" }
                 ul { @for note in warnings { (note.item()) } }
             }
         }
@@ -417,7 +418,7 @@ pub(super) fn place(
         @if place.install.is_none() {
             section {
                 h2 { "Installs" }
-                p { "An install starts with a copy of these secrets, and is independent from then on." }
+                p { "An install starts with a copy of these secrets. Later changes do not affect it." }
                 @if !installs.is_empty() {
                     ul .cards {
                         @for install in installs {
@@ -438,8 +439,8 @@ pub(super) fn place(
                 (token(app))
                 input type="hidden" name="revision" value=(revision);
                 p {
-                    "The secrets of this " (what) " are gone then."
-                    @if place.install.is_none() { " Its installs keep theirs." }
+                    "This deletes the secrets of this " (what) "."
+                    @if place.install.is_none() { " Its installs keep their secrets." }
                 }
                 button .danger { "Delete " (name) }
             }
@@ -447,7 +448,7 @@ pub(super) fn place(
     })
 }
 
-/// The variables that secrets have: what they are, and how the module gets at them.
+/// Renders the variables of secrets: their kinds, and how the module reads them.
 fn contents(secrets: &Secrets, template: Option<&Template>) -> Markup {
     let env = secrets.env().ok();
     let described: HashMap<_, _> = template
@@ -457,7 +458,7 @@ fn contents(secrets: &Secrets, template: Option<&Template>) -> Markup {
         .collect();
     html! {
         table .variables {
-            thead { tr { th scope="col" { "Variable" } th scope="col" { "Kind" } th scope="col" { "Where it is" } } }
+            thead { tr { th scope="col" { "Variable" } th scope="col" { "Kind" } th scope="col" { "Read from" } } }
             tbody {
                 @for (path, value) in secrets.variables() {
                     @let shown = path.to_string();
@@ -467,7 +468,7 @@ fn contents(secrets: &Secrets, template: Option<&Template>) -> Markup {
                             @if let Some(description) = described.get(&shown) { p { (description) } }
                         }
                         td data-label="Kind" { (value.kind()) }
-                        td data-label="Where it is" {
+                        td data-label="Read from" {
                             @match (path.parent(), path.name().zip(env.as_ref())) {
                                 (Some(section), _) => { "section " code { (section) } },
                                 (None, Some((name, env))) => @match env.source(name) {
@@ -484,14 +485,14 @@ fn contents(secrets: &Secrets, template: Option<&Template>) -> Markup {
     }
 }
 
-/// The values of a place that are to be replaced.
+/// The page on which the secrets of a place are replaced.
 pub(super) struct Edit<'a> {
     pub(super) place: &'a Place,
     pub(super) template: Option<&'a Template>,
-    /// The form, and the revision that it was made from; `None` if the place is gone.
+    /// The form and the revision that it was made from; `None` if the secrets were deleted.
     pub(super) form: Option<(Revision, &'a Editor)>,
     pub(super) conflict: Option<Conflict<'a>>,
-    /// What was typed into forms that are out of date.
+    /// The texts that were typed into outdated forms.
     pub(super) typed: &'a [Zeroizing<String>],
 }
 
@@ -520,7 +521,7 @@ pub(super) fn edit(app: &App, edit: &Edit<'_>) -> Markup {
                         (editor::typed(typed))
                     },
                     None => div {
-                        p { a href={ "/modules/" (place.module) } { "To " (place.module) } }
+                        p { a href={ "/modules/" (place.module) } { "Back to " (place.module) } }
                         (editor::typed(typed))
                     },
                 }
@@ -536,8 +537,8 @@ fn run_layout(place: &Place, body: &Markup) -> Markup {
     Trail::to(place, true).layout("Run", &html! {
         h1 { "Run " (place.install.as_deref().unwrap_or(&place.version)) }
         p .lead {
-            "The module runs as a process of its own, with these variables and no others. A query in "
-            "this page's address overrides some of them, as a visitor's link does:"
+            "The module runs as a separate process with these variables and no others. A query in the "
+            "address of this page overrides some of them, as a visitor's link would:"
         }
         ul {
             @for query in ["?user_id=visitor", "?base=https://api.clarifai.com", "?base=https://evil.example"] {
@@ -551,11 +552,11 @@ fn run_layout(place: &Place, body: &Markup) -> Markup {
 pub(super) fn run_refused(place: &Place, error: &OverrideError) -> Markup {
     let page = html! {
         div .problems role="alert" {
-            h2 { "The link is refused, and nothing runs" }
+            h2 { "The link was refused, so nothing was run" }
             p { (code(&error.to_string())) }
             p {
-                "A link that breaks one rule is refused as a whole: not even the owner's own "
-                "variables are used with it."
+                "If a link breaks one rule, the module does not run at all, not even with the "
+                "owner's variables alone."
             }
         }
     };
@@ -566,13 +567,13 @@ pub(super) fn run_refused(place: &Place, error: &OverrideError) -> Markup {
 pub(super) struct Run<'a> {
     pub(super) place: &'a Place,
     pub(super) env: &'a Env,
-    /// The address has one.
+    /// The address of the page has a query.
     pub(super) query: bool,
     pub(super) done: Done,
     pub(super) file: Option<File>,
 }
 
-/// What was done just now.
+/// The action that was just done.
 pub(super) enum Done {
     Nothing,
     Ran(Result<Ran, RunError>),
@@ -584,7 +585,7 @@ pub(super) enum Done {
 pub(super) struct File {
     /// The command that starts the module with it.
     pub(super) command: String,
-    /// The secrets were replaced since.
+    /// The secrets were replaced after the file was written.
     pub(super) outdated: bool,
     /// The module has one.
     pub(super) checkout: bool,
@@ -594,22 +595,22 @@ pub(super) fn run(app: &App, run: &Run<'_>) -> Markup {
     let Run { place, env, query, done, file } = run;
     let page = html! {
         section {
-            h2 { "Its environment" @if *query { ", with this link" } }
+            h2 { "Environment" @if *query { " with this link" } }
             table .variables {
                 thead { tr { th scope="col" { "Variable" } th scope="col" { "Value from" } th scope="col" { "Instead of" } } }
                 tbody { @for explanation in env.explain() { (explained(&explanation)) } }
             }
         }
-        // Without an `action` it goes to this address, the query included, which is shown
-        // nowhere.
+        // Without an `action`, the form is sent to this URL, query included, and the page need not
+        // show the query.
         form method="post" { (token(app)) button { "Run" } }
         @match done {
             Done::Ran(Ok(Ran { output, status })) => section #output {
-                h2 { "What it printed" }
+                h2 { "Output" }
                 pre tabindex="0" role="status" { (output) }
-                p .path { "It ended with " (status) "." }
+                p .path { "The module ended with " (status) "." }
             },
-            Done::Ran(Err(error)) => p .problems role="alert" { "It could not be run: " (code(&chain(error))) },
+            Done::Ran(Err(error)) => p .problems role="alert" { "The module could not be run: " (code(&chain(error))) },
             _ => {},
         }
         (streamlit(app, done, file.as_ref()))
@@ -617,9 +618,9 @@ pub(super) fn run(app: &App, run: &Run<'_>) -> Markup {
     run_layout(place, &page)
 }
 
-/// How the module is started as a Streamlit app: after its secrets are delivered to a file.
+/// Renders the section that delivers a file and shows how to start the Streamlit app with it.
 fn streamlit(app: &App, done: &Done, file: Option<&File>) -> Markup {
-    // As above without an `action`, so that the file has the overrides of this address.
+    // Also without an `action`, so that the file has the overrides of this URL.
     let form = |action: &str, class: &str, text: &str| {
         html! {
             form method="post" {
@@ -633,35 +634,35 @@ fn streamlit(app: &App, done: &Done, file: Option<&File>) -> Markup {
         section #streamlit {
             h2 { "Start it as a Streamlit app" }
             p .lead {
-                "A Streamlit app reads its secrets from a file. This server can write that file, and "
-                "shows the command that starts the app with it. The file has the variables above and "
-                "the sections, without what the link displaced. It is not encrypted, and only the user "
-                "who runs this server can read it. The server removes it when it ends."
+                "A Streamlit app reads its secrets from a file. This server can write the file and show "
+                "the command that starts the app with it. The file has the variables above and the "
+                "sections, without those that the link displaced. It is not encrypted, but only the "
+                "user who runs this server can read it. The server removes it when it ends."
             }
             @match done {
-                Done::Delivered(Ok(())) => p .good role="status" { "The file is written." },
+                Done::Delivered(Ok(())) => p .good role="status" { "The file was written." },
                 Done::Delivered(Err(error)) => p .problems role="alert" { "The file could not be written: " (code(&chain(error))) },
-                Done::Removed => p .good role="status" { "The file is removed. An app that is running keeps its values until it ends." },
+                Done::Removed => p .good role="status" { "The file was removed. A running app keeps its values until it ends." },
                 Done::Nothing | Done::Ran(_) => {},
             }
             @match file {
                 Some(File { command, outdated, checkout }) => {
                     @if *outdated {
                         p .note {
-                            "The secrets were replaced after this file was written. Deliver again: a "
-                            "running app sees the new values within a few seconds."
+                            "The secrets were replaced after this file was written. Deliver it again: "
+                            "a running app sees the new values within a few seconds."
                         }
                     }
                     p {
                         "Copy this command into a terminal"
-                        @if !checkout { ", in the folder that has the app" }
+                        @if !checkout { " in the folder of the app" }
                         ". " code { "streamlit" } " must be installed there. Streamlit prints the app's address."
                     }
                     pre .command tabindex="0" { (command) }
                     p .path {
                         "If the app's file has another name, change " code { "app.py" } ". The command "
                         "clears the environment, so variables of your terminal do not reach the app. If "
-                        "the app needs more of them, add each by name after " code { "HOME" } "."
+                        "the app needs one of them, add it after " code { "HOME" } "."
                     }
                     div .actions {
                         (form("deliver", "quiet", "Deliver again"))
@@ -698,22 +699,23 @@ pub(super) fn keys(app: &App, keyring: &Keyring, usage: &Usage, status: &Status)
     let page = html! {
         h1 { "Keys" }
         p .lead {
-            "All secrets are sealed under the primary key of one keyring. To rotate is to add a key, "
-            "seal everything again under it, and destroy the old one when nothing needs it."
+            "All secrets are encrypted with the primary key of the keyring. Rotating adds a key, "
+            "encrypts everything with it, and then destroys the old keys."
         }
         @match status {
             Status::Idle => {},
             Status::Running { step, done, total } => div .note role="status" {
                 h2 { "Rotating: " (step) }
-                progress value=(done) max=(total.max(&1)) aria-label="Records under the new key" {}
-                p { (done) " of " (total) " records are under the new key." }
+                progress value=(done) max=(total.max(&1)) aria-label="Records with the new key" {}
+                p { (done) " of " (total) " records are encrypted with the new key." }
             },
             Status::Done { moved, destroyed } => p .good role="status" {
-                "Done: " (moved) " records were sealed again, and "
+                "Done: " (moved) " records were encrypted with the new key, and "
                 @match destroyed { 1 => "the old key was", n => { (n) " old keys were" } } " destroyed."
             },
             Status::Failed(why) => p .problems role="alert" {
-                "The rotation stopped: " (why) ". Nothing is lost; rotate again to go on."
+                "The rotation stopped: " (why) ". All secrets can still be opened. Rotate again to "
+                "finish."
             },
         }
         table {
@@ -735,7 +737,7 @@ pub(super) fn keys(app: &App, keyring: &Keyring, usage: &Usage, status: &Status)
     };
     let page = layout("Keys", &[], &page);
     match status {
-        // Reloads itself while there is something to see.
+        // The page reloads itself during a rotation.
         Status::Running { .. } => maud::PreEscaped(page.into_string().replacen(
             "<head>",
             "<head><meta http-equiv=\"refresh\" content=\"1\">",
@@ -747,8 +749,8 @@ pub(super) fn keys(app: &App, keyring: &Keyring, usage: &Usage, status: &Status)
 
 fn state_name(state: KeyState) -> &'static str {
     match state {
-        KeyState::Primary => "primary: it seals and opens",
-        KeyState::Active => "active: it opens",
+        KeyState::Primary => "primary: encrypts and decrypts",
+        KeyState::Active => "active: decrypts",
         KeyState::Disabled => "disabled",
         KeyState::Destroyed => "destroyed",
         _ => "unknown",

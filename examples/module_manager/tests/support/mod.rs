@@ -1,4 +1,4 @@
-//! A site without a socket, and pages to look into.
+//! The site without a socket, and assertions on its pages.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -23,7 +23,7 @@ pub(crate) const CANARY: &str = "hunter2";
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_module-manager");
 
-/// What all the tests of this process have logged.
+/// The log of all tests of this process.
 static LOG: LazyLock<Arc<Mutex<Vec<u8>>>> = LazyLock::new(|| {
     struct Log(Arc<Mutex<Vec<u8>>>);
     impl Write for Log {
@@ -49,7 +49,7 @@ pub(crate) fn log() -> String {
     String::from_utf8(LOG.lock().unwrap().clone()).unwrap()
 }
 
-/// A folder that is removed with the test.
+/// A folder that is removed after the test.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -100,7 +100,7 @@ impl Site {
         Ok(Self { host, router, runtime: Runtime::new().unwrap(), folder })
     }
 
-    /// A site with a module `chat` whose checkout has this template.
+    /// Opens a site with a module `chat` whose checkout has this template.
     pub(crate) fn with_module(template: &str) -> Self {
         let site = Self::new();
         let folder = site.checkout("chat", template);
@@ -108,19 +108,19 @@ impl Site {
         site
     }
 
-    /// The process ends, and another begins.
+    /// Stops the site and opens it again.
     pub(crate) fn restart(self, passphrase: Option<&str>) -> Result<Self, String> {
         Self::open(self.stop(), passphrase).map_err(|(_, error)| error)
     }
 
-    /// The process ends.
+    /// Stops the site.
     pub(crate) fn stop(self) -> Folder {
         let Self { host, router, runtime, folder } = self;
         drop((router, runtime, host));
         folder
     }
 
-    /// Writes a checkout's template, and gives the folder.
+    /// Writes the template of a checkout and returns its folder.
     pub(crate) fn checkout(&self, name: &str, template: &str) -> String {
         let folder = self.folder.path().join(name);
         fs::create_dir_all(folder.join(".streamlit")).unwrap();
@@ -132,7 +132,7 @@ impl Site {
         self.send("GET", url, &[("host", "127.0.0.1:8501")], None)
     }
 
-    /// Sends a form of ours.
+    /// Sends a form as one of our pages does.
     pub(crate) fn post(&self, url: &str, fields: &[(&str, &str)]) -> Page {
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.append_pair("token", &self.token()).extend_pairs(fields);
@@ -170,17 +170,17 @@ impl Site {
         })
     }
 
-    /// What every form carries.
+    /// Returns the token that every form sends.
     pub(crate) fn token(&self) -> String {
         self.get("/").field("token")
     }
 
-    /// A value that is stored, looked up behind the pages' back.
+    /// Reads a stored value from the vault directly.
     pub(crate) fn value(&self, version: &str, install: Option<&str>, path: &str) -> String {
         let place = Place::version("chat", version);
         let place = install.map_or(place.clone(), |install| place.install(install));
-        let standing = self.host.standing(&place).unwrap().unwrap();
-        standing.secrets.find(path).unwrap().as_str().unwrap().to_owned()
+        let current = self.host.current(&place).unwrap().unwrap();
+        current.secrets.find(path).unwrap().as_str().unwrap().to_owned()
     }
 }
 
@@ -220,21 +220,20 @@ impl Page {
         self.lacks(CANARY)
     }
 
-    /// The content of an element, unescaped.
+    /// Returns the content of an element, unescaped.
     #[track_caller]
     fn content(&self, tag: &str) -> String {
-        let (_, rest) =
-            self.body.split_once(&format!("<{tag} ")).expect("there is such an element");
+        let (_, rest) = self.body.split_once(&format!("<{tag} ")).expect("an element");
         unescaped(rest.split_once('>').unwrap().1, tag)
     }
 
-    /// The text in the text area, as a browser has it.
+    /// Returns the text in the text area, as a browser shows it.
     #[track_caller]
     pub(crate) fn text_area(&self) -> String {
         self.content("textarea").strip_prefix('\n').unwrap().to_owned()
     }
 
-    /// What was typed into forms that are out of date, as the page shows it, the latest first.
+    /// Returns the texts that were typed into outdated forms, the latest first.
     #[track_caller]
     pub(crate) fn typed(&self) -> Vec<String> {
         let areas = self.body.split("<textarea class=\"typed\"").skip(1);
@@ -243,7 +242,7 @@ impl Page {
             .collect()
     }
 
-    /// What a program printed.
+    /// Returns the output or the command that the page shows.
     #[track_caller]
     pub(crate) fn pre(&self) -> String {
         self.content("pre")
