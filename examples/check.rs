@@ -2,8 +2,8 @@
 //!
 //! `cargo run --example check -- FILE [TEMPLATE]`
 //!
-//! Exit status: 0 if the file will do (warnings are printed), 1 if it will not or cannot be read,
-//! 2 if the command line is wrong.
+//! Exit status: 0 if the file is accepted (warnings are printed), 1 if it is rejected or cannot be
+//! read, 2 if the command line is wrong.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -43,7 +43,7 @@ fn check(file: &OsString, template: Option<&OsString>) -> Result<(), Box<dyn Err
     for warning in secrets.warnings() {
         println!("warning: {warning}\n  help: {}", warning.help());
     }
-    println!("{} variables reach the environment", secrets.env()?.len());
+    println!("accepted; {} environment variables", secrets.env()?.len());
     Ok(())
 }
 
@@ -51,7 +51,7 @@ fn read(file: &OsString) -> Result<Vec<u8>, String> {
     fs::read(file).map_err(|error| format!("{}: {error}", file.to_string_lossy()))
 }
 
-/// Some messages have one line, some are blocks that end with a line end.
+/// Ends a message with a newline. Reports of several lines have one already.
 fn with_newline(mut text: String) -> String {
     if !text.ends_with('\n') {
         text.push('\n');

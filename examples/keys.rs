@@ -1,5 +1,5 @@
-//! The life of a keyring file: it is locked with a passphrase, gets a second key in the order that
-//! cannot lose one, and a record moves to that key.
+//! Stores a keyring in a file, locked with a passphrase; adds a second key, and rewraps a record
+//! under it.
 //!
 //! ```sh
 //! cargo run --example keys --features passphrase
@@ -13,7 +13,7 @@ use std::path::Path;
 use secrets_toml::Document;
 use secrets_toml::seal::{Keyring, LockedKeyring, Protection, Revision, Scope, Unlock};
 
-/// A host asks for it, or reads it from where only it can read.
+/// The passphrase. A real service asks for it, or reads it from a file that only it can read.
 const PASSPHRASE: &str = "correct horse battery staple";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -22,18 +22,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let secrets = Document::parse("CLARIFAI_PAT = 'a token'")?.validate()?;
 
     let mut keyring = Keyring::generate()?;
-    keep(&file, &mut keyring)?;
+    save(&file, &mut keyring)?;
     let old = keyring.primary();
     let record = keyring.seal(&acme, Revision::FIRST, &secrets)?;
     println!("sealed revision 1 under key {old}");
 
-    // A key is added and kept before it seals anything: by the time that a record is under it,
-    // every process that has loaded the file can open that record.
+    // Save the new key before it seals anything. Once every process has loaded the file, each can
+    // open what the new key seals, so the key can be promoted.
     let new = keyring.add()?;
-    keep(&file, &mut keyring)?;
+    save(&file, &mut keyring)?;
     let mut keyring = load(&file)?;
     keyring.promote(&new)?;
-    keep(&file, &mut keyring)?;
+    save(&file, &mut keyring)?;
     println!("promoted key {new}");
 
     let keyring = load(&file)?;
@@ -59,9 +59,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Writes the locked keyring beside its place and moves it there whole, so that there is always
-/// one that can be read.
-fn keep(file: &Path, keyring: &mut Keyring) -> Result<(), Box<dyn Error>> {
+/// Locks the keyring and replaces the file atomically, so that a crash leaves the old or the new one.
+fn save(file: &Path, keyring: &mut Keyring) -> Result<(), Box<dyn Error>> {
     let text = keyring.lock(Protection::passphrase(PASSPHRASE))?;
     let new = file.with_extension("new");
     let mut options = OpenOptions::new();
@@ -72,7 +71,7 @@ fn keep(file: &Path, keyring: &mut Keyring) -> Result<(), Box<dyn Error>> {
     written.write_all(text.as_bytes())?;
     written.sync_all()?;
     fs::rename(new, file)?;
-    // The new name has to last, too, before anything is sealed under a key that only this file has.
+    // Sync the folder too: nothing may be sealed under a new key before its file is durable.
     #[cfg(unix)]
     fs::File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()?;
     Ok(())

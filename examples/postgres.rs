@@ -1,8 +1,8 @@
-//! A vault in PostgreSQL: two installs of one version, a conflict, a new key; then the records of a
-//! file move in, too.
+//! Stores secrets in PostgreSQL: two installs of one version, a conflict, a key rotation, and an
+//! import from a file.
 //!
 //! ```sh
-//! eval "$(.ci/postgres start)"     # or a server of yours
+//! eval "$(.ci/postgres start)"     # or your own server
 //! cargo run --example postgres --features postgres -- "$SECRETS_TOML_POSTGRES"
 //! ```
 
@@ -18,7 +18,8 @@ use secrets_toml::store::{self, PostgresStore, RedbStore};
 use secrets_toml::vault::{AsyncVault, Expected, Scopes, Vault};
 use tokio_postgres::NoTls;
 
-/// A host keeps it apart from the database, or has a key management service unwrap it.
+/// The key that locks the keyring. A real service keeps it apart from the database, or has a key
+/// management service unwrap it.
 const KEK: [u8; 32] = *b"what locks the keyring: 32 bytes";
 
 #[tokio::main(flavor = "current_thread")]
@@ -27,17 +28,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         eprintln!("usage: postgres CONNECTION_STRING");
         std::process::exit(2);
     };
-    // A schema of its own, so that it can be run again.
+    // A schema of its own, so that the example can be run again.
     let schema = format!("secrets_toml_example_{}", std::process::id());
     let (admin, connection) = tokio_postgres::connect(&config, NoTls).await?;
     tokio::spawn(connection);
     admin.batch_execute(&format!("CREATE SCHEMA {schema}")).await?;
-    let told = tell(format!("{config} options='-c search_path={schema}'")).await;
+    let result = run(format!("{config} options='-c search_path={schema}'")).await;
     admin.batch_execute(&format!("DROP SCHEMA {schema} CASCADE")).await?;
-    told
+    result
 }
 
-async fn tell(config: String) -> Result<(), Box<dyn Error>> {
+async fn run(config: String) -> Result<(), Box<dyn Error>> {
     let store = PostgresStore::new(move || {
         let config = config.clone();
         async move {
@@ -55,18 +56,18 @@ async fn tell(config: String) -> Result<(), Box<dyn Error>> {
     let secrets = Document::parse("CLARIFAI_PAT = 'a token'")?.validate()?;
     let first = vault.put(&acme, &secrets, Expected::Absent).await?;
     vault.copy(&acme, &initech, Expected::Absent).await?;
-    println!("Two installs have secrets of their own, at revision {first}.");
+    println!("Two installs have their own secrets, at revision {first}.");
 
     let second = vault.put(&acme, &secrets, Expected::Revision(first)).await?;
     if let Err(error) = vault.put(&acme, &secrets, Expected::Revision(first)).await {
-        println!("Who saves over revision {first} when {second} stands is told: {error}.");
+        println!("Replacing revision {first} fails, since {second} is stored: {error}.");
     }
 
     let new = keyring.add()?;
     keyring.promote(&new)?;
     vault.set_keyring(copy(&mut keyring)?);
     let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).await?;
-    println!("{} records were moved to key {new}.", moved.done());
+    println!("{} records were rewrapped under key {new}.", moved.done());
 
     let folder = env::temp_dir().join(format!("secrets-toml-postgres-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
@@ -74,7 +75,7 @@ async fn tell(config: String) -> Result<(), Box<dyn Error>> {
     let export = export.and_then(|()| Ok(File::open(folder.join("export"))?));
     fs::remove_dir_all(&folder)?;
     let imported = vault.import(export?).await?;
-    println!("{} records came from a file.", imported.written());
+    println!("{} records were imported from a file.", imported.written());
 
     let mut listing = vault.scopes(Scopes::Installs("chat", "1.2.0"))?;
     while let Some(listed) = listing.next().await {
@@ -88,11 +89,11 @@ async fn tell(config: String) -> Result<(), Box<dyn Error>> {
     let mut manifest = Vec::new();
     let listed = vault.manifest(Revision::FIRST, &mut manifest).await?;
     let found = vault.verify_against(&manifest[..]).await?;
-    println!("A manifest lists {listed} records, and {} of them stand.", found.unchanged());
+    println!("A manifest lists {listed} records; {} are unchanged.", found.unchanged());
     Ok(())
 }
 
-/// A vault in a file, and all of its records in another.
+/// Creates a vault in a file and exports all of its records to another file.
 fn export(folder: &Path, keyring: Keyring) -> Result<(), Box<dyn Error>> {
     let vault = Vault::new(RedbStore::create(folder.join("vault.redb"))?, keyring);
     let secrets = Document::parse("CLARIFAI_PAT = 'another token'")?.validate()?;
@@ -104,7 +105,7 @@ fn export(folder: &Path, keyring: Keyring) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The same keys for the vault: it takes a keyring as a process loads it.
+/// Copies a keyring by locking and unlocking it, as if another process had loaded it.
 fn copy(keyring: &mut Keyring) -> Result<Keyring, Box<dyn Error>> {
     let locked = LockedKeyring::parse(&keyring.lock(Protection::raw(&KEK))?)?;
     Ok(locked.unlock(Unlock::Kek(&KEK))?)

@@ -1,5 +1,5 @@
-//! The whole way: a repository's template, an author's text, a sealed record, the module's variables,
-//! a visitor's link, and a vault that keeps it all.
+//! The whole pipeline: parses a template, validates an author's text, encrypts it, delivers it as
+//! environment variables, applies a visitor's link, and stores it in a vault.
 //!
 //! `cargo run --example quickstart`
 
@@ -13,7 +13,7 @@ use secrets_toml::vault::{Expected, Vault};
 use secrets_toml::{Document, Overrides, Secrets, Template};
 use serde::Deserialize;
 
-/// What the module's repository carries in `.streamlit/secrets.toml`.
+/// The template: `.streamlit/secrets.toml` in the module's repository.
 const TEMPLATE: &str = r#"
 # Your personal access token: Settings, Security, "Create token".
 CLARIFAI_PAT = ""
@@ -26,7 +26,7 @@ username = ""
 password = ""
 "#;
 
-/// What the author enters first: two values are still blank.
+/// The author's first text. Two values are still blank.
 const ENTERED: &str = r#"
 CLARIFAI_PAT = ""
 KEY = "value"
@@ -37,7 +37,7 @@ username = "my_username"
 password = ""
 "#;
 
-/// What the author enters then.
+/// The author's second text.
 const FILLED_IN: &str = r#"
 CLARIFAI_PAT = "0123456789abcdef"
 KEY = "value"
@@ -60,42 +60,42 @@ struct Db<'a> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("The template asks for:");
+    println!("Variables of the template:");
     let template = Template::parse(TEMPLATE)?;
     for variable in template.variables() {
         let need = if variable.is_required() { "required" } else { "optional" };
         println!("  {} ({}, {need})", variable.path(), variable.kind());
     }
 
-    println!("\nThe first text is refused:\n");
+    println!("\nThe first text is rejected:\n");
     let Err(invalid) = template.validate(Document::parse(ENTERED)?) else {
         return Err("a blank token was accepted".into());
     };
     print!("{invalid}");
 
-    // The form shows `invalid.into_document()` again; the author fills in the rest.
+    // A form would show the text again, from `invalid.into_document()`. The author completes it.
     let secrets = template.validate(Document::parse(FILLED_IN)?)?;
 
-    // It is kept sealed, for exactly this version of the module.
+    // Seal the secrets for exactly this version of the module.
     let keyring = Keyring::generate()?;
     let version = Scope::module("chat")?.version("1.0.0")?;
     let record = keyring.seal(&version, Revision::FIRST, &secrets)?;
-    println!("\nThe second is accepted, and sealed for version 1.0.0.");
+    println!("\nThe second text is accepted, and sealed for version 1.0.0.");
     let another = Scope::module("chat")?.version("1.0.1")?;
     if let Err(error) = keyring.open(&another, record.as_bytes()) {
-        println!("As version 1.0.1 it does not open: {error}.");
+        println!("It cannot be opened as version 1.0.1: {error}.");
     }
     let secrets = keyring.open(&version, record.as_bytes())?.into_secrets()?;
 
-    println!("\nThe module sees these variables:");
+    println!("\nEnvironment variables of the module:");
     let env = secrets.env()?;
     for (name, _) in &env {
         println!("  {name}");
     }
     let settings: Settings<'_> = secrets.deserialize()?;
-    println!("Its section db_credentials belongs to {}.", settings.db_credentials.username);
+    println!("The user name in its section db_credentials: {}", settings.db_credentials.username);
 
-    println!("\nA visitor comes with ?user_id=alice. Then they are:");
+    println!("\nThe same with a visitor's link, ?user_id=alice:");
     let env = env.override_with(&Overrides::clarifai(), "?user_id=alice")?;
     for explanation in env.explain() {
         println!("  {explanation}");
@@ -103,22 +103,22 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let folder = std::env::temp_dir().join(format!("quickstart-{}", std::process::id()));
     fs::create_dir(&folder)?;
-    let kept = keep(&folder, &secrets);
+    let result = store(&folder, &secrets);
     fs::remove_dir_all(folder)?;
-    kept
+    result
 }
 
-/// Keeps the secrets sealed in a file, for one install of the module.
-fn keep(folder: &Path, secrets: &Secrets) -> Result<(), Box<dyn Error>> {
+/// Stores the secrets in a vault, for one install of the module.
+fn store(folder: &Path, secrets: &Secrets) -> Result<(), Box<dyn Error>> {
     let file = folder.join("vault.redb");
-    // A host locks the keyring and keeps it: see the example `keys`.
+    // A real service locks the keyring and saves it: see the example `keys`.
     let vault = Vault::new(RedbStore::create(&file)?, Keyring::generate()?);
     let acme = Scope::module("chat")?.version("1.0.0")?.install("acme")?;
     let revision = vault.put(&acme, secrets, Expected::Absent)?;
     let len = fs::metadata(&file)?.len();
-    println!("\nRevision {revision} is sealed for {acme:?}, in a file of {len} bytes.");
+    println!("\nRevision {revision} is stored for {acme:?}, in a file of {len} bytes.");
 
-    let opened = vault.get(&acme)?.ok_or("nothing was kept")?.into_secrets()?;
-    println!("Opened again, it has {} variables.", opened.env()?.iter().len());
+    let opened = vault.get(&acme)?.ok_or("nothing was stored")?.into_secrets()?;
+    println!("Read from the vault, it has {} variables.", opened.env()?.iter().len());
     Ok(())
 }

@@ -2,18 +2,19 @@
 //!
 //! `cargo run --example run --features handover -- [--streamlit] FILE [--query QUERY] -- COMMAND [ARGUMENT…]`
 //!
-//! The command sees `PATH`, `HOME` and a few more of the launcher's variables, by name, and nothing else
-//! of them. It gets the secrets
+//! The command gets `PATH`, `HOME` and a few more of the launcher's variables, and no others. It gets
+//! the secrets
 //!
-//! - without `--streamlit` as environment variables;
-//! - with it as a delivered file, which `streamlit run` reads instead of the checkout's own. Nothing
-//!   secret is in the environment then. The file is removed when the command ends. If this program is
-//!   killed, the command goes on, and the next run removes the file.
+//! - as environment variables; or
+//! - with `--streamlit`, as a delivered file, which `streamlit run` reads instead of the checkout's own.
+//!   The environment then holds no secrets. The file is removed when the command ends. If this program
+//!   is killed, the command keeps running, and the next run removes the file.
 //!
-//! `--query` is what follows the `?` of a visitor's link: it overrides what `Overrides::clarifai` allows.
+//! `--query` is the query of a visitor's link. It overrides the variables that `Overrides::clarifai`
+//! allows.
 //!
-//! The exit status is the command's; 2 if the command line is wrong, 1 if the file or the query will not
-//! do, 126 if the command cannot be started, 128 and the signal's number if one ended it.
+//! Exit status: the command's; 128 plus the signal's number if a signal ended it; 126 if it cannot be
+//! started; 1 if the file or the query is rejected; 2 if the command line is wrong.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -24,10 +25,10 @@ use std::process::{Command, ExitCode, ExitStatus};
 use secrets_toml::handover::SecretsFile;
 use secrets_toml::{Document, Overrides};
 
-/// What a module needs of the launcher's environment. Whatever else it needs is named here, too.
+/// The variables of the launcher that a module gets. Add here what your modules need.
 const PASSED_ON: [&str; 6] = ["HOME", "LANG", "PATH", "TERM", "TMPDIR", "TZ"];
 
-/// A command line.
+/// The parsed command line.
 struct Call<'a> {
     streamlit: bool,
     file: &'a OsString,
@@ -77,7 +78,7 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Runs the command. The outer error is one of the secrets, the inner one the system's.
+/// Runs the command. The outer error is about the secrets, the inner one about starting the command.
 fn run(call: &Call<'_>) -> Result<std::io::Result<ExitStatus>, Box<dyn Error>> {
     let bytes =
         fs::read(call.file).map_err(|error| format!("{}: {error}", call.file.to_string_lossy()))?;
@@ -90,7 +91,7 @@ fn run(call: &Call<'_>) -> Result<std::io::Result<ExitStatus>, Box<dyn Error>> {
     if !call.streamlit {
         return Ok(command.envs(&env).status());
     }
-    // A service names a folder in memory that only it can write to, such as /run/modules.
+    // A real service uses a folder in memory that only it can write to, such as /run/modules.
     let folder = std::env::temp_dir();
     SecretsFile::sweep(&folder)?;
     let file = SecretsFile::create_in(&folder, &secrets.for_streamlit(&env)?)?;

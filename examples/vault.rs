@@ -1,5 +1,5 @@
-//! Two versions of one module and two installs of one version, each with secrets of its own; then
-//! the key is changed in the order that loses nothing.
+//! Stores the secrets of two versions of a module and of two installs of one version, shows a write
+//! conflict, and rotates the key.
 //!
 //! ```sh
 //! cargo run --example vault
@@ -17,24 +17,25 @@ use secrets_toml::store::RedbStore;
 use secrets_toml::vault::{Expected, Scopes, Vault, VaultError};
 use secrets_toml::{Document, Secrets, Template};
 
-/// What the module's repository carries at its first version, and at its second.
+/// The templates in the module's repository, at its first and at its second version.
 const TEMPLATE_1: &str = "TOKEN = \"\"\nMODEL = \"small\" # @optional\n";
 const TEMPLATE_2: &str = "TOKEN = \"\"\nMODEL = \"small\" # @optional\nBUCKET = \"\"\n";
 
-/// A host keeps it apart from the files, or has a key management service unwrap it.
+/// The key that locks the keyring. A real service keeps it apart from the files, or has a key
+/// management service unwrap it.
 const KEK: [u8; 32] = *b"what locks the keyring: 32 bytes";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::temp_dir().join(format!("secrets-toml-vault-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
-    let told = tell(&folder);
+    let result = run(&folder);
     fs::remove_dir_all(folder)?;
-    told
+    result
 }
 
-fn tell(folder: &Path) -> Result<(), Box<dyn Error>> {
+fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     let host = Host { keyring: folder.join("keyring.toml") };
-    host.keep(Keyring::generate()?)?;
+    host.save(Keyring::generate()?)?;
     let vault = Vault::new(RedbStore::create(folder.join("vault.redb"))?, host.load()?);
     let module = Scope::module("chat")?;
     let (first, second) = (module.version("1.0.0")?, module.version("2.0.0")?);
@@ -43,12 +44,12 @@ fn tell(folder: &Path) -> Result<(), Box<dyn Error>> {
     let entered = Document::parse("TOKEN = \"of version one\"\nMODEL = \"large\"\n")?;
     let secrets = Template::parse(TEMPLATE_1)?.validate(entered)?;
     vault.put(&first, &secrets, Expected::Absent)?;
-    println!("1.0.0 has its secrets, sealed");
+    println!("the secrets of 1.0.0 are stored");
 
     let template = Template::parse(TEMPLATE_2)?;
     let earlier = read(&vault, &first)?;
     let form = template.prefill(&earlier)?.into_document();
-    println!("2.0.0 asks for more; the form is filled in with what 1.0.0 has:");
+    println!("2.0.0 has one more variable; its form keeps the values of 1.0.0:");
     for variable in template.variables() {
         let path = variable.path().to_string();
         let filled = form.find(&path).and_then(|value| value.as_str()) != Some("");
@@ -57,15 +58,15 @@ fn tell(folder: &Path) -> Result<(), Box<dyn Error>> {
     let entered = form.expose_text().replace("BUCKET = \"\"", "BUCKET = \"answers\"");
     let secrets = template.validate(Document::parse(entered)?)?;
     vault.put(&second, &secrets, Expected::Absent)?;
-    println!("1.0.0 keeps what it had: {:?}", names(&read(&vault, &first)?)?);
-    println!("2.0.0 has                {:?}", names(&read(&vault, &second)?)?);
+    println!("1.0.0 still has {:?}", names(&read(&vault, &first)?)?);
+    println!("2.0.0 has       {:?}", names(&read(&vault, &second)?)?);
 
     println!("\n== Two installs of one version");
     let (acme, initech) = (second.install("acme")?, second.install("initech")?);
     vault.copy(&second, &acme, Expected::Absent)?;
     let own = Document::parse("TOKEN = \"initech's own\"\nBUCKET = \"theirs\"\n")?;
     vault.put(&initech, &template.validate(own)?, Expected::Absent)?;
-    // Whoever runs acme is handed the keys of acme's scope, and nothing else.
+    // The process that runs acme gets only the keys of acme's scope.
     let runner = host.load()?.for_scope(&acme);
     for install in [&acme, &initech] {
         let record = secrets_toml::store::Store::get(vault.store(), install.as_bytes())?;
@@ -78,29 +79,29 @@ fn tell(folder: &Path) -> Result<(), Box<dyn Error>> {
         vault.copy(&second, &second.install(&format!("{number:03}"))?, Expected::Absent)?;
     }
     let installs = vault.scopes(Scopes::Installs("chat", "2.0.0"))?.count();
-    println!("2.0.0 has {installs} installs by now");
+    println!("2.0.0 has {installs} installs now");
 
-    println!("\n== Two people at one form");
+    println!("\n== Two people with the same form");
     let seen = vault.get(&acme)?.ok_or("no record")?.revision();
     let secrets = read(&vault, &acme)?;
-    println!("the first writes revision {}", vault.put(&acme, &secrets, Expected::Revision(seen))?);
+    println!("the first saves revision {}", vault.put(&acme, &secrets, Expected::Revision(seen))?);
     match vault.put(&acme, &secrets, Expected::Revision(seen)) {
-        Err(error @ VaultError::Conflict { .. }) => println!("the second is told: {error}"),
+        Err(error @ VaultError::Conflict { .. }) => println!("the second gets an error: {error}"),
         other => return Err(format!("an update was lost: {other:?}").into()),
     }
 
     println!("\n== A new key");
     let mut keyring = host.load()?;
     let (old, new) = (keyring.primary(), keyring.add()?);
-    host.keep(keyring)?;
+    host.save(keyring)?;
     vault.set_keyring(host.load()?);
-    println!("1. added and kept; it opens, in every process that has loaded the keyring");
+    println!("1. added and saved; every process that loads the keyring can open with it");
 
     let mut keyring = host.load()?;
     keyring.promote(&new)?;
-    host.keep(keyring)?;
+    host.save(keyring)?;
     vault.set_keyring(host.load()?);
-    println!("2. promoted and kept; all that is written from now on is under it");
+    println!("2. promoted and saved; it seals everything from now on");
 
     let bar = ProgressBar::new(vault.usage()?.records(&old));
     let moved = vault.rewrap_all(|now| {
@@ -108,23 +109,23 @@ fn tell(folder: &Path) -> Result<(), Box<dyn Error>> {
         ControlFlow::Continue(())
     })?;
     bar.finish();
-    println!("3. moved {} records, {} failed", moved.done(), moved.failed());
+    println!("3. rewrapped {} records, {} failed", moved.done(), moved.failed());
 
-    println!("4. {} records are under the old key: it is disabled", vault.usage()?.records(&old));
+    println!("4. {} records need the old key; disabling it", vault.usage()?.records(&old));
     let mut keyring = host.load()?;
     keyring.disable(&old)?;
-    host.keep(keyring)?;
+    host.save(keyring)?;
     vault.set_keyring(host.load()?);
 
     let verified = vault.verify()?;
-    let proof = verified.unused(&old).ok_or("something needs the old key")?;
+    let proof = verified.unused(&old).ok_or("a record needs the old key")?;
     println!("5. all {} documents open without it", verified.documents());
 
     let mut keyring = host.load()?;
     keyring.destroy(&old, proof)?;
-    host.keep(keyring)?;
+    host.save(keyring)?;
     vault.set_keyring(host.load()?);
-    println!("6. destroyed; acme still has {:?}", names(&read(&vault, &acme)?)?);
+    println!("6. destroyed the old key; acme still has {:?}", names(&read(&vault, &acme)?)?);
     Ok(())
 }
 
@@ -136,14 +137,14 @@ fn names(secrets: &Secrets) -> Result<Vec<String>, Box<dyn Error>> {
     Ok(secrets.env()?.iter().map(|(name, _)| name.to_owned()).collect())
 }
 
-/// Keeps the keyring in a file, locked.
+/// Stores the locked keyring in a file.
 struct Host {
     keyring: PathBuf,
 }
 
 impl Host {
-    /// Writes beside the file and moves it there whole, so that there is always one to be read.
-    fn keep(&self, mut keyring: Keyring) -> Result<(), Box<dyn Error>> {
+    /// Locks the keyring and replaces the file atomically.
+    fn save(&self, mut keyring: Keyring) -> Result<(), Box<dyn Error>> {
         let new = self.keyring.with_extension("new");
         write_synced(&new, &keyring.lock(Protection::raw(&KEK))?)?;
         fs::rename(new, &self.keyring)?;

@@ -49,10 +49,10 @@ use secrets_toml::{Document, Env, EnvError, OverrideError, Overrides};
 use serde::Deserialize;
 use tower::ServiceExt;
 
-/// The API that the module calls if neither the owner nor a link says otherwise.
+/// The default endpoint of the API, for when neither the owner nor a link sets one.
 const API_BASE: &str = "https://api.clarifai.com";
 
-/// What all requests share. None of them changes it.
+/// The state that all requests share. No request changes it.
 pub struct Module {
     document: Document,
     settings: Settings,
@@ -103,7 +103,7 @@ impl Module {
     }
 }
 
-/// Shows where each variable comes from, for this visitor, and never a value.
+/// Shows the source of each variable for this visitor, but no value.
 async fn page(
     State(module): State<Arc<Module>>,
     RawQuery(query): RawQuery,
@@ -116,17 +116,17 @@ async fn page(
     }
     let api = match api_request(&env)? {
         Some(request) => module.send(request).await.to_string(),
-        None => "not called, since there is no token".to_owned(),
+        None => "not called without a token".to_owned(),
     };
     let database = module.send(database_request(&module.settings)?).await;
     _ = writeln!(page, "\nAPI: {api}\ndatabase: {database}");
     tracing::info!("API: {api}, database: {database}");
-    // The link may hold a token: no cache keeps the page, and no other site is told of the link.
+    // The link may hold a token, so keep it out of caches and out of `Referer` headers.
     let headers = [(CACHE_CONTROL, "no-store"), (REFERRER_POLICY, "no-referrer")];
     Ok((headers, page))
 }
 
-/// The request to the API, with the token that this visitor may use. `None` if there is none.
+/// Returns the request to the API with the token that this visitor may use, or `None` without one.
 fn api_request(env: &Env) -> Result<Option<Request<Body>>, http::Error> {
     let token = env.get("CLARIFAI_PAT").or_else(|| env.get("CLARIFAI_SESSION_TOKEN"));
     let Some(token) = token else { return Ok(None) };
@@ -135,14 +135,14 @@ fn api_request(env: &Env) -> Result<Option<Request<Body>>, http::Error> {
     request(base, token, user).map(Some)
 }
 
-/// The request to the database's API, which is the same for every visitor.
+/// Returns the request to the database's API, which is the same for every visitor.
 fn database_request(settings: &Settings) -> Result<Request<Body>, http::Error> {
     let Settings { db_password, db } = settings;
     let base = format!("https://{}", db.host);
     request(&base, db_password.expose_secret(), db.user.expose_secret())
 }
 
-/// What an HTTP library does with its copies of the secrets is not zeroized here.
+/// Builds a request. The HTTP library's copies of the secrets are not zeroized.
 fn request(base: &str, token: &str, user: &str) -> Result<Request<Body>, http::Error> {
     let mut token = HeaderValue::try_from(token)?;
     token.set_sensitive(true); // `Debug` does not show it
@@ -150,14 +150,14 @@ fn request(base: &str, token: &str, user: &str) -> Result<Request<Body>, http::E
     Request::post(base).header(AUTHORIZATION, token).body(body)
 }
 
-/// A network that only pretends: no request leaves the process. A request needs a token.
+/// Simulates the network, so that no request leaves the process. A request needs a token.
 pub fn pretended_network() -> Router {
     Router::new().fallback(async |headers: HeaderMap| {
         if headers.contains_key(AUTHORIZATION) { StatusCode::OK } else { StatusCode::UNAUTHORIZED }
     })
 }
 
-/// Why there is no page. The text holds no value.
+/// An error page. Its text holds no value.
 struct Failure(StatusCode, String);
 
 impl IntoResponse for Failure {
@@ -168,7 +168,7 @@ impl IntoResponse for Failure {
     }
 }
 
-/// A link that is refused: nothing of it was applied.
+/// Reports a refused link. None of its overrides was applied.
 impl From<OverrideError> for Failure {
     fn from(error: OverrideError) -> Self {
         Self(StatusCode::BAD_REQUEST, error.to_string())
@@ -181,9 +181,9 @@ impl From<EnvError> for Failure {
     }
 }
 
-/// A token or an address that HTTP cannot carry.
+/// Reports a token or an endpoint that cannot be part of an HTTP request.
 impl From<http::Error> for Failure {
     fn from(error: http::Error) -> Self {
-        Self(StatusCode::INTERNAL_SERVER_ERROR, format!("a request cannot be made: {error}"))
+        Self(StatusCode::INTERNAL_SERVER_ERROR, format!("a request cannot be built: {error}"))
     }
 }

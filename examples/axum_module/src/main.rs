@@ -1,6 +1,6 @@
 //! Serves the module on this machine: `cargo run -p axum-module -- FILE [PORT]`.
 //!
-//! The library says how visitors are kept apart, and why.
+//! See the library for how visitors are kept apart, and why.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -14,8 +14,8 @@ use tokio::net::TcpListener;
 const USAGE: &str = "\
 usage: axum-module FILE [PORT]
 
-Reads the secrets in FILE once, and serves the module on http://127.0.0.1:PORT. Without PORT, or with 0,
-it takes any free port. It prints the address.";
+Reads the secrets in FILE once, and serves the module on http://127.0.0.1:PORT. Without PORT, or if it
+is 0, takes any free port. Prints the address.";
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();

@@ -23,10 +23,10 @@ host = 'db.example'
 user = 'hunter2-user'
 ";
 
-/// How often each address was sent to, with which token and user.
+/// The number of requests for each endpoint, token and user.
 type Sent = Arc<Mutex<BTreeMap<[String; 3], usize>>>;
 
-/// The module, and what it sends. Its file is gone.
+/// Reads a module from a file that is then removed, and records what it sends.
 fn module() -> (Router, Sent) {
     let sent = Sent::default();
     let kept = Arc::clone(&sent);
@@ -75,7 +75,7 @@ database: 200 OK
 ",
 );
 
-/// The endpoint displaces the owner's token.
+/// A link whose endpoint displaces the owner's token.
 const BOB: (&str, &str) = (
     "/?user_id=hunter2-bob&base=https://api.clarifai.com/hunter2-bob",
     "\
@@ -85,7 +85,7 @@ CLARIFAI_API_BASE: query parameter `base`
 CLARIFAI_PAT: displaced by query parameter `base`
 CLARIFAI_SESSION_TOKEN: displaced by query parameter `base`
 
-API: not called, since there is no token
+API: not called without a token
 database: 200 OK
 ",
 );
@@ -153,13 +153,13 @@ async fn a_hostile_link_is_refused_and_nothing_is_sent() {
         assert_eq!(get(&router, link).await, (StatusCode::BAD_REQUEST, why.to_owned()), "{link}");
     }
     assert!(sent.lock().unwrap().is_empty());
-    assert_eq!(get(&router, OWNER.0).await.1, OWNER.1, "the owner's values are as they were");
+    assert_eq!(get(&router, OWNER.0).await.1, OWNER.1, "the owner's values are unchanged");
 }
 
 #[tokio::test]
 async fn what_http_cannot_carry_is_an_error_without_a_value() {
     let (router, sent) = module();
-    let why = "a request cannot be made: invalid uri character";
+    let why = "a request cannot be built: invalid uri character";
     let link = "/?pat=hunter2&base=https://api.clarifai.com/%3Chunter2%3E";
     let seen = get(&router, link).await;
     assert_eq!(seen, (StatusCode::INTERNAL_SERVER_ERROR, why.to_owned()));

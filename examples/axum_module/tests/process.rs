@@ -38,7 +38,7 @@ fn neither_pages_nor_log_hold_a_value() {
     let mut address = String::new();
     let mut printed = BufReader::new(module.stdout.take().unwrap());
     printed.read_line(&mut address).unwrap();
-    drop(file); // it was read once
+    drop(file); // the module has read it
 
     let pages = [
         ("/", "200 OK"),
@@ -48,7 +48,7 @@ fn neither_pages_nor_log_hold_a_value() {
         ("/hunter2?pat=hunter2", "404 Not Found"),
     ];
     let pages = pages.map(|(link, status)| (get(&address, link), status));
-    // A process that is killed prints no more, so its pipes end.
+    // Killing the process closes its pipes.
     module.kill().unwrap();
     let Output { stderr, .. } = module.wait_with_output().unwrap();
     let mut log = String::from_utf8(stderr).unwrap();
@@ -64,7 +64,7 @@ fn neither_pages_nor_log_hold_a_value() {
     assert!(log.contains("API: 200 OK"), "{log}");
 }
 
-/// Sends a request as a browser does, and reads all of the response.
+/// Sends a request and reads all of the response.
 fn get(address: &str, link: &str) -> std::io::Result<String> {
     let address = address.trim_end().trim_start_matches("http://");
     let mut stream = TcpStream::connect(address)?;
@@ -75,7 +75,7 @@ fn get(address: &str, link: &str) -> std::io::Result<String> {
     Ok(page)
 }
 
-/// Starts a module that cannot serve, and returns its status and what it says behind its name.
+/// Starts a module that must fail, and returns its status and the message after its name.
 #[track_caller]
 fn fails(file: &Path) -> (Option<i32>, String) {
     let mut module = module();
