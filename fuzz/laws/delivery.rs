@@ -1,11 +1,11 @@
-//! A delivered document gives the variables that it was made for, in their order, and every other
-//! value of the document, as it was; what an override displaced is absent, whatever it is.
+//! A delivered document has the variables of its `Env`, in order, and every other value of the
+//! source unchanged. Displaced names are absent, whatever their kind.
 
 use secrets_toml::{Document, Overrides, Parameter};
 
 use super::delivered::assert_delivered;
 
-/// The first line is a query, the rest a document.
+/// Checks the law. The first line of `data` is a query, the rest a document.
 pub(crate) fn check(data: &[u8]) {
     let Some((query, text)) = std::str::from_utf8(data).ok().and_then(|all| all.split_once('\n'))
     else {

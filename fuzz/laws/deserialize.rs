@@ -1,4 +1,4 @@
-//! A document goes into a type or is refused, and no error holds a value.
+//! Deserializing a document succeeds or fails, and no error holds a value.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ enum Any {
 pub(crate) fn check(data: &[u8]) {
     let Ok(text) = Text::arbitrary_take_rest(Unstructured::new(data)) else { return };
     let Ok(document) = Document::parse(text.render()) else { return };
-    document.deserialize::<IgnoredAny>().expect("anything is ignored");
+    document.deserialize::<IgnoredAny>().expect("any document");
     is_silent::<Strict>(&document);
     is_silent::<BTreeMap<String, String>>(&document);
     is_silent::<BTreeMap<String, Choice>>(&document);
@@ -56,7 +56,7 @@ pub(crate) fn check(data: &[u8]) {
     is_silent::<Vec<u8>>(&document);
     is_silent::<BTreeMap<u8, std::net::IpAddr>>(&document);
     is_silent::<BTreeMap<Key, IgnoredAny>>(&document);
-    let count = document.deserialize::<BTreeMap<Name, IgnoredAny>>().expect("text is text").len();
+    let count = document.deserialize::<BTreeMap<Name, IgnoredAny>>().expect("keys are text").len();
     assert_eq!(count, document.root().len());
 }
 

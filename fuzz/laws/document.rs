@@ -1,4 +1,4 @@
-//! Below the limits, a document is accepted exactly where `toml_edit` accepts it, with the same
+//! Below the limits, `Document` accepts exactly the texts that `toml_edit` accepts, with the same
 //! paths, kinds and values.
 
 use secrets_toml::Document;
@@ -7,7 +7,7 @@ use super::agreement::assert_table;
 
 pub(crate) fn check(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
-        assert!(Document::from_utf8(data.to_vec()).is_err(), "what is not UTF-8 is refused");
+        assert!(Document::from_utf8(data.to_vec()).is_err(), "invalid UTF-8 is rejected");
         return;
     };
     // In multi-line strings `\r\n` is read as `\n`.

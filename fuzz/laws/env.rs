@@ -1,5 +1,5 @@
-//! The environment has the root's strings, integers and floats, as Python's `str()` writes them,
-//! each is found by its name, and a `Command` takes all of it.
+//! The environment has the root's strings, integers and floats, formatted as by Python's `str()`.
+//! Each is found by name, and a `Command` takes all of them.
 
 use std::process::Command;
 
@@ -21,7 +21,7 @@ pub(crate) fn check(data: &[u8]) {
         name.is_empty() || name.contains(['=', '\0']) || value.contains('\0')
     };
     let Ok(env) = document.env() else {
-        return assert!(expected.iter().any(unmappable), "nothing is wrong with {document:?}");
+        return assert!(expected.iter().any(unmappable), "rejected without a reason: {document:?}");
     };
     assert_eq!(env.len(), expected.len());
     for ((name, value), (expected_name, expected)) in env.iter().zip(&expected) {
@@ -34,8 +34,8 @@ pub(crate) fn check(data: &[u8]) {
     assert_eq!(command.envs(&env).get_envs().count(), env.len());
 }
 
-/// Python's rule, from the standard library's digits, which are as many: a point from 1e-4 up to
-/// 1e16, else an exponent.
+/// Formats a float as Python does: with a point from 1e-4 up to 1e16, else with an exponent. The
+/// digits are those of the standard library, which prints equally many.
 fn python(number: f64) -> String {
     if number.is_nan() {
         "nan".to_owned()
@@ -45,14 +45,14 @@ fn python(number: f64) -> String {
         format!("{number:?}")
     } else {
         let text = format!("{number:e}");
-        let (digits, exponent) = text.split_once('e').expect("it was asked for");
+        let (digits, exponent) = text.split_once('e').expect("an exponent");
         let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |e| ('-', e));
         format!("{digits}e{sign}{exponent:0>2}")
     }
 }
 
-/// Whether two texts are the same, or the same number with other last digits: of several that are
-/// equally short, Python and the standard library may take another.
+/// Returns `true` if two texts are equal, or are the same number with other last digits. If several
+/// shortest texts exist, Python and the standard library may choose different ones.
 fn is_same(ours: &str, theirs: &str) -> bool {
     let number = |text: &str| text.parse::<f64>().ok();
     ours == theirs

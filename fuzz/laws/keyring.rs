@@ -1,4 +1,4 @@
-//! A text that is no locked keyring, or that was changed, unlocks to nothing.
+//! A text that is not a locked keyring, or that was changed, cannot be unlocked.
 
 use arbitrary::Unstructured;
 use secrets_toml::seal::{Keyring, LockedKeyring, Protection, Unlock};
@@ -9,7 +9,7 @@ pub(crate) fn check(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(locked) = LockedKeyring::parse(text) {
         let _ = format!("{locked:?}");
-        assert!(locked.unlock(Unlock::Kek(&KEY)).is_err(), "nobody locked it");
+        assert!(locked.unlock(Unlock::Kek(&KEY)).is_err(), "it was never locked");
     }
     let mut keyring = Keyring::from_bytes([7; 32]);
     let locked = keyring.lock(Protection::raw(&KEY)).expect("there is randomness");

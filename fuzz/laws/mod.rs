@@ -1,5 +1,5 @@
-//! What holds for every input, one law a file. The targets of the fuzzer look for an input that
-//! breaks one; an ordinary test replays the inputs in `corpus/`.
+//! Laws that hold for every input, one in each file. The fuzz targets search for inputs that break
+//! them; an ordinary test replays the inputs in `corpus/`.
 
 #[path = "../../tests/support/agreement.rs"]
 mod agreement;

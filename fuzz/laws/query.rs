@@ -1,5 +1,5 @@
-//! A query is read as `form_urlencoded` reads it, and an endpoint that comes from it never stands
-//! beside a credential that does not: that is displaced, even if it is no variable.
+//! A query is decoded as by `form_urlencoded`. If it sets the endpoint, the owner's credentials are
+//! removed, even those that are not variables.
 
 use secrets_toml::{Document, Env, Explanation, Overrides, Parameter, Source};
 

@@ -1,5 +1,4 @@
-//! Bytes that were not sealed for a scope do not open in it: neither arbitrary ones, nor a record
-//! with anything changed.
+//! Only bytes that were sealed for a scope open in it: no arbitrary bytes, and no changed record.
 
 use arbitrary::{Arbitrary, Unstructured};
 use secrets_toml::Document;

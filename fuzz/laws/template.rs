@@ -1,5 +1,5 @@
-//! A prefilled template has the earlier document's values in the template's places, and is the
-//! template everywhere else; its form read back has every value that was carried.
+//! Prefilling puts the values of the earlier document into the template and leaves the rest of its
+//! text. The form, when read back, has every value that was carried.
 
 use arbitrary::{Arbitrary, Unstructured};
 use secrets_toml::{Document, Template};
@@ -18,10 +18,13 @@ pub(crate) fn check(data: &[u8]) {
     };
     let prefilled = template.prefill(&earlier).expect("the texts are short");
     let was_there = |path: &str| is_cut(path) || earlier.find(path).is_some();
-    assert!(prefilled.dropped().all(|path| was_there(&path.to_string())), "what was there");
+    assert!(
+        prefilled.dropped().all(|path| was_there(&path.to_string())),
+        "only variables of the earlier document are dropped"
+    );
     let form = prefilled.form().to_owned();
     let carried: Vec<_> = prefilled.carried().map(|path| path.to_string()).collect();
-    let entered = Document::parse(&*form).expect("what is hidden is well-formed");
+    let entered = Document::parse(&*form).expect("the form is well-formed");
     if let Ok(accepted) = entered.validate_update(&earlier) {
         let value = |document: &Document, path: &str| format!("{:?}", document.find(path));
         let same = |path: &String| value(&accepted, path) == value(&earlier, path);
@@ -35,10 +38,10 @@ pub(crate) fn check(data: &[u8]) {
         assert!(is_cut(&path) || filled.find(&path).is_some(), "{path} is still there");
     }
     let again = template.prefill(&filled).expect("the texts are short").into_document();
-    assert_eq!(again.expose_text(), filled.expose_text(), "to fill in twice changes nothing");
+    assert_eq!(again.expose_text(), filled.expose_text(), "prefilling is idempotent");
 }
 
-/// A long path is shown in part, and not read back.
+/// Returns `true` if a path was too long to be shown in full, so that it cannot be looked up.
 fn is_cut(path: &str) -> bool {
     path.ends_with('…')
 }

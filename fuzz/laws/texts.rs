@@ -1,11 +1,11 @@
-//! Texts that look like an author's: lines of few keys and of values of every kind, so that a
-//! template and a document meet. What must never be shown holds [`CANARY`].
+//! Texts that look like an author's: values of every kind under few keys, so that a template and a
+//! document have keys in common. Every value that must never be shown contains [`CANARY`].
 
 use std::fmt::Write;
 
 use arbitrary::Arbitrary;
 
-/// A part of every value that is a secret, and of nothing else.
+/// A part of every secret value, and of nothing else.
 pub(crate) const CANARY: &str = "hunter2";
 
 #[derive(Arbitrary)]
@@ -25,7 +25,7 @@ enum Line {
     Comment(bool),
 }
 
-/// Few keys, so that they meet; some cannot be environment variables.
+/// Few keys, so that two texts have some in common. Some cannot be environment variables.
 #[derive(Arbitrary, Clone, Copy)]
 enum Key {
     A,
@@ -59,7 +59,7 @@ enum Value {
 }
 
 impl Text {
-    /// The text, well-formed or not.
+    /// Renders the text, which may not be well-formed.
     pub(crate) fn render(&self) -> String {
         let end = if self.crlf { "\r\n" } else { "\n" };
         let lines: Vec<_> = self.lines.iter().map(Line::render).collect();
@@ -104,7 +104,7 @@ impl Key {
 impl Value {
     fn render(&self) -> String {
         let mut text = String::new();
-        self.write(&mut text, 0).expect("a String takes all that is written");
+        self.write(&mut text, 0).expect("writing to a String cannot fail");
         text
     }
 

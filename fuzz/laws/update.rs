@@ -1,5 +1,5 @@
-//! A form without values, sent back as it is, changes none; and whatever an author makes of its lines,
-//! a value that was not typed is one that its own marker asked for, from the same path.
+//! An unchanged form changes no value. However its lines are edited, each kept value is the one that
+//! its marker names, from the same path.
 
 use arbitrary::{Arbitrary, Unstructured};
 use secrets_toml::{Document, KeyPath, Value};
@@ -15,7 +15,7 @@ pub(crate) fn check(data: &[u8]) {
     let Ok(current) = Document::parse(current.render()) else { return };
     let text = current.form();
     assert!(!text.contains(CANARY), "{text}");
-    let form = Document::parse(&*text).expect("what is left is well-formed");
+    let form = Document::parse(&*text).expect("the form is well-formed");
     if let Ok(accepted) = Document::parse(current.expose_text()).expect("it was read").validate()
         && accepted.warnings().len() == 0
     {
@@ -24,7 +24,7 @@ pub(crate) fn check(data: &[u8]) {
         assert!(pairs.into_iter().all(|((_, new), (_, old))| is_same(new, old)), "{same:?}");
     }
 
-    // What was typed, then lines of the form in any order.
+    // Typed text, then lines of the form in any order.
     let form: Vec<&str> = text.lines().collect();
     let picked = lines.iter().filter_map(|&line| form.get(usize::from(line) % form.len().max(1)));
     let entered = picked.fold(typed.render() + "\n", |text, line| text + line + "\n");
@@ -56,7 +56,7 @@ pub(crate) fn check(data: &[u8]) {
     }
 }
 
-/// The number of a marker, if it has one; nothing for another value.
+/// Parses a marker: its number, `Some(None)` without a number, `None` for any other value.
 fn marker(value: Value<'_>) -> Option<Option<usize>> {
     match value.as_str()?.strip_prefix("<unchanged")?.strip_suffix('>')? {
         "" => Some(None),
@@ -64,7 +64,7 @@ fn marker(value: Value<'_>) -> Option<Option<usize>> {
     }
 }
 
-/// The keys of a path, and nothing for a position.
+/// Returns the keys of a path, with `None` for each position in an array.
 fn names(path: KeyPath<'_>) -> Vec<Option<&str>> {
     std::iter::successors(Some(path), KeyPath::parent).map(|path| path.name()).collect()
 }

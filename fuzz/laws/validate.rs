@@ -1,5 +1,4 @@
-//! Findings stand in order, hold no value, and are complete: what is accepted has no blank required
-//! variable.
+//! Findings are in order and hold no value, and an accepted document has no blank required variable.
 
 use arbitrary::{Arbitrary, Unstructured};
 use secrets_toml::{Document, FindingKind, Template};
@@ -20,7 +19,7 @@ pub(crate) fn check(data: &[u8]) {
             for variable in template.variables().filter(|variable| variable.is_required()) {
                 let path = variable.path().to_string();
                 let value = secrets.find(&path);
-                // A long path is shown in part, and not read back.
+                // A long path is shown in part, so it cannot be looked up.
                 assert!(
                     path.ends_with('…') || value.is_some_and(|value| value.as_str() != Some("")),
                     "{variable:?}"
