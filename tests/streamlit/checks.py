@@ -1,4 +1,4 @@
-"""Checks deliveries in and against one version of Streamlit; `run` calls it with that version's Python.
+"""Checks deliveries with one version of Streamlit. `run` calls it with that version's Python.
 
 usage: checks.py DRIVER TIMES
 """
@@ -32,9 +32,9 @@ from seen import digest
 HERE = pathlib.Path(__file__).parent
 DRIVER, TIMES = sys.argv[1], int(sys.argv[2])
 BIN = pathlib.Path(sys.executable).parent
-# Up to 1.65 Streamlit reads secrets with the package `toml` 0.10.2, which is for TOML 0.5.
+# Up to 1.65, Streamlit reads secrets with the package `toml` 0.10.2, which supports TOML 0.5.
 OLD_READER = "tomllib" not in inspect.getsource(Secrets._parse_toml_file)
-# Set by Streamlit; and by Python, if no locale is set.
+# Set by Streamlit, or by Python if no locale is set.
 OTHERS = {"MPLBACKEND", "MAPBOX_API_KEY", "LC_CTYPE"}
 LAUNCHERS = {"PATH", "HOME", "STREAMLIT_SECRETS_FILES"}
 OWN_ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "HOME")}
@@ -50,10 +50,10 @@ def driver(*arguments):
 
 
 def read(path):
-    """A fresh st.secrets, which also writes its variables to the environment."""
+    """Reads a file into a new st.secrets, which also sets its variables in the environment."""
     config.set_option("secrets.files", [str(path)])
     secrets = Secrets()
-    secrets._file_watchers_installed = True  # not a thread for each
+    secrets._file_watchers_installed = True  # avoids a thread for each
     try:
         return secrets.to_dict()
     except Exception as error:
@@ -73,7 +73,7 @@ def environment(variables):
 
 
 def misread(path):
-    """Whether the package `toml` misreads a delivery: only what no spelling helps may be."""
+    """Returns True if the package `toml` misreads a delivery, which only `is_beyond_toml` excuses."""
     if not OLD_READER:
         return False
     import toml
@@ -89,8 +89,8 @@ def misread(path):
 
 
 def is_beyond_toml(value, in_array=False):
-    """Whether a value has something that `toml` misreads in every spelling. The docs of
-    `Document::for_streamlit` name the same."""
+    """Returns True if `toml` misreads a part of a value in every spelling. The documentation of
+    `Document::for_streamlit` lists these."""
     if isinstance(value, float):
         return str(value) == "-0.0" or in_array and not math.isfinite(value)
     if isinstance(value, str):
@@ -117,7 +117,7 @@ def is_key_beyond_toml(key, in_array):
 
 def documents_agree(folder):
     """environment, st.secrets and explain agree in this process"""
-    # Enough are left if the reader misreads some.
+    # Twice as many for the old reader, which misreads some.
     rows, _ = driver("documents", folder, 1, (600 if OLD_READER else 300) * TIMES, 12)
     compared = skipped = 0
     for row in rows:
@@ -151,7 +151,7 @@ def tomllib_agrees(folder):
         except tomllib.TOMLDecodeError:
             newer += 1
     assert len(rows) == 5000 * TIMES and newer > 4500 * TIMES, (len(rows), newer)
-    return f"{len(rows)} texts, of {newer} of which it reads no source"
+    return f"{len(rows)} texts; {newer} of the sources it cannot read"
 
 
 def links_are_harmless(folder):
@@ -169,25 +169,25 @@ def links_are_harmless(folder):
             assert isinstance(found, dict), (row, found)
             wrong = seen.complaints(row, seen.environment(), seen.secrets(found), OTHERS)
             assert not wrong and not broken(row, found), (row, wrong)
-        # The environment alone, with the owner's text in the template's place: the check can fail.
+        # With the environment alone, the check must fail for some of the links.
         variables = {name: value for name, value in found.items() if isinstance(value, str)}
         with environment(variables):
             broken_of_old += broken(row, read(row["source"]))
     assert summary["links"] >= 210 and len(rows) > summary["links"], summary
     assert broken_of_old > 0
-    return f"{summary['links']} links, {len(rows)} deliveries; {broken_of_old} break it by environment alone"
+    return f"{summary['links']} links, {len(rows)} deliveries; {broken_of_old} fail with the environment alone"
 
 
 def old_reader_is_limited(folder):
-    """the faults of the package `toml`, up to Streamlit 1.65"""
+    """the package `toml`, up to Streamlit 1.65, has the known faults"""
     unreadable = [
         'a = [1, "two"]', "a = [1, 1.5]", "a = [1, [2]]", "a = [[{ b = inf }]]", "a = [[{ '=' = 1 }]]", '[""]',
         'a = "\\u001B\\\\u"',
     ]
     others = {
-        # What no spelling helps.
+        # Misread in every spelling.
         "a = -0.0": "0.0", '[a]\n"\\u001B" = 1': "{'\\\\u001B': 1}", '[a."\\t"]': "{'\\\\t': {}}",
-        # What is spelled otherwise in a delivery.
+        # Avoided by another spelling in a delivery.
         "a = 07:32:00.5": "07:32:00", "a = ['', ',']": "['', '', '']",
         'a = "\\""': "", "a = '''\nit's # x\n'''": "it's\n", 'a = """\n\nx"""': "x",
     }
@@ -199,13 +199,13 @@ def old_reader_is_limited(folder):
         for text, value in others.items():
             file.write_text(text + "\n")
             assert str(read(file)["a"]) == value, text
-    return f"{len(unreadable)} texts leave the module without any secret, {len(others)} give another value"
+    return f"{len(unreadable)} texts give the module no secrets, {len(others)} give another value"
 
 
-# Against processes of their own.
+# In separate processes.
 
 class Module:
-    """A module that the driver starts in `checkout`; stopped at the end of `with`."""
+    """A module that the driver starts in `checkout`, and stops at the end of `with`."""
 
     def __init__(self, way, document, query, checkout, program, exported={}):
         self.checkout, self.port = checkout, free_port()
@@ -244,7 +244,7 @@ class Module:
         return (self.checkout / "module.log").read_text()[-2000:]
 
     def seen(self, seconds=30, meanwhile=lambda: None):
-        """What the module has written since the last time."""
+        """Returns what the module has written since the last call."""
         file = self.checkout / "seen.json"
         end = time.monotonic() + seconds
         while not file.exists():
@@ -256,7 +256,7 @@ class Module:
         return found["env"], found["secrets"]
 
     def visit(self):
-        """Opens a session, so that the script runs, until it has written what it sees."""
+        """Opens a session, so that the script runs, and returns what the module then sees."""
         end = time.monotonic() + 60
         while True:
             with contextlib.suppress(OSError):
@@ -301,7 +301,7 @@ def streamlit_run(script="app.py"):
 
 
 def checkout(folder, template, files={}):
-    """A module's repository, with its template and other files."""
+    """Creates a module's repository with its template and other files."""
     files = {"app.py": APP, "seen.py": (HERE / "seen.py").read_text(), ".streamlit/secrets.toml": template} | files
     for name, text in files.items():
         path = folder / name
@@ -316,13 +316,13 @@ def at_once(run, cases):
 
 
 def agrees(module, found):
-    """Fails unless the module sees what the driver says."""
+    """Asserts that the module sees what the driver says."""
     wrong = seen.complaints(module.row, *found, OTHERS | LAUNCHERS)
     assert not wrong, (module.row, wrong, module.log())
 
 
 def sessions_agree(folder):
-    """and in sessions of `streamlit run`"""
+    """they also agree in sessions of `streamlit run`"""
     rows, _ = driver("documents", folder, 3, 100, 2)
     rows = [row for row in rows if row["query"] and not misread(row["file"])][:20]
 
@@ -353,8 +353,8 @@ def no_token(found):
     return has(found, "CLARIFAI_API_BASE", "https://api.clarifai.com") and "CLARIFAI_PAT" not in {*env, *secrets}
 
 
-# What failed, each with: the owner's text, the checkout's, the query, the launcher's own variables, and what
-# has to hold. The environment alone fails each.
+# Cases that fail with the environment alone. Each has the owner's text, the checkout's text, the query, the
+# launcher's own variables, and the condition that must hold.
 FAILURES = {
     "the template's blank token": (
         TOKEN, 'CLARIFAI_PAT = ""\n', "", {}, lambda found: has(found, "CLARIFAI_PAT", "owners-token")),
@@ -368,7 +368,7 @@ FAILURES = {
 
 
 def failures_are_gone(folder):
-    """what fails by environment alone is right with a delivered file"""
+    """a delivered file solves the cases that fail with the environment alone"""
     def attempt(way, name, document, template, query, exported, holds):
         place = checkout(folder / f"{way} {name}", template)
         with Module(way, document, query, place, streamlit_run(), exported) as module:
@@ -385,7 +385,7 @@ def failures_are_gone(folder):
 
 
 def config_does_not_win(folder):
-    """a checkout's config.toml that sets secrets.files does not win"""
+    """the delivered file overrides secrets.files in a checkout's config.toml"""
     other = folder / "other.toml"
     other.write_text("CLARIFAI_PAT = 'of another file'\n")
     setting = f"[secrets]\nfiles = ['{other}']\n"
@@ -396,7 +396,7 @@ def config_does_not_win(folder):
         module = Module(way, TOKEN, "", checkout(folder / f"{way}-{script[:3]}", "", files), streamlit_run(script))
         with module:
             assert has(module.visit(), "CLARIFAI_PAT", value), case
-            if way == "new":  # nor when it is read again
+            if way == "new":  # also when Streamlit reads config.toml again
                 (module.checkout / place).write_text(setting + "[theme]\nbase = 'dark'\n")
                 time.sleep(2)
                 agrees(module, module.visit())
@@ -404,7 +404,7 @@ def config_does_not_win(folder):
     places = (".streamlit/config.toml", "app.py"), ("sub/.streamlit/config.toml", "sub/app.py")
     at_once(attempt, [("old", *place, "of another file") for place in places])
     at_once(attempt, [("new", *place, "owners-token") for place in places])
-    return "beside the checkout and beside the script; without the variable it counts"
+    return "beside the checkout and beside the script; without the variable, config.toml is used"
 
 
 def variable_has_limits(folder):
@@ -441,11 +441,11 @@ def variable_has_limits(folder):
     place = checkout(folder / "served", 'CLARIFAI_PAT = ""\n', files)
     with Module("new", TOKEN, "", place, streamlit_run("asgi.py")) as module:
         agrees(module, module.visit())
-    return ", ".join(programs) + "; under `streamlit run` an App knows the variable"
+    return ", ".join(programs) + "; under `streamlit run`, an App reads the variable"
 
 
 def running_module_keeps_its_secrets(folder):
-    """a running module sees a replaced file, and keeps its secrets when it is dropped"""
+    """a running module sees a replaced file, and keeps its secrets when the file is dropped"""
     newer = folder / "newer.toml"
     newer.write_text("CLARIFAI_USER_ID = 'ada'\nAT = 10:00\n")
     place = checkout(folder / "checkout", 'CLARIFAI_PAT = ""\n')

@@ -1,6 +1,6 @@
-"""What a module sees: its environment and st.secrets, with hashes in place of values.
+"""Records what a module sees: its environment and st.secrets, with hashes instead of values.
 
-A module of the checks imports this file and calls `write`.
+The modules of the checks import this file and call `write`.
 """
 import datetime
 import hashlib
@@ -13,7 +13,7 @@ def digest(text):
 
 
 def canonical(value):
-    """A value as text that the driver writes as well: see `canonical` in its main.rs."""
+    """Formats a value in the same way as `canonical` in the driver's main.rs."""
     if isinstance(value, str):
         return f"s{len(value.encode())}:{value}"
     if isinstance(value, bool):
@@ -40,7 +40,7 @@ def environment():
 
 
 def secrets(mapping):
-    """For each root key the hash of the value, and that of its `str()` if it is a variable."""
+    """Returns for each root key the hash of its value, and of its `str()` if it is a variable."""
     return {
         key: [digest(canonical(value)), digest(str(value)) if type(value) in (str, int, float) else None]
         for key, value in mapping.items()
@@ -48,7 +48,7 @@ def secrets(mapping):
 
 
 def write():
-    """Called by a module: writes what it sees to `seen.json` in its working directory."""
+    """Writes what the module sees to `seen.json` in its working directory."""
     import streamlit
 
     try:
@@ -61,25 +61,25 @@ def write():
 
 
 def complaints(row, env, secrets, own=()):
-    """What is wrong with what a module sees, by a line of the driver. `own`: variables of others."""
+    """Compares what a module sees with a line of the driver. `own` lists variables that others set."""
     wrong = []
     if not isinstance(secrets, dict):
         return [f"no secrets: {secrets}"]
     expected = row["env"]
     for name in expected.keys() | env.keys():
         if name in expected and env.get(name) != expected[name]:
-            wrong.append(f"environment: {name} is {'another' if name in env else 'absent'}")
+            wrong.append(f"environment: {name} {'has another value' if name in env else 'is absent'}")
         if name not in expected and name not in own:
-            wrong.append(f"environment: {name} is not of the document")
+            wrong.append(f"environment: {name} is not in the document")
     for name, value in expected.items():
         if name not in secrets or secrets[name][1] != value:
-            wrong.append(f"st.secrets: {name} is not what the environment has")
+            wrong.append(f"st.secrets: {name} differs from the environment")
     for name, value in row["kept"].items():
         if name not in secrets or secrets[name][0] != value:
-            wrong.append(f"st.secrets: {name} is {'another' if name in secrets else 'absent'}")
+            wrong.append(f"st.secrets: {name} {'has another value' if name in secrets else 'is absent'}")
     for name in secrets.keys() - expected.keys() - row["kept"].keys():
-        wrong.append(f"st.secrets: {name} is not of the document")
+        wrong.append(f"st.secrets: {name} is not in the document")
     for name in row["absent"]:
         if name in env or name in secrets:
-            wrong.append(f"{name} was displaced, and is there")
+            wrong.append(f"{name} was displaced but is present")
     return wrong

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes python_str.txt: the bits of a float, and what Python's str() makes of it.
+"""Writes python_str.txt: the bits of a float, and the text that Python's str() gives for it.
 
-Run it without an argument to write the file, with --check to compare it with what Python says now.
+Run it without an argument to write the file, with --check to compare the file with this Python.
 """
 
 import pathlib
@@ -17,7 +17,7 @@ def floats():
     chosen = random.Random(1)
     for _ in range(1500):
         yield struct.unpack(">d", chosen.randbytes(8))[0]
-    # Where the shortest digits are tied, and where the layout changes.
+    # Ties of the shortest digits, and the limits of each layout.
     for _ in range(2000):
         yield chosen.uniform(1e15, 1e16)
     for value in (1e15, 1e16, 1e17, 1e-3, 1e-4, 1e-5):

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Writes record/reject/two-keys.toml: one ciphertext whose tag verifies under two keys.
 
-ChaCha20-Poly1305 does not commit to its key. Whoever holds the keys of two scopes solves one linear
-equation modulo 2^130 - 5 for one block of ciphertext, and the tags under both keys agree. The block
-also has to be one that Poly1305 can see, and under the first key it has to decrypt to UTF-8, so that
-the record really opens there: `FOUND` is the first counter for which it does.
+ChaCha20-Poly1305 does not commit to its key. With the keys of two scopes, one can solve one linear
+equation modulo 2^130 - 5 for one block of ciphertext, so that the tags under both keys are equal. The
+block must also be a valid input of Poly1305, and must decrypt to UTF-8 under the first key, so that
+the record opens there. `FOUND` is the first counter that gives such a block.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ def keystream(key, nonce, length):
 
 
 def blocks(data):
-    """The 16-byte blocks of padded data as Poly1305 reads them."""
+    """Splits padded data into the 16-byte blocks that Poly1305 reads."""
     data += bytes(-len(data) % 16)
     return [int.from_bytes(data[i : i + 16] + b"\1", "little") for i in range(0, len(data), 16)]
 
@@ -72,14 +72,14 @@ class Side:
 def attempt(counter):
     key_id = expand(KEY, b"secrets-toml/v1 key-id", 16)
     salt = hashlib.sha256(b"two keys" + struct.pack(">I", counter)).digest()
-    # The plaintext has two blocks: the length and 12 bytes of text, then 16 bytes that are solved.
+    # The plaintext has two blocks: the length and 12 bytes of text, then the 16 bytes to solve for.
     body_len = struct.pack(">I", 32 + 16)
     header = b"\x89SLD\1\1\1\0" + struct.pack(">Q", 1) + key_id + salt + body_len
     ours, theirs = Side(scope(b"chat", b"1", b"acme"), header), Side(scope(b"chat", b"1", b"eve"), header)
     first = bytes(a ^ b for a, b in zip(struct.pack(">I", 28) + b"# two keys: ", ours.stream))
 
-    # With the second block left 0, but for the bit that Poly1305 adds to every block, which is
-    # part of the unknown.
+    # The second block is 0, without the bit that Poly1305 adds to every block: that is part of the
+    # unknown.
     def rest(side):
         return (side.poly(first + bytes(16)) - 2**128 * side.r**2) % P
 

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """Checks the vectors in `record/` with a second implementation of the format.
 
-It is written from the format's description alone, over Python's `cryptography`, in both directions:
-what is sealed comes out byte for byte, what is opened is what was sealed, and what is refused is
-refused with the same error.
+It was written from the description of the format alone, on top of Python's `cryptography`. It seals to
+the same bytes, opens to the same documents, and rejects bad records with the same errors.
 """
 
 import base64
@@ -26,7 +25,7 @@ STATES = {1: "primary", 2: "active", 3: "disabled", 4: "destroyed"}
 
 
 class Refused(Exception):
-    """Carries the name of the error."""
+    """A rejected record. Holds the name of the error."""
 
 
 def check(holds, error):
@@ -77,7 +76,7 @@ def seal(key, scope, kind, revision, doc, random32):
 
 
 def open_record(keys, scope, record, kinds):
-    """`keys` maps an id to a key, or to the error that it gives. Returns revision and document."""
+    """Returns revision and document. `keys` maps an ID to a key, or to the expected error."""
     check(record[:4] == b"\x89SLD", "NotARecord")
     check(len(record) >= 120, "Truncated")
     check(record[4] == 1, "UnsupportedVersion")
@@ -124,7 +123,7 @@ def outer_scope(fields):
 
 
 def unlock(fields, kek):
-    """Returns generation and entries, a line each."""
+    """Returns the generation and the entries, one line each."""
     record = base64.b64decode(fields["sealed"], validate=True)
     generation, doc = open_record({key_id(kek): kek}, outer_scope(fields), record, ["keyring"])
     (count,) = struct.unpack(">H", doc[:2])

@@ -1,8 +1,8 @@
-//! Documents that read like real ones, in the syntax of TOML 1.1, mutated; and queries.
+//! Generates realistic documents in TOML 1.1, with mutations, and queries.
 
 use secrets_toml::{Document, Overrides, Parameter};
 
-/// Small numbers that look random and are the same in each run (SplitMix64).
+/// A pseudo-random generator (SplitMix64). The same seed gives the same numbers.
 pub struct Dice(pub u64);
 
 impl Dice {
@@ -23,7 +23,7 @@ impl Dice {
     }
 }
 
-/// Root variables. `@` is replaced by random text that any kind of string can hold.
+/// Root variables. Each `@` is replaced by a random word that any kind of string can hold.
 const VARIABLES: [&str; 44] = [
     "CLARIFAI_PAT = \"@\"",
     "CLARIFAI_PAT = [\"@\", \"@\"]",
@@ -71,7 +71,7 @@ const VARIABLES: [&str; 44] = [
     "NOTHING = {}",
 ];
 
-/// What TOML 1.1 added. Each document has one of them.
+/// Syntax that TOML 1.1 added. Each document has one of these.
 const NEWER: [&str; 9] = [
     "ESCAPED = \"\\e[1m@\\e[0m\"",
     "HEX = \"\\x41\\xe9@\"",
@@ -100,7 +100,7 @@ const SECTIONS: [&str; 13] = [
     "[dotted]\na.b.c = 1\na.b.d = \"@\"\n'e.f'.g = 0.5",
 ];
 
-/// What a mutation puts in.
+/// Texts that a mutation inserts.
 const BITS: [&str; 26] = [
     "\"", "'", "\\", "#", "=", "[", "]", "{", "}", ",", ".", "\n", " ", "_", "0", "-", "\\e",
     "\\x41", "\\u000B", "\\n", "\\r", "é", "😀", "\t", "''", "\"\"",
@@ -109,7 +109,7 @@ const BITS: [&str; 26] = [
 const WORDS: [&str; 12] =
     ["hunter2", "0", "s3cr3t+/=", "a b", "x,y", "[z]", "{", "# no", "a=b", "ключ", "😀", "end."];
 
-/// A document that Python can be given, and its text. `refused` counts those that it cannot.
+/// Generates a document that can be delivered, and its text. `refused` counts those that cannot.
 pub fn document(dice: &mut Dice, refused: &mut usize) -> (String, Document) {
     loop {
         let text = text(dice);
@@ -129,7 +129,7 @@ fn text(dice: &mut Dice) -> String {
     let last = lines.len() - 1;
     lines.swap(0, dice.below(last));
     lines.extend((0..dice.below(4)).map(|_| dice.pick(&SECTIONS)));
-    // One key twice is an error, and tells nothing.
+    // A repeated key is an error, so such a document tests nothing.
     let mut keys = Vec::new();
     lines.retain(|line| {
         let key = line.split(['=', '\n', '.']).next().unwrap_or(line).trim_matches([' ', '[', ']']);
@@ -171,7 +171,7 @@ fn mutate(dice: &mut Dice, text: &mut String) {
     }
 }
 
-/// What a module of these documents lets a link change.
+/// The overrides that a module allows in a link.
 pub fn overrides() -> Overrides {
     Overrides::clarifai()
         .allow(Parameter::new("port", "PORT"))

@@ -1,15 +1,15 @@
-//! Delivers documents and says what a module has to see: one line of JSON for each delivery.
+//! Delivers documents and prints what a module must see, as one line of JSON for each delivery.
 //!
 //! ```text
 //! streamlit-driver documents FOLDER SEED COUNT QUERIES     generated documents, QUERIES each
 //! streamlit-driver links FOLDER                            the hostile links
 //! streamlit-driver launch new|old DOCUMENT QUERY FOLDER CHECKOUT PROGRAM [ARGUMENT...]
 //! ```
-//! `launch` starts a module the way that the README shows (`new`), or by its environment alone
-//! (`old`). It then obeys lines on its input: `replace DOCUMENT`, `drop`; at the end of the input it
-//! stops the module.
+//! `launch` starts a module as the README shows (`new`), or with its environment alone (`old`). It
+//! then reads the commands `replace DOCUMENT` and `drop` from its input, and stops the module at the
+//! end of the input.
 //!
-//! All values are made up; the checks compare hashes, so that what they print is short.
+//! All values are made up. The checks compare hashes to keep their output short.
 
 mod documents;
 
@@ -47,7 +47,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// The first query of each document is empty.
+/// Delivers generated documents. The first query of each document is empty.
 fn documents(folder: &Path, seed: u64, count: usize, queries: usize) -> Result<()> {
     let mut dice = Dice(seed);
     let mut refused = 0;
@@ -58,7 +58,7 @@ fn documents(folder: &Path, seed: u64, count: usize, queries: usize) -> Result<(
         let mut done = 0;
         while done < queries {
             let query = if done == 0 { String::new() } else { documents::query(&mut dice) };
-            // What is refused is delivered nowhere.
+            // Streamlit checks only deliveries, so skip refused queries.
             let Ok(env) = document.env()?.override_with(&documents::overrides(), &query) else {
                 continue;
             };
@@ -81,7 +81,7 @@ macro_rules! attacks {
 }
 include!("../../../oracles/src/hostile_links.rs");
 
-/// The list of links is that of the crate's own tests, each in three spellings.
+/// Delivers with the hostile links of the crate's own tests, each in three spellings.
 fn links(folder: &Path) -> Result<()> {
     const OWNERS: [&str; 7] = [
         "CLARIFAI_PAT = 'owners-credential-1'\nCLARIFAI_API_BASE = 'https://api.clarifai.com'\n",
@@ -104,7 +104,7 @@ fn links(folder: &Path) -> Result<()> {
                 let Ok(env) = document.env()?.override_with(&Overrides::clarifai(), &query) else {
                     continue;
                 };
-                // A variable that the document has as a section is refused, too.
+                // A variable that is a section in the document is refused.
                 let Ok(text) = document.for_streamlit(&env) else { continue };
                 let file = folder.join(format!("link-{links}-{owner}.toml"));
                 fs::write(&file, text.expose_text())?;
@@ -158,7 +158,7 @@ fn launch(
     Ok(())
 }
 
-/// Stopped on drop.
+/// A module that is stopped on drop.
 struct Module(Child);
 
 impl Drop for Module {
@@ -168,10 +168,10 @@ impl Drop for Module {
     }
 }
 
-/// What a module has to see of `document`, by `explain` and by the document itself:
+/// Returns what a module must see of `document`:
 /// - `env`: each variable with the hash of its value;
 /// - `kept`: the keys whose values the delivery must not change, with the hash of the value;
-/// - `absent`: what was displaced.
+/// - `absent`: the displaced names.
 fn row(
     document: &Document,
     env: &Env,
@@ -204,7 +204,7 @@ fn row(
     })
 }
 
-/// A value as text that Python writes as well: see `canonical` in `seen.py`.
+/// Formats a value in the same way as `canonical` in `seen.py`.
 fn canonical(value: Value<'_>, to: &mut impl fmt::Write) -> fmt::Result {
     match value {
         Value::String(text) => write!(to, "s{}:{text}", text.len()),
