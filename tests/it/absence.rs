@@ -1,11 +1,10 @@
-//! What the sources do not do: read the environment, the clock, the network or a file, but where it
-//! is said that they do; put a value into the message of a panic; and nothing that the compiler does
-//! not vouch for.
+//! Checks of the sources: no access to the environment, the clock, the network or a file, except in
+//! the listed places; no value in the message of a panic; no unsafe code.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The world outside, as the sources would name it.
+/// The names by which the sources would use the outside world.
 const WORLD: [&str; 23] = [
     "std::env",
     "std::fs",
@@ -33,25 +32,25 @@ const WORLD: [&str; 23] = [
     "rustix::",
 ];
 
-/// Where what is named, and why.
+/// The allowed names: file, name, and the reason.
 const ALLOWED: [(&str, &str); 17] = [
-    ("handover.rs", "std::os"),               // its owner
+    ("handover.rs", "std::os"),               // the owner of a file
     ("handover.rs", ".metadata("),            // the same
     ("handover.rs", "rustix::"),              // the same, relative to an open folder
-    ("handover/error.rs", "rustix::"),        // the numbers of errors
+    ("handover/error.rs", "rustix::"),        // error numbers
     ("handover/folder.rs", "std::fs"),        // the delivered file
     ("handover/folder.rs", "std::os"),        // the same
     ("handover/folder.rs", ".metadata("),     // the same
     ("handover/folder.rs", "rustix::"),       // the same
-    ("handover/folder.rs", "std::time"),      // the time of modification, which Streamlit looks at
+    ("handover/folder.rs", "std::time"),      // modification times, which Streamlit compares
     ("template/repository.rs", "std::fs"),    // Template::from_repository
-    ("template/repository.rs", "std::os"),    // whether what was opened is what stands there
+    ("template/repository.rs", "std::os"), // checks that the opened file is the one in the folder
     ("template/repository.rs", ".metadata("), // the same
-    ("store/redb.rs", "std::fs"),             // the embedded database
-    ("store/redb.rs", "std::os"),             // the mode of its file
-    ("store/postgres.rs", "std::time"),       // a limit, given to the runtime's timer
-    ("query/https.rs", "std::net"),           // how addresses are written, and no socket
-    ("seal/random.rs", "getrandom::"),        // the one place
+    ("store/redb.rs", "std::fs"),          // the embedded database
+    ("store/redb.rs", "std::os"),          // the mode of the file
+    ("store/postgres.rs", "std::time"),    // a time limit, for the runtime's timer
+    ("query/https.rs", "std::net"),        // parses addresses; opens no socket
+    ("seal/random.rs", "getrandom::"),     // the only source of randomness
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -65,7 +64,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The sources without their tests and comments, each with its name.
+/// Reads the sources without their tests and comments, with the name of each file.
 pub(crate) fn code() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
@@ -82,7 +81,7 @@ pub(crate) fn code() -> Vec<(String, String)> {
     code.collect()
 }
 
-/// What is named: (file, name).
+/// Lists the names that the sources use: (file, name).
 fn named() -> Vec<(String, &'static str)> {
     let mut named = Vec::new();
     for (file, code) in code() {
@@ -106,8 +105,7 @@ fn there_is_no_unsafe() {
     assert!(front.lines().any(|line| line == "#![forbid(unsafe_code)]"));
 }
 
-/// A message that is put together may hold what it is put together from; a comparison prints both
-/// sides.
+/// A formatted message may print a value, and a comparison prints both sides.
 #[test]
 fn the_message_of_a_panic_is_fixed() {
     let mut count = 0;

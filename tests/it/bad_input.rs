@@ -1,4 +1,4 @@
-//! What an author reads who has made a mistake. The messages are the interface.
+//! The errors that an author reads after a mistake, word for word.
 
 use secrets_toml::{Document, ParseError, Template};
 use serde_json::json;
@@ -26,7 +26,7 @@ fn texts_without_variables_are_documents() {
 #[test]
 fn a_byte_order_mark_and_crlf_are_read() {
     assert_eq!(shape("\u{feff}A = 1\r\nB = 'x'\r\n"), r#"Document { "A": integer, "B": string }"#);
-    // The mark is no character of the first line.
+    // The byte order mark is not counted as a column.
     assert_eq!(
         refused("\u{feff}A =\r\n"),
         "line 1, column 4: a key without a value (write `= \"\"`)"
@@ -99,7 +99,8 @@ fn each_mistake_has_its_message() {
             "line 1, column 8: an escape that names no Unicode character \
              (\\x takes two digits, \\u four, \\U eight)",
         ),
-        // What stands for the three is longer than they are: it is the escape that is refused.
+        // The three escapes are shorter than the characters they would give; the escape itself is
+        // rejected.
         (
             "A = \"\\u\\u\\u\"",
             "line 1, column 8: an escape that names no Unicode character \
@@ -219,7 +220,7 @@ fn what_is_defined_twice_is_named_where_the_rest_is_well_formed() {
             "[a.b]\nx = 1\n[a]\nb.y = 2\n",
             "line 4, column 1: `a.b` is defined twice, first on line 1 (keep one of the two)",
         ),
-        // Another error may have turned a secret into a key: no name is shown.
+        // After another error, a secret may have been read as a key, so names are not shown.
         (
             "A = 1\nA = 2\nB = \"open\n",
             "line 2, column 1: defined twice (keep one of the two)\n\
@@ -231,8 +232,8 @@ fn what_is_defined_twice_is_named_where_the_rest_is_well_formed() {
     }
 }
 
-/// Each clash is reported after the error in its key, which is behind it. That an error of syntax
-/// was found decides that no name is shown.
+/// A repeated key is reported after an error later in the same key. After any syntax error, no name
+/// is shown.
 #[test]
 fn of_a_line_of_clashes_and_errors_in_turns_the_first_is_told() {
     let text = format!("x={{a=1,{}b=1}}", r#"a."\q"=1,"#.repeat(3));
@@ -252,12 +253,12 @@ fn an_error_that_leaves_the_structure_open_ends_the_check_for_repetitions() {
             "line 2, column 5: an array without its closing `]`\n\
              line 3, column 1: a comma is missing between two elements of an array",
         ),
-        // Whether `b` stands in the table that lacks a comma nobody knows.
+        // Without the comma, it is unknown whether `b` belongs to the inner table.
         (
             "a = { b = 'x' c = 1,\n  b = 2 }\n",
             "line 1, column 15: a comma is missing between two keys of an inline table",
         ),
-        // The bracket that closes what has no key does not close the table around it.
+        // The bracket that closes a value without a key does not close the table around it.
         (
             "a = { {x = 1}, b = 1 }\nb = 1\n",
             "line 1, column 7: a value without a key in an inline table",
@@ -272,7 +273,7 @@ fn an_error_that_leaves_the_structure_open_ends_the_check_for_repetitions() {
     }
 }
 
-/// What is too deep is reported while it is known where it stands.
+/// An error below the maximum depth is reported with its place.
 #[test]
 fn an_error_between_the_values_leaves_the_structure_known() {
     let deep = format!("{}a = 1\n", "a.".repeat(80));
@@ -310,7 +311,7 @@ fn no_line_of_a_pem_key_in_single_line_quotes_is_printed() {
         )
     );
     assert!(error.lines().count() == 6 && !error.contains("MII") && !error.contains("BEGIN"));
-    // The same key in triple quotes is read, whatever the line ends.
+    // In triple quotes, the same key is read with any line end.
     let text = format!("KEY = '''\r\n{body}\r\n{body}\r\n'''\r\n");
     let document = Document::parse(text).unwrap();
     let key = document.get("KEY").and_then(|value| value.as_str());
@@ -353,7 +354,7 @@ fn limits_say_which() {
     ] {
         assert_eq!(refused(&text), format!("line 1, column {column}: {too_deep}"), "{text}");
     }
-    // As deep as it may be: a key and 79 positions, 80 keys.
+    // The maximum depth: a key and 79 positions.
     assert!(Document::parse(format!("a = {}1{}", "[".repeat(79), "]".repeat(79))).is_ok());
     assert!(Document::parse(format!("{}a = 1", "a.".repeat(79))).is_ok());
 }
@@ -426,7 +427,7 @@ fn errors_serialize_as_a_list() {
     });
     assert_eq!(list("A = 1\nB = 2\nA = 'hunter2'\n"), json!([twice]));
     assert_eq!(list("]\n")[0]["help"], json!(null));
-    // A path is cut as everywhere.
+    // Long paths are cut, as in all messages.
     let path = "k".repeat(300);
     let twice = list(&format!("{path} = 1\n{path} = 2\n"));
     assert_eq!(twice[0]["path"], json!(format!("{}…", &path[..255])));

@@ -61,7 +61,7 @@ fn a_path_has_white_space_where_a_key_may_have_it() {
         assert_eq!(string(path), Some("first"), "{path:?}");
     }
     assert!(document.find("users[0] ").is_some_and(|user| user.kind() == "table"));
-    // The brackets are ours, and have no room for it.
+    // Positions are our own syntax and allow no white space.
     for path in ["users [0]", "users[ 0]", "users[0 ]", "users[0].roles[2] [0]", "users[0]. [0]"] {
         assert!(document.find(path).is_none(), "{path:?}");
     }
@@ -74,8 +74,8 @@ fn a_path_has_white_space_where_a_key_may_have_it() {
     assert!(Document::parse("a = 1").unwrap().find("\u{feff}a").is_none());
 }
 
-/// Every short sequence of what keys are made of: a document reads it as a key, or `find` does not
-/// read it either.
+/// For every short sequence of parts of keys: either a document reads it as a key, or `find`
+/// rejects it too.
 #[test]
 fn a_path_without_positions_is_a_key() {
     let parts = ["a", "-", "\"b c\"", "'d'", "\"\"", ".", " ", "\t", "\"", "é"];
@@ -222,7 +222,7 @@ fn tables_and_arrays_are_gone_through_by_for() {
     }
     assert_eq!(kinds, ["string", "integer", "array"]);
 
-    // What is left is counted, and shown as the whole is; the end stays the end.
+    // A started iterator counts what is left, but its `Debug` shows everything.
     let (mut pairs, mut values) = (root.iter(), roles.iter());
     assert_eq!(format!("{pairs:?} {values:?}"), format!("{root:?} {roles:?}"));
     pairs.nth(3);
@@ -231,7 +231,7 @@ fn tables_and_arrays_are_gone_through_by_for() {
     assert_eq!(format!("{pairs:?} {values:?}"), r#"{"inline": table} [integer, array]"#);
     assert!(pairs.next().is_some() && pairs.next().is_none() && pairs.next().is_none());
 
-    // What they give outlives them, and the view.
+    // Items outlive the iterators and the view.
     let names: Vec<&str> = {
         let users = document.get("users").and_then(|value| value.as_array()).unwrap();
         users.iter().filter_map(|user| user.get("name")?.as_str()).collect()
@@ -306,7 +306,7 @@ fn one_key_in_many_tables_is_many_keys() {
     assert!(document.find("t1.kez").is_none() && document.find("t2000").is_none());
 }
 
-/// The first few keys of a table are gone through, all of a larger one are hashed.
+/// Small tables compare their keys one by one, larger ones hash them.
 #[test]
 fn a_table_of_any_size_finds_each_of_its_keys() {
     let key = |i| ["a", "b", "\"c\\u0041\"", "d", "'e f'", "g", "h", "i", "j", "k"][i];
@@ -383,7 +383,7 @@ fn a_value_is_found_at_its_path() {
          [[users]]\nn = 4\n[[users]]\nn = 5\nlist = [{{ x = 6 }}, [7, {{ {long}.{long} = 8 }}]]\n"
     );
     let document = Document::parse(text.as_str()).unwrap();
-    // The same keys, in another document and another order.
+    // The same keys in another document, in another order.
     let twin = Document::parse(format!("last.x = 9\n{text}")).unwrap();
     let mut cut = 0;
     for (path, value) in document.variables() {
@@ -398,7 +398,7 @@ fn a_value_is_found_at_its_path() {
     }
     assert_eq!(cut, 2);
 
-    // What the other document does not have, or has in another shape.
+    // Variables that the other document does not have, or has in another shape.
     for text in
         ["", "b = 0", "users = 1", "users = {n = 1}", "users = []", "a = {}\nusers = [1, 2]"]
     {
@@ -412,7 +412,8 @@ fn a_value_is_found_at_its_path() {
     assert!(table.variables().all(|(path, _)| array.at(&path).is_none()));
 }
 
-/// The path of what is missing from an element goes from the document into the template.
+/// The path of a variable that an element lacks starts in the document and continues in the
+/// template.
 #[test]
 fn a_missing_variable_is_found_where_it_should_be() {
     let long = "k".repeat(300);

@@ -1,4 +1,4 @@
-//! The environment: exactly what Streamlit maps, as Python's `str()` writes it.
+//! The environment: exactly the variables that Streamlit sets, formatted as by Python's `str()`.
 
 #[cfg(target_os = "linux")]
 use std::io::ErrorKind;
@@ -71,7 +71,8 @@ fn values_are_written_as_python_does() {
     }
 }
 
-/// `tests/vectors/python_str.py` wrote the file: the bits of a float, and what Python makes of it.
+/// Reads the file that `tests/vectors/python_str.py` wrote: the bits of floats and Python's text
+/// for each.
 #[test]
 fn floats_equal_pythons_over_a_file_of_vectors() {
     let vectors = include_str!("../vectors/python_str.txt");
@@ -79,7 +80,7 @@ fn floats_equal_pythons_over_a_file_of_vectors() {
     for line in vectors.lines() {
         let (bits, expected) = line.split_once(' ').unwrap();
         let float = f64::from_bits(u64::from_str_radix(bits, 16).unwrap());
-        // `{:e}` has every digit that counts and is TOML once the mantissa has a point.
+        // `{:e}` has every significant digit, and is TOML if the mantissa has a point.
         let text = format!("{float:e}");
         assert_eq!(env(&format!("K = {text}"))[0].1, expected, "{text}");
         count += 1;
@@ -105,7 +106,7 @@ fn what_no_environment_takes_is_an_error_that_names_it() {
         assert_eq!(error.to_string(), message, "{text}");
         assert!(message.starts_with(&format!("line {}: `{}`", error.line(), error.path())));
     }
-    // What is not mapped is not looked at.
+    // Values that are not mapped are not checked.
     assert!(env("'' = true\n'a=b' = ['x']\n[s]\nx = \"\\u0000\"\n").is_empty());
 }
 
@@ -127,7 +128,7 @@ fn a_command_takes_the_variables() {
 fn every_variable_is_found_by_its_name() {
     fn is_shared<T: Send + Sync>(_: &T) {}
     let name = |i: usize| format!("{}NAME_{i}", "LONG_".repeat(i % 5));
-    // Few are compared, more are looked up in a table.
+    // A small `Env` compares names, a larger one builds a table.
     for count in [0, 1, 2, 15, 16, 17, 18, 33, 1000] {
         let text: String = (0..count).map(|i| format!("{} = 'value {i}'\n", name(i))).collect();
         let check = |env: &Env, from: usize| {
@@ -141,13 +142,13 @@ fn every_variable_is_found_by_its_name() {
         };
         let env = Document::parse(text).unwrap().env().unwrap();
         is_shared(&env);
-        // Of threads that look up at the same time, one makes the table.
+        // If several threads look up at the same time, one builds the table.
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| check(&env, 0));
             }
         });
-        // What was looked up before is no hint to what comes after.
+        // The table of the old `Env` is not used for the new one.
         let overrides = Overrides::new().allow(Parameter::new("a", "A").displaces([name(0)]));
         let env = env.override_with(&overrides, "a=x").unwrap();
         check(&env, 1);
@@ -156,7 +157,7 @@ fn every_variable_is_found_by_its_name() {
     }
 }
 
-/// Linux takes 32 pages for `NAME=value` and a NUL: what `Env`'s docs say of pages of 4 KiB.
+/// Linux allows 32 pages for `NAME=value` and a NUL. The docs of `Env` assume pages of 4 KiB.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_variable_that_is_too_long_for_linux_starts_no_process() {

@@ -1,4 +1,5 @@
-//! A delivered file: what is on the disk while it is there, after it, and after whatever goes wrong.
+//! Delivered files: their content on disk while they exist, after they are removed, and after any
+//! failure.
 
 use std::env;
 use std::ffi::OsStr;
@@ -19,7 +20,7 @@ use secrets_toml::handover::{HandoverError, SecretsFile};
 use crate::chain;
 use crate::folder::Folder;
 
-/// What the parent tells a child: what to do, and the folder to do it in.
+/// The variable that tells a child its task and its folder.
 const TASK: &str = "SECRETS_TOML_HANDOVER";
 
 const TEXT: &str = "# as it is\r\nPAT = 'CANARY one'\n";
@@ -29,7 +30,7 @@ fn document(text: &str) -> Document {
     Document::parse(text).unwrap()
 }
 
-/// A folder that the tests may have as the caller's.
+/// A folder that plays the part of the caller's.
 fn parent() -> Folder {
     let folder = Folder::new();
     set_mode(&folder.join(""), 0o755);
@@ -49,7 +50,7 @@ fn owner(path: &Path) -> (u32, u32) {
     (metadata.uid(), metadata.gid())
 }
 
-/// The names in a folder, in order.
+/// Lists the names in a folder, in order.
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
     let mut names: Vec<_> =
@@ -63,7 +64,7 @@ fn assert_nothing_in(folder: &Path) {
     assert_eq!(names(folder), Vec::<String>::new());
 }
 
-/// The error, which is told without any text of the document.
+/// Returns the message of an error, after checking that it holds no text of the document.
 #[track_caller]
 fn error<T: std::fmt::Debug>(result: Result<T, HandoverError>) -> HandoverError {
     let error = result.unwrap_err();
@@ -71,7 +72,7 @@ fn error<T: std::fmt::Debug>(result: Result<T, HandoverError>) -> HandoverError 
     error
 }
 
-/// The path and the message of an error.
+/// Returns the path and the message of an error.
 #[track_caller]
 fn assert_refused<T: std::fmt::Debug>(
     result: Result<T, HandoverError>,
@@ -87,19 +88,19 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
-/// Says why a test does nothing.
+/// Prints the reason why a test does nothing.
 fn skip(test: &str, why: &str) {
     println!("{test}: skipped: {why}");
 }
 
-/// What this process was started for by another of these tests.
+/// The task that another of these tests gave this process.
 fn task() -> Option<(String, PathBuf)> {
     let task = env::var(TASK).ok()?;
     let (task, folder) = task.split_once(' ')?;
     Some((task.to_owned(), folder.into()))
 }
 
-/// The arguments with which this program runs one test for one task.
+/// Returns the arguments that run one test for one task.
 fn child(test: &str, task: &str, folder: &Path) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     for_task(&mut command, test, task, folder);
@@ -113,7 +114,7 @@ fn for_task(command: &mut Command, test: &str, task: &str, folder: &Path) {
     command.stdout(Stdio::piped()).stderr(Stdio::null());
 }
 
-/// Starts a child, waits until it says "ready", kills it, and returns what it has said.
+/// Starts a child, waits until it prints "ready", kills it, and returns its output.
 fn kill_when_ready(mut command: Command) {
     let mut child = command.spawn().unwrap();
     let mut told = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -122,7 +123,7 @@ fn kill_when_ready(mut command: Command) {
     child.wait().unwrap();
 }
 
-/// In a child: waits to be killed, for a minute at most.
+/// Called in a child: waits up to a minute to be killed.
 fn wait_to_be_killed() {
     println!("\nready");
     thread::sleep(Duration::from_secs(60));
@@ -147,7 +148,7 @@ fn the_file_is_there_until_it_is_dropped() {
     let expected = format!("STREAMLIT_SECRETS_FILES={}\n", path.display());
     assert_eq!(String::from_utf8(output.stdout).unwrap(), expected, "and nothing else");
 
-    // Each has a folder of its own.
+    // Each file has its own folder.
     let second = SecretsFile::create_in(folder.join(""), &document(OTHER)).unwrap();
     assert_ne!(second.path().parent(), path.parent());
     drop(file);
@@ -167,7 +168,7 @@ fn an_empty_document_is_a_file() {
     assert_nothing_in(&folder.join(""));
 }
 
-/// Whatever the umask of the process is, and whatever the folder passes on.
+/// The modes do not depend on the umask, nor on what the folder passes on.
 #[test]
 fn the_modes_do_not_depend_on_the_process() {
     if let Some(("umask", folder)) = task().as_ref().map(|(task, folder)| (task.as_str(), folder)) {
@@ -188,7 +189,7 @@ fn the_modes_do_not_depend_on_the_process() {
         let test = "the_modes_do_not_depend_on_the_process";
         for_task(&mut command, test, "umask", &folder.join(""));
         let output = command.output().unwrap();
-        // Without the right to write to the new folder, only root makes it through.
+        // Without write permission on the new folder, only root succeeds.
         let passed = output.status.success();
         assert!(passed || (mask == "277" && !is_root()), "umask {mask}");
         assert_nothing_in(&folder.join(""));
@@ -207,8 +208,8 @@ fn a_panic_removes_it() {
     assert_nothing_in(&folder.join(""));
 }
 
-/// Whoever has the file open reads zeros when it is gone, and whoever opens it reads the content: the
-/// name goes first.
+/// A removed file is unlinked before it is overwritten. So opening it gives the content, and only a
+/// process that has it open reads zeros.
 #[test]
 fn what_is_removed_is_overwritten() {
     let folder = parent();
@@ -223,14 +224,14 @@ fn what_is_removed_is_overwritten() {
         drop(file);
         assert_zeros(second, len);
     }
-    // A long one is removed before it has been overwritten.
+    // A long file is removed before it is fully overwritten.
     let long = document(&format!("A = '{}'\n", "CANARY".repeat(160_000)));
     for _ in 0..20 {
         let file = SecretsFile::create_in(folder.join(""), &long).unwrap();
         let path = file.path().to_owned();
         let watch = thread::spawn(move || {
             while let Ok(text) = fs::read(&path) {
-                // One that was opened before may be read while it is overwritten.
+                // A file that was opened earlier may be read while it is overwritten.
                 if text.contains(&0) {
                     return !path.exists();
                 }
@@ -283,14 +284,14 @@ fn replacing_renames_a_new_file_over_it() {
     assert_nothing_in(&folder.join(""));
 }
 
-/// Streamlit looks at a file only if its time is later than the last one that it saw.
+/// Streamlit reads a file again only if its modification time is later than the last one.
 #[test]
 fn each_replacement_is_newer_though_the_clock_is_set_back() {
     let folder = parent();
     let mut file = SecretsFile::create_in(folder.join(""), &document(TEXT)).unwrap();
     let path = file.path().to_owned();
     let mut last = fs::metadata(&path).unwrap().modified().unwrap();
-    // Many within one tick of the clock are as good as a clock that goes back.
+    // Several replacements within one tick of the clock are like a clock that goes back.
     for i in 0..200 {
         file.replace(&document([OTHER, TEXT][i % 2])).unwrap();
         let modified = fs::metadata(&path).unwrap().modified().unwrap();
@@ -300,7 +301,7 @@ fn each_replacement_is_newer_though_the_clock_is_set_back() {
     assert!(last < SystemTime::now() + Duration::from_secs(60));
 }
 
-/// At no moment is there no file, and no other than a whole one.
+/// At every moment the file exists and is complete.
 #[test]
 fn a_reader_always_finds_a_whole_file() {
     let folder = parent();
@@ -313,7 +314,7 @@ fn a_reader_always_finds_a_whole_file() {
             while !done.load(Ordering::Relaxed) {
                 let mut text = Vec::new();
                 File::open(&path).expect("there is one").read_to_end(&mut text).unwrap();
-                // One that was replaced between opening and reading is overwritten.
+                // If the file was replaced between opening and reading, the old one is overwritten.
                 read += usize::from(text == TEXT.as_bytes() || text == OTHER.as_bytes());
                 opened += 1;
             }
@@ -354,7 +355,7 @@ fn folders_that_are_refused() {
 
     assert_refused(create(Path::new("")), Path::new(""), "cannot be opened");
 
-    // Others are a group, too.
+    // "Others" includes the group.
     let message = "others can write to this folder (run `chmod go-w` on it, or set its sticky bit)";
     for (name, bits) in [("group", 0o775), ("world", 0o757), ("both", 0o2777)] {
         let path = at(name);
@@ -371,11 +372,11 @@ fn folders_that_are_refused() {
     for space in [' ', '\t', '\n', '\u{b}', '\u{1c}', '\u{1f}', '\u{85}', '\u{a0}', '\u{3000}'] {
         let path = at(&format!("a{space}b"));
         assert_refused(create(&path), &path, message);
-        // It can have nothing in it.
+        // The folder is empty.
         assert_eq!(SecretsFile::sweep(&path).unwrap(), 0);
         assert_nothing_in(&path);
     }
-    // What Python does not split at.
+    // White space that Python does not split at.
     for other in ["a\u{200b}b", "a\u{feff}b", "a\u{1b}b", "\u{fc}ber", "a:b", "a,b", "a'b"] {
         drop(create(&at(other)).unwrap());
     }
@@ -414,7 +415,7 @@ fn a_relative_path_becomes_absolute() {
             let file = SecretsFile::create_in(relative, &document(TEXT)).unwrap();
             let own = file.path().parent().unwrap();
             assert_eq!(own.parent().unwrap(), folder.join(expected).components().as_path());
-            // It is removed wherever the process is by then.
+            // The file is removed even if the process has changed its working directory.
             env::set_current_dir("/").unwrap();
             drop(file);
             env::set_current_dir(folder).unwrap();
@@ -422,14 +423,14 @@ fn a_relative_path_becomes_absolute() {
         }
         return println!("\nready");
     }
-    // In a process of its own, whose working directory is changed.
+    // In a separate process, since the working directory is changed.
     let folder = parent();
     let mut child = child("a_relative_path_becomes_absolute", "relative", &folder.join(""));
     assert!(child.status().unwrap().success());
     assert_eq!(names(&folder.join("")), ["sub"]);
 }
 
-/// The caller's folder may be a link; below it none is followed.
+/// The caller's folder may be a symbolic link. Below it, no link is followed.
 #[test]
 fn links_above_are_the_callers() {
     let folder = parent();
@@ -440,7 +441,7 @@ fn links_above_are_the_callers() {
     assert!(file.path().starts_with(&link), "as it was given");
     assert_eq!(names(&real).len(), 1);
     assert_eq!(fs::read_to_string(file.path()).unwrap(), TEXT);
-    // Wherever the link leads by then.
+    // The file is removed even if the link now leads elsewhere.
     fs::remove_file(&link).unwrap();
     symlink("/", &link).unwrap();
     drop(file);
@@ -482,7 +483,7 @@ fn a_read_only_folder() {
     assert_nothing_in(&path);
 }
 
-/// A file system in memory, unmounted on drop.
+/// A file system in memory, which is unmounted on drop.
 struct Mount(PathBuf);
 
 impl Mount {
@@ -505,8 +506,8 @@ fn run(program: &str, arguments: &[&str], path: &Path) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Tries again for a while: a process that another test has just forked holds what is open here, too,
-/// until it runs its own program, and so the room of a file that is removed.
+/// Retries for a while. A process that another test has just forked holds our open files until it
+/// runs its own program, and with them the space of removed files.
 #[track_caller]
 fn patiently<T>(mut run: impl FnMut() -> Result<T, HandoverError>) -> T {
     for _ in 0..300 {
@@ -534,7 +535,7 @@ fn a_full_disk() {
     assert_eq!(chain(&refused), format!("{refused}: No space left on device (os error 28)"));
     assert_nothing_in(&path);
 
-    // The old file stays as it is.
+    // The old file is unchanged.
     let mut file = patiently(|| SecretsFile::create_in(&path, &document(TEXT)));
     let next = file.path().with_extension("toml.next");
     assert_refused(file.replace(&long), &next, message);
@@ -543,7 +544,7 @@ fn a_full_disk() {
     patiently(|| file.replace(&document(OTHER)));
     assert_eq!(fs::read_to_string(file.path()).unwrap(), OTHER);
 
-    // What is there already can be removed and overwritten.
+    // The existing file can still be removed and overwritten.
     fs::write(path.join("ballast"), vec![1; 1 << 20]).unwrap_err();
     let open = File::open(file.path()).unwrap();
     drop(file);
@@ -551,13 +552,13 @@ fn a_full_disk() {
     assert_eq!(names(&path), ["ballast"]);
 }
 
-/// A file system that has no room for one more file, or for two or three.
+/// A file system without room for one more file, or for two or three.
 #[test]
 fn a_disk_without_inodes() {
     let folder = parent();
     let path = folder.join("full");
     fs::create_dir(&path).unwrap();
-    // The root of the file system takes one.
+    // The root of the file system takes one inode.
     for (inodes, name) in [(1, "secrets-toml-"), (2, "lock"), (3, "secrets.toml")] {
         let Some(_mounted) = Mount::new(&path, &format!("nr_inodes={inodes}")) else {
             return skip("a_disk_without_inodes", "nothing can be mounted");
@@ -571,7 +572,7 @@ fn a_disk_without_inodes() {
     }
 }
 
-/// As on a full disk, for whoever may not mount.
+/// Simulates a full disk for users who may not mount.
 #[test]
 fn a_limit_on_the_length_of_files() {
     if let Some(("limited", folder)) = task().as_ref().map(|(task, folder)| (task.as_str(), folder))
@@ -590,7 +591,7 @@ fn a_limit_on_the_length_of_files() {
     }
     let folder = parent();
     let mut command = Command::new("sh");
-    // The signal that comes with it would end the process.
+    // Ignore the signal, which would end the process.
     let run = "trap '' XFSZ; ulimit -f 8 && exec \"$0\" \"$@\"";
     command.arg("-c").arg(run).arg(env::current_exe().unwrap());
     for_task(&mut command, "a_limit_on_the_length_of_files", "limited", &folder.join(""));
@@ -615,7 +616,7 @@ fn an_existing_name_in_the_folder() {
     assert_refused(file.replace(&document(OTHER)), &next, message);
     fs::remove_dir(&next).unwrap();
 
-    // In the file's own place: a link is replaced, and not followed; a folder is not replaced.
+    // In place of the file: a link is replaced and not followed; a folder is not replaced.
     let path = file.path().to_owned();
     fs::remove_file(&path).unwrap();
     symlink(&outside, &path).unwrap();
@@ -633,7 +634,7 @@ fn an_existing_name_in_the_folder() {
     assert_eq!(names(&folder.join("")), ["outside"]);
 }
 
-/// A cleaner of old files may have removed the folder.
+/// A cleaner of temporary files may have removed the folder.
 #[test]
 fn a_folder_that_is_gone() {
     let folder = parent();
@@ -642,7 +643,7 @@ fn a_folder_that_is_gone() {
     fs::remove_dir_all(&own).unwrap();
     let message = "cannot be made (somebody has removed it, or its folder: call `create_in` again)";
     assert_refused(file.replace(&document(OTHER)), &own.join("secrets.toml.next"), message);
-    // Another folder under its name is not this one's.
+    // Another folder with the same name is not removed.
     fs::create_dir(&own).unwrap();
     fs::write(own.join("secrets.toml"), "another's").unwrap();
     drop(file);
@@ -666,7 +667,7 @@ fn a_users_own_file() {
     }
     assert_eq!((owner(&path), owner(&own)), (before, before));
     let user = (12345, 12346);
-    // The folder cannot be given away, and so the file is not, either.
+    // If the folder's owner cannot be changed, the file's is not changed either.
     if run("chattr", &["+i"], &own) {
         let message = "cannot be given to another user (only root may do this: run as root)";
         let refused = error(file.for_user(user.0, user.1));
@@ -694,7 +695,7 @@ fn a_users_own_file() {
     assert_eq!(SecretsFile::sweep(folder.join("")).unwrap(), 0);
 }
 
-/// The user that the folder was handed to can do there what they like, and nothing comes of it outside.
+/// The user who owns the folder can do anything in it, without effect on files outside.
 #[test]
 fn what_a_user_plants_is_not_followed() {
     let folder = parent();
@@ -702,33 +703,33 @@ fn what_a_user_plants_is_not_followed() {
     fs::create_dir(&outside).unwrap();
     fs::write(&file_outside, "outside").unwrap();
     let tricks: [fn(&Path, &Path); 6] = [
-        // A link to a file in the place of each file.
+        // A link to a file, in place of each file.
         |own, outside| {
             for name in ["secrets.toml", "lock"] {
                 fs::remove_file(own.join(name)).unwrap();
                 symlink(outside.join("file"), own.join(name)).unwrap();
             }
         },
-        // Another name of a file.
+        // A second name of a file.
         |own, outside| {
             for name in ["secrets.toml", "lock"] {
                 fs::remove_file(own.join(name)).unwrap();
                 fs::hard_link(outside.join("file"), own.join(name)).unwrap();
             }
         },
-        // The same, for what is removed alone.
+        // The same for files that are only removed.
         |own, outside| {
             fs::remove_file(own.join("secrets.toml")).unwrap();
             fs::hard_link(outside.join("file"), own.join("secrets.toml")).unwrap();
         },
-        // A pipe that nobody reads.
+        // A named pipe without a reader.
         |own, _| {
             for name in ["secrets.toml", "lock"] {
                 fs::remove_file(own.join(name)).unwrap();
                 assert!(run("mkfifo", &[], &own.join(name)));
             }
         },
-        // The file moved away, and a long one in its place.
+        // The file moved away, and a long file in its place.
         |own, _| {
             fs::rename(own.join("secrets.toml"), own.join("moved")).unwrap();
             File::create(own.join("secrets.toml")).unwrap().set_len(1 << 30).unwrap();
@@ -772,7 +773,7 @@ fn what_a_user_plants_is_not_followed() {
     }
 }
 
-/// A folder as a killed process leaves it.
+/// Creates a folder as a killed process leaves it.
 fn plant(folder: &Path, with_file: bool) -> PathBuf {
     let file = SecretsFile::create_in(folder, &document(TEXT)).unwrap();
     let own = file.path().parent().unwrap().to_owned();
@@ -791,7 +792,7 @@ fn a_sweep_takes_what_is_abandoned_and_nothing_else() {
     let folder = parent();
     let held = SecretsFile::create_in(folder.join(""), &document(TEXT)).unwrap();
     let kept = SecretsFile::create_in(folder.join(""), &document(TEXT)).unwrap().keep();
-    // Whenever it was killed: while it made the folder, replaced the file, or removed the folder.
+    // Killed while it made the folder, replaced the file, or removed the folder.
     let abandoned = [true, true, false].map(|with_file| plant(&folder.join(""), with_file));
     fs::write(abandoned[1].join("secrets.toml.next"), OTHER).unwrap();
     let empty = plant(&folder.join(""), false);
@@ -800,7 +801,7 @@ fn a_sweep_takes_what_is_abandoned_and_nothing_else() {
         (File::open(abandoned[0].join("secrets.toml")).unwrap(), TEXT.len()),
         (File::open(abandoned[1].join("secrets.toml.next")).unwrap(), OTHER.len()),
     ];
-    // Others' entries.
+    // Entries of others.
     let others =
         ["secrets-toml", "secrets-toml-0123456789abcdef0", "secrets-toml-0123456789ABCDEF"];
     for other in others {
@@ -810,7 +811,7 @@ fn a_sweep_takes_what_is_abandoned_and_nothing_else() {
     }
     fs::write(folder.join("secrets-toml-0000000000000001"), "").unwrap();
     symlink(folder.join(others[0]), folder.join("secrets-toml-0000000000000002")).unwrap();
-    // A module's own files stay.
+    // The module's own files are not removed.
     let used = plant(&folder.join(""), true);
     fs::write(used.join("cache"), "").unwrap();
 
@@ -832,7 +833,7 @@ fn a_sweep_takes_what_is_abandoned_and_nothing_else() {
     assert_eq!(names(&folder.join("")).len(), 7);
 }
 
-/// What cannot be removed does not keep the rest from being removed.
+/// A folder that cannot be removed does not keep others from being removed.
 #[test]
 fn a_sweep_goes_on_after_an_error() {
     let folder = parent();
@@ -843,7 +844,7 @@ fn a_sweep_goes_on_after_an_error() {
     let message = "cannot be removed (a folder has this name: remove it)";
     assert_refused(SecretsFile::sweep(folder.join("")), &stuck, message);
     assert_eq!(names(&folder.join("")), [planted[2].file_name().unwrap().to_str().unwrap()]);
-    // It is taken when it can be.
+    // The folder is removed once that is possible.
     fs::remove_dir(&stuck).unwrap();
     assert_eq!(SecretsFile::sweep(folder.join("")).unwrap(), 1);
     assert_nothing_in(&folder.join(""));
@@ -860,7 +861,7 @@ fn a_sweep_leaves_another_users_folders() {
     }
     let folder = parent();
     set_mode(&folder.join(""), 0o1777);
-    // Root's and a third user's, the latter open to anybody; and one that is the sweeper's own.
+    // Root's folder, a third user's folder that is open to everybody, and the sweeper's own.
     let roots = plant(&folder.join(""), true);
     let [thirds, own] = [12347, 12345].map(|uid| {
         let planted = plant(&folder.join(""), true);
@@ -873,10 +874,10 @@ fn a_sweep_leaves_another_users_folders() {
     set_mode(&thirds.join("lock"), 0o666);
     let mut command = Command::new("setpriv");
     command.args(["--reuid=12345", "--regid=12345", "--clear-groups"]);
-    // The program's own folder may be closed to that user.
+    // The user may have no access to the program's own folder.
     let program = folder.join("program");
-    // Copied by another process: a file that is open for writing, if only in a process that another
-    // test is starting, cannot be run.
+    // Copied by another process. A file that is open for writing cannot be run, and a process that
+    // another test is starting would hold it open.
     let from = env::current_exe().unwrap();
     assert!(run("cp", &[from.to_str().unwrap()], &program));
     set_mode(&program, 0o755);
@@ -890,7 +891,7 @@ fn a_sweep_leaves_another_users_folders() {
     }
 }
 
-/// The lock goes with the process, however it ends.
+/// The kernel releases the lock when the process ends, however it ends.
 #[test]
 fn a_killed_process_is_swept() {
     if let Some((task, folder)) = task() {
@@ -947,7 +948,7 @@ fn a_killed_process_is_swept() {
     assert!(left > 20, "{left} folders were left");
 }
 
-/// A started module does not inherit the lock, and outlives its launcher.
+/// A started module does not inherit the lock, and keeps running after its launcher.
 #[test]
 fn a_module_does_not_hold_the_lock() {
     if let Some((_, folder)) = task() {
@@ -973,7 +974,7 @@ fn a_module_does_not_hold_the_lock() {
     }
     launcher.kill().unwrap();
     launcher.wait().unwrap();
-    // A process that is being started has its parent's files open for a moment.
+    // For a moment, a starting process holds its parent's open files.
     let (mut swept, started) = (0, Instant::now());
     while swept == 0 && started.elapsed() < Duration::from_secs(10) {
         swept = SecretsFile::sweep(folder.join("")).unwrap();
@@ -986,7 +987,8 @@ fn a_module_does_not_hold_the_lock() {
     assert_nothing_in(&folder.join(""));
 }
 
-/// Sweeps beside others that create, replace, keep and drop: nobody loses a file, and nothing stays.
+/// Sweeps run while others create, replace, keep and drop files. No file in use is removed, and
+/// none is left.
 #[test]
 fn sweeps_race_with_everything() {
     let folder = parent();
@@ -1036,7 +1038,8 @@ fn sweeps_race_with_everything() {
     assert_nothing_in(&path);
 }
 
-/// A user who cuts or stretches the file gets no more zeros than it had bytes, and stops nobody.
+/// If a user truncates or extends the file, we write no more zeros than we wrote bytes, and never
+/// hang.
 #[test]
 fn a_file_of_another_length_by_then() {
     let folder = parent();

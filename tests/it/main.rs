@@ -1,4 +1,4 @@
-//! The integration tests: a module for each arrow of the way from a text to a module's variables.
+//! The integration tests, one module for each step from a text to a module's variables.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic")]
 
@@ -36,7 +36,7 @@ mod validate;
 #[cfg(feature = "vault")]
 mod vault;
 
-/// An error and what caused it, each told once.
+/// Joins the messages of an error and its sources, each once.
 fn chain(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {}", chain(source)),

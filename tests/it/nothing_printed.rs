@@ -1,4 +1,4 @@
-//! Nothing that is displayed, debugged or found in a chain of sources holds a value.
+//! No `Display`, `Debug` or chain of sources holds a value.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use secrets_toml::{Document, Template};
 use serde::Deserialize;
 
-/// What every value of the texts below holds.
+/// A part of every value in the texts below.
 const CANARY: &str = "hunter2";
 
 const TEXT: &str = r#"
@@ -64,7 +64,7 @@ fn documents_and_views() {
         assert_debug_silent(&value.as_array());
         assert_debug_silent(&value.as_array().map(|array| array.iter()));
     }
-    // What the test would find if a view printed what it shows.
+    // The canary would be found if a view printed its content.
     assert!(document.expose_text().contains(CANARY));
 }
 
@@ -166,7 +166,7 @@ fn syntax_errors() {
     assert_error_silent(&Document::from_utf8(invalid).unwrap_err());
     let long = TEXT.repeat(secrets_toml::MAX_LEN / TEXT.len() + 1);
     assert_error_silent(&Document::parse(long).unwrap_err());
-    // A key that is defined twice is named, where nothing else is wrong; its values are not.
+    // Without another error, a repeated key is named. Its values are not shown.
     let error = Document::parse("k = 'hunter2'\nk = 'hunter2'\n").unwrap_err();
     assert_error_silent(&error);
     assert_eq!(error.errors()[0].path(), Some("k"));

@@ -1,4 +1,4 @@
-//! What a server does that memory and a file do not: many connections, restarts, rights, time limits.
+//! Tests that need a server: many connections, restarts, permissions, time limits.
 
 use std::future::Future;
 use std::process::Command;
@@ -118,14 +118,14 @@ fn the_vault_lists_counts_moves_and_verifies() {
     });
 }
 
-/// A batch that waits for another transaction which waits for it: it is rolled back, and sent again.
+/// Two batches deadlock. The server rolls one back, and it is sent again.
 #[test]
 fn a_batch_that_is_rolled_back_is_sent_again() {
     block_on(async {
         let schema = migrated().await;
         let scopes = ["a", "b"].map(scope);
         let mut standing = [1, 1].map(|_| None);
-        // One of the two orders is that in which the server takes the rows.
+        // One of the two orders is the order in which the server locks the rows.
         for (number, [first, last]) in [(1, [0, 1]), (2, [0, 1]), (3, [1, 0])] {
             let writes = [0, 1].map(|i: usize| {
                 let record = keyring().seal_tombstone(&scopes[i], revision(number)).unwrap();
@@ -142,7 +142,7 @@ fn a_batch_that_is_rolled_back_is_sent_again() {
             }
             let holder = schema.client().await;
             let hold = "SELECT 1 FROM secrets_toml_records WHERE scope = $1 FOR UPDATE";
-            // The batch looks for what it waits for first, and gives way.
+            // The batch detects the deadlock first, and is rolled back.
             holder.batch_execute("SET deadlock_timeout = '20s'; BEGIN").await.unwrap();
             holder.query(hold, &[&scopes[last].as_bytes()]).await.unwrap();
             let applying = tokio::spawn(async move { store.apply(&writes).await });
@@ -183,7 +183,7 @@ fn what_waits_too_long_is_unknown_and_then_resolved() {
         let vault = AsyncVault::new(slow, keyring());
         vault.put(&chat, &secrets(), Expected::Absent).await.unwrap();
 
-        // Another transaction holds the row for longer than the time limit.
+        // Another transaction locks the row for longer than the time limit.
         let holder = schema.client().await;
         let hold = "BEGIN; SELECT 1 FROM secrets_toml_records FOR UPDATE";
         holder.batch_execute(hold).await.unwrap();
@@ -203,8 +203,8 @@ fn what_waits_too_long_is_unknown_and_then_resolved() {
     });
 }
 
-/// The connection is cut while a write waits for a lock; the server goes on with the write all the
-/// same. What the vault reports is what happened.
+/// The connection is cut while a write waits for a lock, and the server completes the write. The
+/// vault reports the true outcome.
 #[test]
 fn a_write_whose_connection_is_cut_is_resolved() {
     block_on(async {
@@ -248,7 +248,7 @@ fn bad_surroundings_are_told_apart_and_lose_nothing() {
         let error = schema.store().get(chat.as_bytes()).await.unwrap_err();
         assert!(matches!(error, StoreError::Missing), "{error:?}");
 
-        // Nobody listens there.
+        // No server listens on this port.
         let config = "host=/nowhere port=1 user=u password=hunter2 dbname=d";
         let absent = PostgresStore::new(move || async move { Ok(connect(config).await?) });
         let error = absent.get(chat.as_bytes()).await.unwrap_err();
@@ -265,7 +265,7 @@ fn bad_surroundings_are_told_apart_and_lose_nothing() {
         assert!(chain(&error).contains("password authentication failed"), "{}", chain(&error));
         assert!(!chain(&error).contains("hunter2") && !format!("{error:?}").contains("hunter2"));
 
-        // A table of another shape.
+        // A table with other columns.
         let client = schema.client().await;
         let other = "CREATE TABLE secrets_toml_records (scope text PRIMARY KEY, record text)";
         client.batch_execute(other).await.unwrap();
@@ -273,7 +273,7 @@ fn bad_surroundings_are_told_apart_and_lose_nothing() {
         assert!(matches!(error, StoreError::Foreign(_)), "{error:?}");
         assert!(schema.store().migrate().await.is_err());
 
-        // A user that may read and not write.
+        // A user with read permission only.
         let schema = migrated().await;
         let store = schema.store();
         let record = keyring().seal_tombstone(&chat, Revision::FIRST).unwrap();
@@ -290,7 +290,7 @@ fn bad_surroundings_are_told_apart_and_lose_nothing() {
     });
 }
 
-/// A server of its own, which may be stopped.
+/// A server of this test, which it may stop.
 struct Server {
     config: String,
     folder: String,
@@ -329,8 +329,8 @@ fn script() -> Command {
     Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/postgres"))
 }
 
-/// The server is killed in the middle of writes, and started again: what was acknowledged is there,
-/// and what was reported of each write is what happened.
+/// The server is killed during writes and restarted. Acknowledged writes are present, and the
+/// reported outcome of each write is true.
 #[test]
 fn a_server_that_is_killed_loses_no_acknowledged_write() {
     const ROUNDS: u64 = 30;
@@ -353,7 +353,7 @@ fn a_server_that_is_killed_loses_no_acknowledged_write() {
                 }
             });
             tokio::time::sleep(Duration::from_millis(10 + 3 * round)).await;
-            // Every third time one backend is killed, and the server survives.
+            // Every third time, one backend is killed and the server restarts by itself.
             if round % 3 == 2 {
                 let client = connect(&server.config).await.unwrap();
                 let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
@@ -383,7 +383,7 @@ fn a_server_that_is_killed_loses_no_acknowledged_write() {
     });
 }
 
-/// A replica may lag behind: it is no store, not even to read from.
+/// A replica may lag, so it is rejected as a store, even for reads.
 #[test]
 fn a_database_in_recovery_is_refused() {
     let server = Server::start();

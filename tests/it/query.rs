@@ -1,4 +1,4 @@
-//! Overrides from a query: what is applied, what is displaced, what is refused, and who won.
+//! Overrides from a query: applied, displaced and refused variables, and the source of each.
 
 mod decoding;
 
@@ -14,7 +14,7 @@ fn env(secrets: &str) -> Env {
     Document::parse(secrets).unwrap().env().unwrap()
 }
 
-/// The variables after a query, in their order, as `NAME=value NAME=value`.
+/// Returns the variables after a query, in order, as `NAME=value NAME=value`.
 #[track_caller]
 fn applied(overrides: &Overrides, secrets: &str, query: &str) -> String {
     shown(&env(secrets).override_with(overrides, query).unwrap())
@@ -86,7 +86,7 @@ fn of_two_parameters_for_one_variable_the_later_in_the_query_counts() {
         [Overrides::new().allow(one()).allow(two()), Overrides::new().allow(two()).allow(one())]
     {
         for (query, expected) in [
-            // What displaces is the one that counts.
+            // The last parameter of a variable decides what is displaced.
             ("one=a&two=b", "ONE=1 V=b"),
             ("two=b&one=a", "TWO=2 V=a"),
             ("one=a&two=", "TWO=2 V=a"),
@@ -97,7 +97,7 @@ fn of_two_parameters_for_one_variable_the_later_in_the_query_counts() {
     }
 }
 
-/// Every order of `items`.
+/// Returns every order of `items`.
 fn orders<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
     if items.is_empty() {
         return vec![Vec::new()];
@@ -114,7 +114,7 @@ fn orders<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
     all
 }
 
-/// The variables do not depend on the order of the fields, nor on that of `allow`.
+/// The variables depend neither on the order of the fields nor on that of `allow`.
 #[track_caller]
 fn assert_in_any_order(parameters: &[Parameter], secrets: &str, query: &[&str], expected: &str) {
     for parameters in orders(parameters) {
@@ -139,20 +139,20 @@ fn what_is_displaced_in_any_order() {
     ];
     let secrets = "A = 1\nB = 2\nC = 3\nD = 4";
     assert_in_any_order(&ring, secrets, &[], "A=1 B=2 C=3 D=4");
-    // `B` goes, but `b` does not override: `C` stays.
+    // `B` is displaced and `b` does not override, so `C` stays.
     assert_in_any_order(&ring, secrets, &["a=x"], "A=x C=3 D=4");
     assert_in_any_order(&ring, secrets, &["b=x"], "A=1 B=x D=4");
     assert_in_any_order(&ring, secrets, &["a=x", "b=y"], "A=x B=y D=4");
     assert_in_any_order(&ring, secrets, &["a=x", "c=y"], "A=x C=y D=4");
     assert_in_any_order(&ring, secrets, &["a=x", "b=y", "c=z"], "A=x B=y C=z D=4");
-    // A blank one neither supplies nor displaces.
+    // A blank value neither overrides nor displaces.
     assert_in_any_order(&ring, secrets, &["a=x", "b="], "A=x C=3 D=4");
     assert_in_any_order(&ring, secrets, &["a=", "b=y"], "A=1 B=y D=4");
-    // Nor does what is not allowed.
+    // Neither does a parameter that is not allowed.
     assert_in_any_order(&ring[..1], secrets, &["a=x", "b=y", "B=z"], "A=x C=3 D=4");
-    // The owner's own value displaces as any other.
+    // A value that equals the owner's also displaces.
     assert_in_any_order(&ring, secrets, &["a=1"], "A=1 C=3 D=4");
-    // A parameter does not displace what it supplies itself.
+    // A parameter does not displace its own variable.
     let own = [Parameter::new("a", "A").displaces(["A", "A", "NONE"]).displaces(["D"])];
     assert_in_any_order(&own, secrets, &["a=x"], "A=x B=2 C=3");
 }
@@ -240,7 +240,7 @@ fn messages() {
             "`nul` is refused: its variable cannot be an environment variable: its name holds a \
              NUL",
         ),
-        // Of several, the one that was allowed first.
+        // If several are refused, the error names the one that was allowed first.
         ("ui=x&base=x&pat=%FF", "`pat` is refused: it is not UTF-8"),
     ] {
         let error = refused(&overrides, query);
@@ -264,7 +264,7 @@ fn limits_are_met_exactly() {
     for too_long in [format!("{value}B"), format!("{value}%42"), format!("{value}+")] {
         assert!(refused(&letters(), &format!("a={too_long}")).to_string().contains("8192"));
     }
-    // It takes no room from another parameter, nor from a large environment.
+    // An ignored parameter reduces neither the room for others nor that of a large environment.
     let secrets = format!("A = '{}'", "x".repeat(100_000));
     let query = format!("a={value}&b={}", "y".repeat(MAX_PARAMETER_LEN + 1));
     let error = env(&secrets).override_with(&letters(), &query).unwrap_err();
@@ -276,14 +276,14 @@ fn limits_are_met_exactly() {
     assert_eq!(applied(&letters(), "A = 1", &fields), "A=z");
     let padding = "x".repeat(MAX_QUERY_LEN - "a=z&".len());
     assert_eq!(applied(&letters(), "A = 1", &format!("a=z&{padding}")), "A=z");
-    // An empty field is none.
+    // An empty field is ignored.
     assert_eq!(applied(&letters(), "A = 1", &("&".repeat(5000) + "a=z")), "A=z");
 }
 
 #[test]
 fn nothing_is_partly_applied() {
-    // The `Env` is consumed: an error gives none. Whatever stands before or behind a refused
-    // parameter, and however good, is not applied.
+    // The `Env` is consumed, so nothing is applied if one parameter is refused, not even the good
+    // ones before and after it.
     for query in ["user_id=a&base=x", "base=x&user_id=a", "pat=a&ui=x&user_id=b"] {
         let env = env("CLARIFAI_USER_ID = 'owner'");
         let result: Result<Env, OverrideError> = env.override_with(&Overrides::clarifai(), query);
@@ -338,7 +338,7 @@ fn sources_and_explanations() {
     assert_eq!(user.replaced(), Some(&Source::Secrets { line: 6 }));
     assert_eq!(user.displaced_by(), None);
 
-    // A second override works on the result of the first.
+    // A second override starts from the result of the first.
     let twice = once.override_with(&preset, "user_id=bob").unwrap();
     assert_eq!(
         explained(&twice)[1],
@@ -428,7 +428,7 @@ fn a_name_that_the_query_supplies_is_not_displaced() {
             "{query}"
         );
     }
-    // A blank supplies nothing.
+    // A blank value overrides nothing.
     let query = "pat=&base=https://api.clarifai.com";
     let env = env("").override_with(&Overrides::clarifai(), query).unwrap();
     assert_eq!(explained(&env)[1], "CLARIFAI_PAT: displaced by query parameter `base`");
@@ -442,7 +442,7 @@ fn a_name_that_no_variable_had_is_displaced_until_it_has_a_value() {
         .allow(Parameter::new("c", "C").displaces(["A", "D"]));
     let env = env("").override_with(&overrides, "b=x").unwrap();
     assert_eq!(explained(&env)[1..], ["A: displaced by query parameter `b`"]);
-    // Displaced again, it is displaced by the first.
+    // A name that is displaced twice shows the first parameter.
     let env = env.override_with(&overrides, "c=x").unwrap();
     let both = ["A: displaced by query parameter `b`", "D: displaced by query parameter `c`"];
     assert_eq!(explained(&env)[2..], both);
@@ -482,7 +482,7 @@ fn a_displaced_name_is_recorded_once() {
     );
 }
 
-/// Many names go through a table instead of being compared one by one: the outcome is the same.
+/// A table replaces comparisons if there are many names. The result is the same.
 #[test]
 fn many_names_are_displaced_as_few_are() {
     for count in [1, 5, 8, 9, 17, 300, 20_000] {
@@ -539,7 +539,7 @@ fn of_many_parameters_for_one_variable_the_last_in_the_query_counts() {
             let [even, odd] = [0, 1].map(|rest| last.into_iter().find(|i| i % 2 == rest));
             assert_eq!(env.get("V0"), even.map(|i| i.to_string()).as_deref());
             assert_eq!(env.get("V1"), odd.map(|i| i.to_string()).as_deref());
-            // Those that do not count displace nothing.
+            // Ignored parameters displace nothing.
             let displaced = env.explain().filter(|one| one.winner().is_none());
             assert_eq!(displaced.count(), 2, "{count}");
         }

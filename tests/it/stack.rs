@@ -1,5 +1,5 @@
-//! No text overflows the stack, however it is nested: each is read, checked, deserialized and
-//! dropped in a thread with little of it.
+//! No nesting overflows the stack: each text is read, validated, deserialized and dropped in a
+//! thread with a small stack.
 
 use std::thread;
 
@@ -7,10 +7,10 @@ use secrets_toml::{Document, MAX_DEPTH, Prefilled, Template};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// Bytes of stack.
+/// The size of the stack in bytes.
 const STACK: usize = if cfg!(debug_assertions) { 1024 * 1024 } else { 256 * 1024 };
 
-/// A table, an array or anything else, all the way down.
+/// A recursive type: a table, an array, or anything else.
 #[derive(Deserialize)]
 #[serde(untagged)]
 #[allow(dead_code, reason = "only read into")]
@@ -20,7 +20,7 @@ enum Tree {
     Leaf(IgnoredAny),
 }
 
-/// Whether the text was accepted.
+/// Returns `true` if the text was accepted.
 fn go_through(text: String) -> bool {
     let run = move || {
         let template = Template::parse(&text);
@@ -49,7 +49,7 @@ fn go_through(text: String) -> bool {
     thread::Builder::new().stack_size(STACK).spawn(run).unwrap().join().unwrap()
 }
 
-/// A key whose value is nested so many levels deep.
+/// Builds a key whose value is nested `depth` levels deep.
 fn nested(open: &str, inner: &str, close: &str, levels: usize) -> String {
     format!("a={}{inner}{}\n", open.repeat(levels), close.repeat(levels))
 }
@@ -85,7 +85,7 @@ fn what_never_closes() {
             assert!(!go_through(unit.repeat(levels)), "{unit}");
         }
     }
-    // What is closed was too deep to be opened, so that it makes no room for one more.
+    // A bracket beyond the limit was not opened, so closing it does not allow another.
     let most = "[".repeat(MAX_DEPTH);
     assert!(!go_through(format!("a={most}{}", "[],[".repeat(200_000))));
     assert!(!go_through(format!("a={most}{}", "{},[".repeat(200_000))));

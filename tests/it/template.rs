@@ -1,4 +1,4 @@
-//! Templates: what their comments say, and prefilling them.
+//! Templates: comments and prefilling.
 
 use std::error::Error;
 use std::fs;
@@ -127,7 +127,7 @@ fn a_header_above_another_is_optional_alone() {
     let template = Template::parse("# @optional\n[a.b]\nx = ''\n[a]\ny = ''\n").unwrap();
     let required: Vec<_> = template.variables().map(|v| v.is_required()).collect();
     assert_eq!(required, [false, true]);
-    // What no header opens has no comment.
+    // A table without a header has no comment.
     for text in ["# @optional\n[a.b]\nx = ''\n[a.c]\ny = ''\n", "# @optional\na.b = ''\na.c = ''\n"]
     {
         let template = Template::parse(text).unwrap();
@@ -183,38 +183,38 @@ fn elements_of_arrays_of_tables_go_by_position() {
     assert_eq!(dropped, ["u[0].m"]);
 }
 
-/// A template, an earlier text, the filled template and its form.
+/// Each row: a template, an earlier text, the filled template and its form.
 #[rustfmt::skip]
 const BEYOND: [[&str; 4]; 12] = [
-    // As it was written, comments included; the form shows none.
+    // Elements keep their text and comments; the form shows no comments.
     [
         "# t\n[[u]]\nn = '' # n\n\n# The database.\n[db]\nx = ''\n",
         "[[u]]\nn = 'a'\n# b\n[[u]] # second\nn = 0x1_F # c\nm = ''\n# d\n[db]\nx = 'x'\n[[u]]\nn = 'c'",
         "# t\n[[u]]\nn = 'a' # n\n[[u]] # second\nn = 0x1_F # c\nm = ''\n[[u]]\nn = 'c'\n\n# The database.\n[db]\nx = 'x'\n",
         "# t\n[[u]]\nn = \"<unchanged 1>\" # n\n[[u]]\nn = \"<unchanged 2>\"\nm = \"\"\n[[u]]\nn = \"<unchanged 5>\"\n\n# The database.\n[db]\nx = \"<unchanged>\"\n",
     ],
-    // A missing final newline stays missing, and line ends stay as they are.
+    // A missing final newline stays missing, and line ends are kept.
     [
         "[[u]]\nn = ''",
         "[[u]]\r\nn = 'a'\r\n[[u]]\r\nn = 'b'\r\n\r\n",
         "[[u]]\nn = 'a'\n[[u]]\r\nn = 'b'",
         "[[u]]\nn = \"<unchanged 1>\"\n[[u]]\r\nn = \"<unchanged 2>\"",
     ],
-    // Headers below an element, one of them apart from it.
+    // Headers below an element, one of them separated from it.
     [
         "[[u]]\nn = ''\n[u.k]\ni = ''\n[z]\ny = ''\n",
         "[[u]]\nn = 'a'\n[u.k]\ni = 'b'\n[[u]]\nn = 'c'\n[z]\ny = 'y'\n[u.k]\ni = 'd'\n",
         "[[u]]\nn = 'a'\n[u.k]\ni = 'b'\n[[u]]\nn = 'c'\n[u.k]\ni = 'd'\n[z]\ny = 'y'\n",
         "[[u]]\nn = \"<unchanged 1>\"\n[u.k]\ni = \"<unchanged 2>\"\n[[u]]\nn = \"<unchanged 3>\"\n[u.k]\ni = \"<unchanged 5>\"\n[z]\ny = \"<unchanged>\"\n",
     ],
-    // Arrays in arrays: the inner elements come first.
+    // Arrays in arrays: inner elements come first.
     [
         "[[a]]\n[[a.b]]\nx = ''\n",
         "[[a]]\n[[a.b]]\nx = 1\n[[a.b]]\nx = 2\n[[a]]\n[[a.b]]\nx = 3\n",
         "[[a]]\n[[a.b]]\nx = 1\n[[a.b]]\nx = 2\n[[a]]\n[[a.b]]\nx = 3\n",
         "[[a]]\n[[a.b]]\nx = \"<unchanged 1>\"\n[[a.b]]\nx = \"<unchanged 2>\"\n[[a]]\n[[a.b]]\nx = \"<unchanged 3>\"\n",
     ],
-    // The template has headers, and the earlier text has none.
+    // The template has headers, the earlier text has none.
     [
         "  [[ 'u u' ]] # h\nn = ''\n",
         "\"u u\" = [{ n = 'a' }, { n = 'b', k.l = [ # c\n 1 ], t = { v = '' } }]\n",
@@ -234,30 +234,30 @@ const BEYOND: [[&str; 4]; 12] = [
         "u = [{ n = 'a' }, { n = 'b' }]",
         "u = [{ n = \"<unchanged 1>\" }, { n = \"<unchanged 2>\" }]",
     ],
-    // An empty array of the template is one without elements.
+    // An empty array in the template is an array of tables without elements.
     [
         "u = []\nv = ''\n",
         "v = [{ n = 'v' }]\n[[u]]\nn = 'a'\n[[u]]\nn = 'b'\n",
         "u = [{ n = 'a' }, { n = 'b' }]\nv = [{ n = 'v' }]\n",
         "u = [{ n = \"<unchanged 2>\" }, { n = \"<unchanged 3>\" }]\nv = [{ n = \"<unchanged 1>\" }]\n",
     ],
-    // An array of no tables is one value.
+    // An array that holds other values than tables is one value.
     ["u = []\n", "u = [1, { n = 'a' }]\n", "u = [1, { n = 'a' }]\n", "u = \"<unchanged>\"\n"],
-    // Behind a byte order mark, below a table that no header opens.
+    // After a byte order mark, in a table without a header.
     [
         "\u{feff}[[a.u]]\n",
         "\u{feff}[[a.u]]\n[[a.u]]\nn = 'a'\n",
         "\u{feff}[[a.u]]\n[[a.u]]\nn = 'a'\n",
         "\u{feff}[[a.u]]\n[[a.u]]\nn = \"<unchanged 1>\"\n",
     ],
-    // Lines that are made end like the template's.
+    // Added lines end like those of the template.
     [
         "[[u]]\r\nn = ''\r\n",
         "u = [{ n = 'a' }, { n = 'b' }]\n",
         "[[u]]\r\nn = 'a'\r\n[[u]]\r\nn = 'b'\r\n",
         "[[u]]\r\nn = \"<unchanged 1>\"\r\n[[u]]\r\nn = \"<unchanged 2>\"\r\n",
     ],
-    // Fewer than the template's.
+    // Fewer elements than the template.
     [
         "[[u]]\nn = ''\n[[u]]\nn = 'second'\n",
         "[[u]]\nn = 'a'\n",
@@ -276,7 +276,7 @@ fn elements_beyond_the_template_s_are_carried_as_they_were_written() {
         assert_eq!(prefilled.form(), form);
         assert_eq!(prefilled.dropped().len(), 0, "{filled}");
 
-        // The form read back has every value that was carried.
+        // The form, when read back, has every carried value.
         let entered = Document::parse(form).unwrap();
         let updated = match entered.validate_update(&earlier) {
             Ok(secrets) => secrets.into_document(),
@@ -330,7 +330,7 @@ fn prefill_may_grow_over_the_limit() {
     assert!(error.to_string().ends_with("the text is longer than the limit of 1,000,000 bytes"));
 }
 
-/// A folder that is removed with the test.
+/// A folder that is removed after the test.
 struct Repository(PathBuf);
 
 impl Repository {
@@ -366,12 +366,12 @@ fn a_repository_has_a_template_or_none() {
     let template = Template::from_repository(&repository.0).unwrap().unwrap();
     assert_eq!(template.text(), "A = ''\n");
 
-    // The folder of the template is absent, too.
+    // The template's folder is also absent.
     fs::remove_dir_all(repository.0.join(".streamlit")).unwrap();
     assert!(Template::from_repository(&repository.0).unwrap().is_none());
 }
 
-/// A path that is mistyped must not read as a module that needs no secrets.
+/// A mistyped path must not look like a module that needs no secrets.
 #[test]
 fn a_root_that_is_no_folder_is_an_error() {
     let repository = Repository::new("root");
@@ -411,7 +411,7 @@ fn a_root_may_be_a_link_to_a_folder() {
     assert!(error.source().is_some());
 }
 
-/// What may not be looked at is not absent.
+/// A template that cannot be read is not reported as absent.
 #[cfg(unix)]
 #[test]
 fn a_folder_without_permission_is_an_error() {
@@ -427,7 +427,7 @@ fn a_folder_without_permission_is_an_error() {
         fs::create_dir_all(root.join(".streamlit")).unwrap();
         fs::set_permissions(locked, fs::Permissions::from_mode(0o000)).unwrap();
         let read = Template::from_repository(&root);
-        // A privileged user is let in.
+        // Root may read it.
         let let_in = fs::read_dir(locked).is_ok();
         fs::set_permissions(locked, fs::Permissions::from_mode(0o700)).unwrap();
         if !let_in {
@@ -450,7 +450,7 @@ fn a_malformed_template_gives_its_text() {
         assert!(error.parse_error().is_some());
         assert!(!format!("{error} {error:?} {error:#?}").contains("hunter2"));
     }
-    // As long as it may be, and no longer.
+    // The maximum length, and one byte more.
     let longest = format!("A ={}", " ".repeat(secrets_toml::MAX_TEMPLATE_LEN - 3));
     assert_eq!(error(longest.as_bytes()).text(), Some(longest.as_str()));
     assert_eq!(error(format!("{longest} ").as_bytes()).text(), None);
@@ -498,7 +498,8 @@ fn what_is_no_small_regular_utf8_file_is_refused() {
     fs::create_dir(repository.file()).unwrap();
     assert_eq!(repository.error(), "FILE: no regular file");
 
-    // No template can be there, but something is: it is not a module without secrets.
+    // The folder is a file, so the template cannot exist. That is an error, not a module without
+    // secrets.
     let folder = repository.0.join(".streamlit");
     fs::remove_dir_all(&folder).unwrap();
     fs::write(&folder, "A = ''\n").unwrap();
@@ -519,7 +520,7 @@ fn symbolic_links_are_refused() {
     let message = "FILE: a symbolic link: a template is a regular file of the repository";
     assert_eq!(repository.error(), message);
 
-    // The folder may not be one either.
+    // The folder must not be a link either.
     let other = Repository::new("link-folder");
     fs::write(other.file(), "A = ''\n").unwrap();
     fs::rename(other.0.join(".streamlit"), other.0.join("real")).unwrap();
@@ -528,7 +529,7 @@ fn symbolic_links_are_refused() {
     assert_eq!(error.path(), other.0.join(".streamlit"));
     assert!(error.to_string().ends_with(message.trim_start_matches("FILE")), "{error}");
 
-    // A link that leads nowhere is no absent file.
+    // A dangling link is not an absent file.
     fs::remove_file(repository.file()).unwrap();
     symlink(repository.0.join("nowhere"), repository.file()).unwrap();
     assert_eq!(repository.error(), message);

@@ -1,4 +1,4 @@
-//! Forms that show no value, and the markers that keep one.
+//! Forms without values, and the markers that keep a value.
 
 use secrets_toml::{Document, FindingKind, MAX_LEN, Severity, Template};
 
@@ -20,9 +20,9 @@ fn a_form_has_the_keys_and_nothing_of_values_or_comments() {
         ("[ s ] # h\n\"odd # key\" = '# no comment'", "[ s ]\n\"odd # key\" = KEPT"),
         ("l = [ # in\n 'a', # side\n]# behind\n", "l = KEPT\n"),
         ("t = { a = 'x', # in\n b.c = [] }", "t = { a = KEPT,\n b.c = KEPT }"),
-        // What is blank is left to be filled in; white space is a value.
+        // A blank stays blank. White space is a value.
         ("A = ''\nB = ' '\nC = ''''''", "A = \"\"\nB = KEPT\nC = \"\""),
-        // A number is the place among all variables.
+        // A marker's number is the position among all variables.
         (
             "A = ''\nB = 1\n[[u]]\nn = 'x'\nm = ''\n[[u]]\n[u.k]\nn = 1\n[s]\nx = 'x'\n[[u]]\nn = 'y'\n",
             "A = \"\"\nB = KEPT\n[[u]]\nn = \"<unchanged 3>\"\nm = \"\"\n[[u]]\n[u.k]\n\
@@ -49,19 +49,19 @@ fn a_marker_keeps_the_value_of_its_path_as_it_was_written() {
             "D = 0x1_F\nC = '''\nm\n'''\nB = [1, # c\n2]\nA = '\\'",
             "A = '\\'\nB = [1, # c\n2]\nC = '''\nm\n'''\nD = 0x1_F",
         ),
-        // What is new wins, what is gone stays gone.
+        // New values replace old ones; removed ones stay removed.
         (
             "A = 'new' # c\r\nB = '<unchanged>'\r\n",
             "A = 'old'\nB = 'b'\nC = 'c'\n",
             "A = 'new' # c\r\nB = 'b'\r\n",
         ),
-        // Sections and arrays of tables, however they are written.
+        // Sections and arrays of tables in every spelling.
         (
             "[s]\nx = '<unchanged>'\n[[u]]\nn = '<unchanged 2>'\n[[u]]\nn = '<unchanged 3>'\nm = 'm'",
             "s.x = 1\nu = [{ n = 'one' }, { n = 'two' }]",
             "[s]\nx = 1\n[[u]]\nn = 'one'\n[[u]]\nn = 'two'\nm = 'm'",
         ),
-        // A boolean, a date and a float keep their kinds.
+        // Booleans, dates and floats keep their kind.
         (
             "A = '<unchanged>'\nB = '<unchanged>'\nC = '<unchanged>'",
             "A = true\nB = 1979-05-27\nC = nan",
@@ -76,7 +76,7 @@ fn a_marker_keeps_the_value_of_its_path_as_it_was_written() {
     }
 }
 
-/// What an author does to the blocks of a form, and what is meant.
+/// Edits of the blocks of a form, and their results.
 #[test]
 fn a_marker_moves_with_its_block() {
     let current = document(
@@ -123,27 +123,27 @@ fn a_marker_without_a_value_is_an_error_and_so_is_a_blank() {
     };
     let blank = |line, column, path| format!("line {line}, column {column}: `{path}` is blank");
     let rows = [
-        // Nothing behind it, or nothing that a marker hides.
+        // No value, or a value that no marker hides.
         ("A = '<unchanged>'", "", unkept(1, 5, "A")),
         ("A = '<unchanged>'", "A = ''", unkept(1, 5, "A")),
         ("A = '<unchanged>'", "[A]\nb = 1", unkept(1, 5, "A")),
         ("A = '<unchanged>'", "[[A]]\nb = 1", unkept(1, 5, "A")),
         ("A = '<unchanged>'", "A = [{ b = 1 }]", unkept(1, 5, "A")),
         ("[A]\nb = '<unchanged>'", "A = 1", unkept(2, 5, "A.b")),
-        // Moved elsewhere.
+        // A marker that was moved elsewhere.
         ("B = '<unchanged>'", "A = 'a'", unkept(1, 5, "B")),
         ("[[u]]\nname = '<unchanged 2>'", users, unkept(2, 8, "u[0].name")),
         ("[[w]]\npw = '<unchanged 2>'", users, unkept(2, 6, "w[0].pw")),
         ("[u]\npw = '<unchanged 2>'", users, unkept(2, 6, "u.pw")),
         ("[v]\npw = '<unchanged 2>'", users, unkept(2, 6, "v.pw")),
         ("u = [[{ pw = '<unchanged 2>' }]]", users, unkept(1, 14, "u[0][0].pw")),
-        // A number that is none of it.
+        // Invalid numbers.
         ("[[u]]\npw = '<unchanged 0>'", users, unkept(2, 6, "u[0].pw")),
         ("[[u]]\npw = '<unchanged 99>'", users, unkept(2, 6, "u[0].pw")),
         ("[[u]]\npw = '<unchanged 4>'", users, unkept(2, 6, "u[0].pw")),
         ("[[u]]\npw = '<unchanged 02>'", users, unkept(2, 6, "u[0].pw")),
         ("[[u]]\npw = '<unchanged two>'", users, unkept(2, 6, "u[0].pw")),
-        // A number outside arrays, none inside, one for an element.
+        // A number outside arrays, no number inside one, and one instead of an element.
         ("A = '<unchanged 1>'", users, unkept(1, 5, "A")),
         ("[v]\npw = '<unchanged 6>'", users, unkept(2, 6, "v.pw")),
         ("[[u]]\npw = '<unchanged>'", users, unkept(2, 6, "u[0].pw")),
@@ -155,10 +155,10 @@ fn a_marker_without_a_value_is_an_error_and_so_is_a_blank() {
             "[[u]]\nl = [{ b = 'x' }]",
             unkept(2, 15, "u[0].l[1].b"),
         ),
-        // It is the whole value, exactly.
+        // A marker is the whole value, exactly.
         ("A = ' <unchanged>'", users, unkept(1, 5, "A")),
         ("A = '<UNCHANGED>'", users, unkept(1, 5, "A")),
-        // A blank is a blank.
+        // A blank is not kept.
         ("A = ''", users, blank(1, 5, "A")),
         ("[[u]]\npw = ''", users, blank(2, 6, "u[0].pw")),
     ];
@@ -168,7 +168,7 @@ fn a_marker_without_a_value_is_an_error_and_so_is_a_blank() {
         assert_eq!(findings, [expected], "{entered} over {current}");
         assert!(invalid.findings().all(|finding| finding.severity() == Severity::Error));
     }
-    // Optional or not, with a template or without an update.
+    // Also for optional variables, without a template, and without an update.
     let template = Template::parse("# @optional\nA = 1\n").unwrap();
     for text in ["A = '<unchanged>'", "A = '<unchanged 1>'"] {
         let with = template.validate(document(text)).unwrap_err();
@@ -182,12 +182,12 @@ fn a_marker_without_a_value_is_an_error_and_so_is_a_blank() {
             );
         }
     }
-    // A value that only begins so is none.
+    // A value that only starts like a marker is not one.
     let secrets = document("A = '<unchanged-token>'").validate().unwrap();
     assert!(secrets.warnings().all(|found| found.kind() == FindingKind::Placeholder));
 }
 
-/// The findings with their help, as an author reads them.
+/// Returns the findings with their help, as an author reads them.
 #[track_caller]
 fn refused(template: &str, entered: &str, current: &str) -> Vec<String> {
     let template = Template::parse(template).unwrap();
@@ -233,7 +233,7 @@ fn findings_inside_arrays_are_at_their_places_and_in_their_order() {
             "warning: line 1, column 31: `users[0].TOKEN` reads like a placeholder [\"<unchanged 2>\"]",
         ],
     );
-    // What is inside of what is kept is found at the marker, between what is before and behind it.
+    // A finding inside a kept value is reported at its marker, in order with the others.
     assert_eq!(
         refused(
             "A = ''\nL = []\nZ = ''\n",
@@ -251,7 +251,7 @@ fn findings_inside_arrays_are_at_their_places_and_in_their_order() {
             "error: line 5, column 5: `Y.y` is blank ['']",
         ],
     );
-    // A misspelt section and what is missing behind a kept array of many nodes.
+    // A misspelt section, and a missing variable after a kept array of many nodes.
     assert_eq!(
         refused(
             "L = []\n[database]\nuser = ''\n[[t]]\na = ''\nb = ''\n",
@@ -310,14 +310,14 @@ fn what_is_kept_makes_no_text_over_the_limit() {
             }
         }
     }
-    // What is long by its markers alone gets shorter.
+    // A form that is too long only because of its markers gets shorter.
     let values: String = (0..70_000).map(|i| format!("k{i:05} = 1\n")).collect();
     let current = document(&values);
     let form = current.form();
     assert!(current.expose_text().len() < MAX_LEN && form.len() > MAX_LEN);
     let (kept, _) = form.split_at(form[..MAX_LEN].rfind('\n').unwrap() + 1);
     assert!(document(kept).validate_update(&current).is_ok());
-    // One that is copied grows.
+    // A marker that is copied makes the text longer.
     let current = document(&format!("[[u]]\nx = '{}'\n", "x".repeat(MAX_LEN / 2)));
     let invalid = document(&current.form().repeat(2)).validate_update(&current).unwrap_err();
     let found: Vec<_> = invalid.findings().map(|found| found.kind()).collect();

@@ -1,4 +1,4 @@
-//! Validation: every kind of finding, where, how much it weighs, and in which words.
+//! Validation: the kind, place, severity and text of every finding.
 
 use secrets_toml::{Document, Finding, FindingKind, Invalid, Secrets, Severity, Template};
 
@@ -10,7 +10,7 @@ fn line(finding: Finding<'_>) -> String {
     format!("{} {:?}: {finding}", finding.severity(), finding.kind())
 }
 
-/// All findings, whether or not one is an error.
+/// Returns all findings of accepted and of rejected documents.
 #[track_caller]
 fn findings(template: &str, document: &str) -> Vec<String> {
     match check(template, document) {
@@ -75,7 +75,7 @@ fn an_optional_section_that_is_present_is_required_whole() {
         invalid.findings().next().unwrap().help(),
         "write the value between the quotes, or remove the whole of `s`, which is optional"
     );
-    // The same for each element of an array of tables.
+    // The same in each element of an array of tables.
     let tables = "# @optional\n[[u]]\nn = ''\nm = ''\n";
     assert_findings(tables, "", &[]);
     assert_findings(
@@ -171,7 +171,7 @@ fn elements_are_held_against_the_templates_first() {
             "error Missing: `u[0].keys[0].id` is missing: line 5 of the template expects it",
         ],
     );
-    // However the array is written, and where it is absent or empty.
+    // However the array is written; and if it is absent or empty.
     assert_findings(template, "u = [{ name = 'a', mail = 'b', keys = [{ id = 1 }] }]\n", &[]);
     let invalid = check(template, "").unwrap_err();
     let paths: Vec<_> = invalid.findings().map(|f| f.path().to_string()).collect();
@@ -207,7 +207,7 @@ fn misplaced_stands_for_missing_and_unknown() {
 
 #[test]
 fn only_one_absent_variable_of_that_name_makes_it_misplaced() {
-    // Two absent variables have the name, and a section is not the root.
+    // Two absent variables have the name, and a section does not belong to the root.
     let template = "[a]\nkey = ''\n[b]\nkey = ''\n[c]\nother = ''\n";
     let found = findings(template, "key = 'x'\n[a]\nother = 'y'\n");
     assert_eq!(
@@ -262,7 +262,8 @@ fn kinds_are_compared_with_the_templates() {
     assert_eq!(help, ["write the integer without quotes", table]);
 }
 
-/// A template, a document that has the name in another shape, and the one finding with its help.
+/// Each row: a template, a document with another shape of the name, and its only finding with the
+/// help.
 #[rustfmt::skip]
 const SHAPES: [[&str; 4]; 17] = [
     ["H = []", "H = 'a'", "1:5 `H` is a string: the template has an array", "write an array: `[\"…\", \"…\"]`"],
@@ -301,14 +302,15 @@ fn another_shape_is_one_finding_which_says_the_shape_to_write() {
             [(kind, Severity::Error, expected.to_owned(), help.into())],
             "{document}"
         );
-        // If nothing is required there, it is a warning.
+        // If nothing in it is required, the finding is a warning.
         let optional = template.replace('\n', " # @optional\n") + " # @optional";
         let found = findings(&optional, document);
         assert!(found[0].starts_with("warning KindMismatch"), "{document}: {found:?}");
     }
 }
 
-/// A template, a document, and the help of its first finding: to follow it defines nothing twice.
+/// Each row: a template, a document, and the help of its first finding. Following it repeats no
+/// definition.
 #[rustfmt::skip]
 const HELPS: [[&str; 3]; 17] = [
     ["[db]\nuser = ''\npw = ''", "[db]\nuser = 'x'", "add the line below `[db]`"],
@@ -360,7 +362,7 @@ fn what_is_misplaced_is_missing_in_an_optional_section_that_is_present() {
         };
         assert_eq!(found, [(FindingKind::Misplaced, severity)], "{document}");
     }
-    // In another shape, it is present, too.
+    // A section with another shape also counts as present.
     for document in ["[db]\nuser = 'x'", "db = 'x'", "db = []", "db = ' '"] {
         let invalid = check("# @optional\n[[db]]\nuser = ''\npw = ''", document).unwrap_err();
         let found: Vec<_> = invalid.findings().map(|f| (f.kind(), f.severity())).collect();
@@ -393,7 +395,7 @@ fn a_misspelt_section_is_one_finding() {
             "did you mean `accounts`? it is spelt `acounts` here",
         ]
     );
-    // Of two that could mean it, one does.
+    // If two names are similar, only one is reported as misspelt.
     assert_findings(
         "[database]\nuser = ''\n",
         "[databse]\nuser = 'u'\n[databas]\nuser = 'u'\n",
@@ -402,7 +404,7 @@ fn a_misspelt_section_is_one_finding() {
             "warning Unknown: line 3, column 2: `databas` is not in the template",
         ],
     );
-    // Of two of one name, the one of the same table is meant, however the other table has it.
+    // If two sections have the name, the one in the same table is meant, whatever the other table has.
     assert_findings(
         "[a.cache]\nx = ''\n[b.cache]\nx = ''\n[b.q]\nx = ''\n",
         "[a.cache]\nx = 1\n[b.cach]\nx = 1\n[b.q]\nx = 1\n",
@@ -418,7 +420,7 @@ fn a_misspelt_section_is_one_finding() {
         "[usrs]\nname = 'n'\n",
         &[&missing("line 1, column 2", "users", 1)],
     );
-    // In another table it is a name alone.
+    // A similar name in another table is not a misspelling.
     assert_findings(
         "[a.database]\nuser = ''\n[b]\nx = ''\n",
         "[a]\n[b]\nx = 'x'\n[b.databse]\nuser = 'u'\n",
@@ -427,7 +429,7 @@ fn a_misspelt_section_is_one_finding() {
             "error Missing: `a.database.user` is missing: line 2 of the template expects it",
         ],
     );
-    // In each element of an array of tables for itself.
+    // Each element of an array of tables is checked on its own.
     assert_findings(
         "[[t]]\n[t.database]\nuser = ''\n",
         "[[t]]\n[t.databse]\n[[t]]\n[t.databse]\n[[t]]\n[other.databse]\n",
@@ -481,7 +483,7 @@ fn only_a_few_short_names_are_compared_with_those_that_are_absent() {
         };
         assert_eq!(found, expected, "{name}");
     }
-    // A quarter of the longer name may differ.
+    // Up to a quarter of the longer name may differ.
     means("abcd = ''\n", "abc", Some("abcd"));
     means("abc = ''\n", "abcd", Some("abc"));
     means("abcd = ''\n", "ab", None);
@@ -491,7 +493,7 @@ fn only_a_few_short_names_are_compared_with_those_that_are_absent() {
         let expected = is_compared.then_some(other.as_str());
         means(&format!("{other} = ''\n"), &"a".repeat(name), expected);
     }
-    // What is there is not meant.
+    // A name that is present is not suggested.
     let found = check("[s]\ntoken = ''\n", "tokem = 'x'\n[s]\ntoken = 'x'\n").unwrap();
     assert_eq!(found.warnings().next().unwrap().help(), "remove it, unless the module reads it");
 
@@ -582,7 +584,7 @@ fn a_variable_that_no_linux_process_takes_is_a_warning() {
             assert_eq!(found, if more == 1 { vec![warning] } else { vec![] });
         }
     }
-    // A name may be long, too, and a number is as long as Python writes it.
+    // A long name, and numbers with the length that Python gives them.
     for (len, value, is_long) in [
         (most - 1, "''", false),
         (most, "''", true),
@@ -791,7 +793,7 @@ fn a_diagnostic_has_code_and_severity_and_no_source_and_names_each_finding_once(
     assert_eq!(single.help().unwrap().to_string(), "write `= \"\"`");
 }
 
-/// Positions are offsets into the array, which may stand inside a character of the text.
+/// Positions are offsets into an array, which can fall inside a character of the text.
 #[test]
 fn an_array_where_the_template_has_a_table() {
     for start in ["", "# é\n", "#é\n", "\u{feff}", "# 日本\n"] {
@@ -851,7 +853,7 @@ fn help_names_no_header_that_cannot_be_written() {
     assert_eq!(help, ["add it below a `[[users]]`", "add it to `users[0].addr`"]);
 }
 
-/// What a module may say by default is its to say.
+/// A template may use such texts as defaults.
 #[test]
 fn a_template_s_own_texts_are_accepted() {
     let text = "B = '<b>Welcome</b>'\nG = 'Welcome to your dashboard'\nW = 'One moment...'\n\

@@ -239,7 +239,7 @@ impl From<String> for Upper {
     }
 }
 
-/// A key of bytes, however they are passed.
+/// A key of bytes, from any method of the visitor.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct ByteBuf(Vec<u8>);
 
@@ -259,7 +259,7 @@ impl<'de> Deserialize<'de> for ByteBuf {
     }
 }
 
-/// Whether the type is told that the format is for people.
+/// Returns `true` if the type is told that the format is human-readable.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Readable(bool);
 
@@ -271,10 +271,10 @@ impl<'de> Deserialize<'de> for Readable {
     }
 }
 
-/// The bytes of a text where an error may point: `toml`'s place of a table is its whole header.
+/// The bytes at which an error may point. `toml` points at the whole header of a table.
 type Theirs = Option<Range<usize>>;
 
-/// What is wrong, unless both are equal, or both fail at the same place.
+/// Returns the difference, unless both values are equal, or both fail at the same place.
 fn difference<T: Debug + PartialEq>(
     text: &str,
     reads: bool,
@@ -300,7 +300,7 @@ macro_rules! count {
     ($first:tt $($rest:tt)*) => { 1 + count!($($rest)*) };
 }
 
-/// Each row is a type, texts that it is read from, and texts that are refused.
+/// Each row: a type, the texts that it accepts, and the texts that it rejects.
 macro_rules! same {
     ($name:ident $count:literal: $($type:ty: [$($reads:literal)*] [$($refuses:literal)*])*) => {
         #[test]
@@ -493,8 +493,7 @@ same! { enums 21:
     One<std::time::Duration>: ["a = { secs = 1, nanos = 2 }"] ["a = { secs = -1, nanos = 2 }"]
 }
 
-/// The places that `Spanned` gives: of a value or an inline table, what is written; of a key, the
-/// key.
+/// The spans of `Spanned`: of a value or an inline table, its text; of a key, the key.
 #[test]
 fn spans_are_those_of_the_text() {
     let text = "\u{feff}'é' = 'x'\n[t.'u v']\nw = [1, { x = 2 }]\n";
@@ -512,7 +511,7 @@ fn spans_are_those_of_the_text() {
     let document = Document::parse(text).unwrap();
     let root: Spanned<Keys<'_, Any>> = document.deserialize().unwrap();
     assert_eq!(root.span(), 0..0);
-    // `t` has no header of its own, and is where its key is.
+    // `t` has no header of its own, so its span is that of its key.
     assert_eq!(spans(root.get_ref()), [[15..16, 15..16], [3..7, 10..13]]);
     #[derive(Deserialize)]
     struct T<'a> {
@@ -532,12 +531,12 @@ fn spans_are_those_of_the_text() {
         (w.span(), one.span(), map.span(), spans(map.get_ref()))
     };
     assert_eq!(inner(&ours), inner(&theirs));
-    // Of a table with a header, ours is the key, and theirs the brackets, too.
+    // For a table with a header, ours is the key, and theirs includes the brackets.
     assert_eq!(spans(&ours.t), [[17..22, 17..22]]);
     assert_eq!(spans(&theirs.t), [[17..22, 14..23]]);
 }
 
-/// Each row is a reason, a type, a text, and whether we read it and `toml` does.
+/// Each row: a reason, a type, a text, and whether our crate and `toml` accept it.
 macro_rules! differ {
     ($($reason:literal: $type:ty, $text:literal => $ours:literal, $theirs:literal;)*) => {$(
         let ours = Document::parse($text);
@@ -547,7 +546,7 @@ macro_rules! differ {
     )*};
 }
 
-/// Each difference, and its reason.
+/// All differences, with their reasons.
 #[test]
 fn what_differs_from_toml() {
     differ! {
@@ -566,7 +565,7 @@ fn what_differs_from_toml() {
         "keys can be borrowed whatever the type asks for":
             Of<&[u8]>, "a = 1" => true, false;
     }
-    // Where both refuse the text, and ours says more closely where.
+    // Both reject the text, but our place is more precise.
     macro_rules! closer {
         ($($type:ty, $text:literal => $ours:expr, $theirs:expr;)*) => {$(
             let ours = Document::parse($text).unwrap().deserialize::<$type>().unwrap_err();
@@ -581,8 +580,8 @@ fn what_differs_from_toml() {
         Adjacent, "t = 'Tuple'\nc = [1]" => (2, 5), 0..0;
         AliasedTwice, "\na = 1\nb = 2" => (3, 1), 0..0;
     }
-    // Tables keep the order of the text, where `toml` sorts unless a feature says otherwise: of two
-    // keys that read as one, the last wins.
+    // Tables keep the order of the text, while `toml` sorts by default. If two keys map to one, the
+    // last one wins.
     let text = "1 = 1\n01 = 2\n";
     let ours: Of<u8> = Document::parse(text).unwrap().deserialize().unwrap();
     let theirs: Of<u8> = toml::from_str(text).unwrap();
@@ -592,7 +591,8 @@ fn what_differs_from_toml() {
     let ours: One<String> = Document::parse(text).unwrap().deserialize().unwrap();
     let theirs: One<&str> = toml::from_str(text).unwrap();
     assert_eq!((ours["a"].as_str(), theirs["a"]), ("x\ny", "x\r\ny"));
-    // A date that is read as a table of text: what is written, not what `Datetime` displays.
+    // A date that is read as a table of text gives the text as written, not the one that `Datetime`
+    // displays.
     type Dates = One<One<String>>;
     let text = "a = 1979-05-27 07:32:00z\n";
     let ours: Dates = Document::parse(text).unwrap().deserialize().unwrap();
@@ -601,7 +601,7 @@ fn what_differs_from_toml() {
     assert_eq!(theirs["a"].values().next().unwrap(), "1979-05-27T07:32:00Z");
 }
 
-/// An error about a key points at the key, in words that are fixed but for the path.
+/// An error about a key points at the key. Only the path in its message varies.
 #[test]
 fn errors_about_keys_point_at_the_key() {
     #[track_caller]
@@ -671,7 +671,7 @@ fn errors_about_keys_point_at_the_key() {
     ] {
         assert_refused::<Form>(&Document::parse(text).unwrap(), message);
     }
-    // A conversion of the type's own inside a variant.
+    // A fallible conversion of a type inside a variant.
     let message = "line 1, column 7: `a.V`: refused by the type";
     assert_refused::<One<Converted>>(&Document::parse("a.V = 10").unwrap(), message);
     let message = "line 1, column 6: `a`: expected newtype variant, found variant without content";

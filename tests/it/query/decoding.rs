@@ -1,12 +1,12 @@
-//! Decoding against `form_urlencoded`: equal wherever the bytes are UTF-8.
+//! Decoding agrees with `form_urlencoded` for all bytes that are UTF-8.
 
 use proptest::prelude::*;
 use secrets_toml::{Document, OverrideError, Overrides, Parameter};
 
-/// Parameters, with what makes them interesting as encoded names.
+/// Parameters whose encoded names are difficult.
 const NAMES: [&str; 5] = ["a", "b", "é", "a b", "%+"];
 
-/// Parts of queries. No U+FFFD among them: where `form_urlencoded` gives one, bytes were not UTF-8.
+/// Parts of queries, without U+FFFD: `form_urlencoded` gives it for bytes that are not UTF-8.
 const PARTS: [&str; 48] = [
     "a=",
     "&a=",
@@ -58,7 +58,7 @@ const PARTS: [&str; 48] = [
     "😀",
 ];
 
-/// What `form_urlencoded` says of each parameter, with the rules on top of it.
+/// The result of `form_urlencoded` for each parameter, with our rules applied.
 fn expected(query: &str) -> Result<Vec<Option<String>>, &'static str> {
     let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
     let read = |name: &'static str| {
@@ -144,7 +144,7 @@ fn the_edges() {
 
 #[test]
 fn a_control_of_the_comparison() {
-    // Each of its three ends is reached.
+    // All three outcomes occur.
     assert_eq!(expected("a=%C3%A9+%2B").unwrap()[0].as_deref(), Some("é +"));
     assert_eq!(expected("b=x&a=%FF"), Err("a"));
     assert_eq!(expected("a=x&a=+").unwrap()[0], None);

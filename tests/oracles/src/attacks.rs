@@ -1,4 +1,4 @@
-//! Hostile links: whatever the query, the owner's credentials meet no endpoint but the owner's.
+//! Hostile links: no query sends the owner's credentials to an endpoint that is not the owner's.
 
 use proptest::prelude::*;
 use secrets_toml::{Document, Env, OverrideError, Overrides, Parameter, Source};
@@ -8,7 +8,7 @@ const OWNERS: &str = "owners-credential";
 
 const CREDENTIALS: [&str; 2] = ["CLARIFAI_PAT", "CLARIFAI_SESSION_TOKEN"];
 
-/// What an owner may have entered.
+/// Secrets that an owner may have entered.
 const SECRETS: [&str; 4] = [
     "CLARIFAI_PAT = 'owners-credential-1'\nCLARIFAI_API_BASE = 'https://api.clarifai.com'\n",
     "CLARIFAI_API_BASE = 'https://private.example'\nCLARIFAI_SESSION_TOKEN = 'owners-credential-2'",
@@ -17,7 +17,7 @@ const SECRETS: [&str; 4] = [
      CLARIFAI_PAT = 'owners-credential-5'\nCLARIFAI_USER_ID = 'owner'\n",
 ];
 
-/// Credentials that are no variables. Whoever gets the document has them.
+/// Credentials that are not variables. A process that gets the document has them.
 const NO_VARIABLES: [&str; 3] = [
     "CLARIFAI_PAT = ['owners-credential-6']\nCLARIFAI_USER_ID = 'owner'\n\
      [CLARIFAI_SESSION_TOKEN]\nvalue = 'owners-credential-7'\n",
@@ -37,9 +37,9 @@ fn is_displaced(env: &Env, name: &str) -> bool {
     env.explain().any(|one| one.variable() == name && one.displaced_by().is_some())
 }
 
-/// The law: an endpoint from the query stands beside no credential from the secrets, it is one of
-/// the preset's hosts, every credential that the query does not supply is displaced, even if it is
-/// no variable, and a credential never moves to another variable nor goes blank.
+/// The law: if the query sets the endpoint, it is one of the preset's hosts, and every credential
+/// that the query does not set is displaced, even if it is not a variable. No credential moves to
+/// another variable or becomes blank.
 fn holds(before: &Env, after: &Env) -> bool {
     let base = after.get("CLARIFAI_API_BASE");
     let owners = |(name, value): (&str, &str)| value.contains(OWNERS) && !from_query(after, name);
@@ -67,9 +67,9 @@ enum Outcome {
     Unchanged,
     /// Refused because of this parameter.
     Refused(Option<String>),
-    /// The owner's credentials are gone.
+    /// The owner's credentials were removed.
     Displaced,
-    /// Something was overridden, and nobody's credential but the owner's stands there.
+    /// Something was overridden, and the only credentials are the owner's.
     Overridden,
 }
 
@@ -104,7 +104,7 @@ fn assert_harmless(query: &str, expected: &Outcome) {
     }
 }
 
-/// A test for each line: a name, a query, and what becomes of it.
+/// Defines a test for each line: name, query, outcome.
 macro_rules! attacks {
     ($($name:ident: $query:expr => $outcome:expr;)*) => {$(
         #[test]
@@ -157,7 +157,7 @@ fn the_law_can_fail() {
     assert!(!broken(&careless, "user_id=alice"));
 }
 
-/// Names and values of fields, and what may stand between them.
+/// Generates names, values and separators of fields.
 fn query() -> impl Strategy<Value = String> {
     let name = prop::sample::select(vec![
         "user_id",

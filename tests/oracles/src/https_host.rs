@@ -1,4 +1,4 @@
-//! `https_host` against the `url` crate: what is accepted, `url` reads as exactly that host.
+//! `https_host` against the `url` crate: if a value is accepted, `url` reads exactly that host.
 
 use secrets_toml::{Document, OverrideError, Overrides, Parameter};
 use url::{Host, Url};
@@ -15,7 +15,7 @@ const HOSTS: [&str; 8] = [
     "1.example",
 ];
 
-/// Entries that are no host in the form that every parser reads alike. They match nothing.
+/// Entries that are not a host in a form that all parsers read alike. They match nothing.
 const MISTAKES: [&str; 30] = [
     "",
     ".",
@@ -59,7 +59,7 @@ fn held_to(hosts: &[&str], value: &str) -> Result<bool, OverrideError> {
     Ok(env.get("U").is_some())
 }
 
-/// Whether the value is accepted; if so, `url` must agree on all of it.
+/// Returns `true` if the value is accepted. Then `url` must agree on all of it.
 #[track_caller]
 fn is_accepted(value: &str) -> bool {
     let Ok(true) = held_to(&[&HOSTS[..], &MISTAKES[..]].concat(), value) else { return false };
@@ -110,7 +110,7 @@ fn an_entry_that_is_no_host_matches_nothing() {
     }
 }
 
-/// A small generator: the same URLs in every run.
+/// A small random generator, with the same URLs in every run.
 struct Dice(u64);
 
 impl Dice {
@@ -121,7 +121,7 @@ impl Dice {
         (self.0 % sides as u64) as usize
     }
 
-    /// The first one is as likely as all others together.
+    /// The first choice is as likely as all others together.
     fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
         if self.roll(2) == 0 { of[0] } else { of[self.roll(of.len())] }
     }
@@ -159,5 +159,5 @@ fn generated_urls() {
         }
         accepted += usize::from(is_accepted(&url));
     }
-    assert!((5_000..95_000).contains(&accepted), "{accepted} accepted: the generator is no good");
+    assert!((5_000..95_000).contains(&accepted), "{accepted} accepted: a poor generator");
 }

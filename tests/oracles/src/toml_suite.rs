@@ -78,7 +78,7 @@ fn toml_edit_agrees_on_every_file() {
     for (name, fixture) in valid.chain(invalid) {
         let Ok(text) = std::str::from_utf8(&fixture) else { continue };
         match (Document::parse(text), toml_edit::Document::parse(text)) {
-            // Line ends in multi-line strings are read as `\n`, which an escaped `\r\n` is not.
+            // In multi-line strings, line ends are read as `\n`, but not an escaped `\r\n`.
             (Ok(ours), Ok(theirs)) if text.contains("\r\n") => {
                 let unix = text.replace("\r\n", "\n");
                 let theirs_of_unix = toml_edit::Document::parse(unix.as_str()).unwrap();
@@ -101,7 +101,7 @@ fn toml_edit_agrees_on_every_file() {
     assert!(count > 700, "{count} files");
 }
 
-/// Texts put together from pieces of TOML: few keys, so that tables meet, and every bracket.
+/// Texts generated from pieces of TOML: few keys, so that tables collide, and every bracket.
 #[test]
 fn toml_edit_agrees_on_generated_texts() {
     const PIECES: [&str; 56] = [
@@ -167,7 +167,7 @@ fn toml_edit_agrees_on_generated_texts() {
     for _ in 0..60_000 {
         let mut text = String::new();
         for _ in 0..random.below(14) {
-            // Whole assignments are as likely as single pieces.
+            // Whole assignments and single pieces are equally likely.
             if random.below(2) == 0 {
                 let value = PIECES[37 + random.below(18)];
                 let (first, last) = (PIECES[random.below(9)], PIECES[random.below(5)]);
@@ -203,7 +203,7 @@ fn toml_edit_agrees_on_generated_texts() {
     assert!(accepted > 3000, "only {accepted} were accepted: the texts test too little");
 }
 
-/// A small generator of random numbers (xorshift), so that every run sees the same texts.
+/// A small random generator (xorshift), with the same texts in every run.
 struct Random(u64);
 
 impl Random {
@@ -215,7 +215,7 @@ impl Random {
     }
 }
 
-/// Compares with the suite's tagged JSON.
+/// Compares a document with the suite's tagged JSON.
 fn assert_json(value: Value<'_>, expected: &Json, name: &Path) {
     let place = name.display();
     match expected {
@@ -242,7 +242,7 @@ fn assert_json(value: Value<'_>, expected: &Json, name: &Path) {
                     assert_eq!(boolean.to_string(), expected, "{place}");
                 }
                 (_, Value::Datetime(mut datetime)) => {
-                    // The suite writes out the seconds that TOML 1.1 may leave out.
+                    // The suite adds the seconds that TOML 1.1 allows to omit.
                     if let Some(time) = &mut datetime.time {
                         time.second.get_or_insert(0);
                     }
