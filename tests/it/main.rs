@@ -15,6 +15,8 @@ mod env;
 mod faulty;
 #[path = "../support/folder.rs"]
 mod folder;
+#[path = "../support/full.rs"]
+mod full;
 #[cfg(all(unix, feature = "handover"))]
 mod handover;
 mod layers;

@@ -13,6 +13,7 @@ use secrets_toml::store::{MemoryStore, Store};
 use secrets_toml::vault::{Expected, Vault, VaultError};
 
 use crate::faulty::{Faulty, Step};
+use crate::full::count;
 use crate::vault::document;
 
 /// How many scopes there are.
@@ -394,7 +395,7 @@ fn run<M: Medium>(medium: M, actions: &[Action]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(160) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(count(1_600)) })]
 
     #[test]
     fn in_memory(actions in prop::collection::vec(action(), 1..60)) {
@@ -418,7 +419,7 @@ fn what_lands_may_be_written_over_by_what_lands_next() {
 
 #[cfg(feature = "redb")]
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(count(400)) })]
 
     #[test]
     fn in_redb(actions in prop::collection::vec(action(), 1..60)) {
@@ -428,7 +429,7 @@ proptest! {
 
 #[cfg(feature = "postgres")]
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(30) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(count(300)) })]
 
     #[test]
     fn in_postgres(actions in prop::collection::vec(action(), 1..60)) {
