@@ -283,7 +283,7 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     Person::sees(&problems, "Line 6: CLARIFAI_USER_ID is blank");
     Person::sees(&problems, "Line 8: MAX_TOKENS is a string: the template has an integer");
     Person::sees(&problems, "Line 15: db_credentials.password is blank");
-    Person::sees(&problems, "db_credentials.port is missing");
+    Person::sees(&problems, "Missing: db_credentials.port. Line 16 of the template expects it");
     Person::sees(&person.text(".notes").await, "CLARIFAI_USER_ID is blank");
     assert_eq!(person.typed().await, typed);
     person.look("4-refusal").await;

@@ -93,7 +93,7 @@ fn what_is_not_filled_in_is_refused_beside_its_line() {
 
     let missing = typed.replace("TOKEN = \"\"\n", "");
     let page = site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", &missing)]);
-    page.has("Missing").has("<code>TOKEN</code> is missing: line 2 of the template expects it");
+    page.has("Missing</span>: <code>TOKEN</code>. Line 2 of the template expects it");
 
     let broken = "TOKEN = hunter2\nMODEL = \"hunter2\n";
     let page = site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", broken)]);
@@ -420,7 +420,7 @@ fn a_replacement_that_is_refused_comes_back() {
             "Line 4",
         ),
         ("TOKEN = hunter2\n", "Line 1"),
-        ("[db_credentials]\nusername = \"\"\n", "<code>TOKEN</code> is missing"),
+        ("[db_credentials]\nusername = \"\"\n", "Missing</span>: <code>TOKEN</code>. "),
     ] {
         let page = site.post(url, &[("revision", "1"), ("text", text)]);
         page.is(StatusCode::UNPROCESSABLE_ENTITY).has(why);

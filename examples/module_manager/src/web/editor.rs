@@ -15,7 +15,7 @@ pub(super) struct Editor {
 
 /// A finding, or an error of syntax.
 pub(super) struct Note {
-    /// The line; `None` if something is missing from the text.
+    /// The line; `None` if the text lacks the variable.
     line: Option<usize>,
     severity: Severity,
     message: String,
@@ -24,10 +24,17 @@ pub(super) struct Note {
 
 impl Note {
     fn of(finding: Finding<'_>) -> Self {
+        let message = finding.message();
         Self {
             line: finding.line(),
             severity: finding.severity(),
-            message: finding.message(),
+            // The list says "Missing" in place of a line.
+            message: match message.split_once(" is missing: ") {
+                Some((path, why)) if finding.line().is_none() => {
+                    format!("{path}. {}", capital(why))
+                }
+                _ => message,
+            },
             help: finding.help().into_owned(),
         }
     }
