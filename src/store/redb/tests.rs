@@ -6,6 +6,8 @@
 mod dice;
 mod disk;
 mod failing;
+#[path = "../../../tests/support/full.rs"]
+mod full;
 mod power;
 
 use std::io;

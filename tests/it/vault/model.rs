@@ -13,7 +13,7 @@ use secrets_toml::store::{MemoryStore, Store};
 use secrets_toml::vault::{Expected, Vault, VaultError};
 
 use crate::faulty::{Faulty, Step};
-use crate::full::count;
+use crate::full::times;
 use crate::vault::document;
 
 /// How many scopes there are.
@@ -395,7 +395,7 @@ fn run<M: Medium>(medium: M, actions: &[Action]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(count(1_600)) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(times(1_600) as u32) })]
 
     #[test]
     fn in_memory(actions in prop::collection::vec(action(), 1..60)) {
@@ -419,7 +419,7 @@ fn what_lands_may_be_written_over_by_what_lands_next() {
 
 #[cfg(feature = "redb")]
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(count(400)) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(times(400) as u32) })]
 
     #[test]
     fn in_redb(actions in prop::collection::vec(action(), 1..60)) {
@@ -429,7 +429,7 @@ proptest! {
 
 #[cfg(feature = "postgres")]
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(count(300)) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(times(300) as u32) })]
 
     #[test]
     fn in_postgres(actions in prop::collection::vec(action(), 1..60)) {

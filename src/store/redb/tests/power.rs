@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 
 use crate::seal::{KeyState, Keyring, LockedKeyring, Protection, Scope, Unlock};
 use crate::store::backend::Fetch;
-use crate::store::redb::tests::dice::{Dice, times};
+use crate::store::redb::tests::dice::Dice;
 use crate::store::redb::tests::disk::{Cuts, Disk, Step};
+use crate::store::redb::tests::full::times;
 use crate::store::redb::tests::store_on;
 use crate::store::{RedbOptions, Store, StoreError};
 use crate::vault::{Expected, Vault};
