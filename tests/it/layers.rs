@@ -143,7 +143,13 @@ fn the_architecture_page_is_true() {
         section("\n## Promises and their tests\n").lines().filter(|line| line.starts_with("| "));
     let mut count = 0;
     for name in rows.flat_map(|row| named(row.split('|').nth(2).unwrap())) {
-        let file = |module: &str| root.join(format!("tests/it/{}.rs", module.replace("::", "/")));
+        let file = |module: &str| {
+            let path = module.replace("::", "/");
+            match path.strip_prefix("oracles/") {
+                Some(path) => root.join(format!("tests/oracles/src/{path}.rs")),
+                None => root.join(format!("tests/it/{path}.rs")),
+            }
+        };
         let exists = match name.rsplit_once("::") {
             _ if name.contains(' ') => continue, // a command
             _ if name.contains('/') => root.join(&name).exists(),
