@@ -186,7 +186,7 @@ fn summary() -> ExitCode {
             let time = format!("{:.2} µs", time / 1000.0);
             println!("{variables:>9}  {what:>11}  {time:>12}  {ratio:>8.2}x  {limit}");
         };
-        // With few variables the fixed cost of a document dominates, so there is no limit.
+        // With few variables the fixed cost of a document dominates, so no limit applies.
         let judged = variables > 5;
         row("floor", floor, 1.0, "");
         for (what, most) in [("parse", 2.0), ("whole", 3.2)] {

@@ -10,7 +10,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Reads the arguments: limits count if there is no filter and no option.
+    /// Reads the arguments: limits count unless there is a filter or an option.
     pub fn from_args() -> Self {
         // Cargo passes `--bench`. Any other argument selects some benchmarks, or a test run.
         let judged = std::env::args().skip(1).all(|argument| argument == "--bench");

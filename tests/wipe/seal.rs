@@ -8,7 +8,7 @@ use secrets_toml::seal::{
 use secrets_toml::{Document, Secrets};
 use sha2::Sha256;
 
-use crate::probe::{self, Freed, keep};
+use crate::probe::{Freed, keep};
 
 const KEY: [u8; 32] = *b"the key of the keyring: 32 bytes";
 const KEK: [u8; 32] = *b"what locks the keyring: 32 bytes";
@@ -251,6 +251,8 @@ mod passphrase {
     use base64ct::{Base64, Encoding};
     use secrets_toml::seal::PassphraseCost;
 
+    use crate::probe::starve;
+
     const PASSPHRASE: &str = "correct horse battery staple";
 
     #[test]
@@ -298,11 +300,11 @@ mod passphrase {
         let mut keyring = Keyring::from_bytes(KEY);
         let text = keyring.lock(protection).unwrap();
         let short = "there is not enough memory for the cost of the passphrase";
-        let error = probe::starve(1 << 20, || keyring.lock(protection).unwrap_err());
+        let error = starve(1 << 20, || keyring.lock(protection).unwrap_err());
         assert_eq!((error.to_string().as_str(), keyring.generation()), (short, 1));
         let locked = LockedKeyring::parse(&text).unwrap();
         let unlock = Unlock::Passphrase(PASSPHRASE.as_bytes());
-        let error = probe::starve(1 << 20, || locked.unlock(unlock).unwrap_err());
+        let error = starve(1 << 20, || locked.unlock(unlock).unwrap_err());
         assert_eq!(error.to_string(), short);
     }
 
