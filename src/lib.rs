@@ -128,7 +128,7 @@ mod de;
 
 // Deliver.
 mod delivery;
-mod env;
+pub mod env;
 #[cfg(all(unix, feature = "handover"))]
 pub mod handover;
 mod query;
@@ -152,7 +152,7 @@ pub use de::DeserializeError;
 pub use delivery::DeliveryError;
 pub use document::error::{ParseError, SyntaxError};
 pub use document::{Document, MAX_DEPTH, MAX_LEN};
-pub use env::{Env, EnvError, Explanation, Iter, Source};
+pub use env::environment::{Env, EnvError};
 pub use path::KeyPath;
 pub use query::{
     MAX_PARAMETER_LEN, MAX_QUERY_FIELDS, MAX_QUERY_LEN, OverrideError, Overrides, Parameter,

@@ -1,7 +1,8 @@
 //! A query is decoded as by `form_urlencoded`. If it sets the endpoint, the owner's credentials are
 //! removed, even those that are not variables.
 
-use secrets_toml::{Document, Env, Explanation, Overrides, Parameter, Source};
+use secrets_toml::env::{Explanation, Source};
+use secrets_toml::{Document, Env, Overrides, Parameter};
 
 const SECRETS: &str = "CLARIFAI_PAT = 'owner'\nCLARIFAI_SESSION_TOKEN = 'owner'\n";
 const NO_VARIABLES: &str = "CLARIFAI_SESSION_TOKEN = ['owner']\n[CLARIFAI_PAT]\nx = 'owner'\n";

@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::process::Command;
 use std::thread;
 
-use secrets_toml::{Document, Env, Overrides, Parameter, Source};
+use secrets_toml::env::Source;
+use secrets_toml::{Document, Env, Overrides, Parameter};
 
 #[track_caller]
 fn env(text: &str) -> Vec<(String, String)> {

@@ -4,9 +4,10 @@ mod decoding;
 
 use std::error::Error;
 
+use secrets_toml::env::{Explanation, Source};
 use secrets_toml::{
-    Document, Env, Explanation, MAX_PARAMETER_LEN, MAX_QUERY_FIELDS, MAX_QUERY_LEN, OverrideError,
-    Overrides, Parameter, Source,
+    Document, Env, MAX_PARAMETER_LEN, MAX_QUERY_FIELDS, MAX_QUERY_LEN, OverrideError, Overrides,
+    Parameter,
 };
 
 #[track_caller]

@@ -1,7 +1,8 @@
 //! Hostile links: no query sends the owner's credentials to an endpoint that is not the owner's.
 
 use proptest::prelude::*;
-use secrets_toml::{Document, Env, OverrideError, Overrides, Parameter, Source};
+use secrets_toml::env::Source;
+use secrets_toml::{Document, Env, OverrideError, Overrides, Parameter};
 
 /// A part of each of the owner's credentials.
 const OWNERS: &str = "owners-credential";

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 
 use axum::http::StatusCode;
 use maud::{DOCTYPE, Markup, html};
+use secrets_toml::env::{Explanation, Source};
 use secrets_toml::seal::{KeyState, Keyring, Revision};
 use secrets_toml::vault::Usage;
-use secrets_toml::{
-    Env, Explanation, OverrideError, Prefilled, Secrets, Source, Template, TemplateError,
-};
+use secrets_toml::{Env, OverrideError, Prefilled, Secrets, Template, TemplateError};
 use zeroize::Zeroizing;
 
 use crate::delivery::DeliverError;
