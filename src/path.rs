@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use toml_parser::lexer::{Token, TokenKind};
 use toml_parser::{Raw, Source};
@@ -66,6 +67,8 @@ impl Document {
 /// bidirectional characters escaped. Of one that has 256 characters or more, 255 are shown, then `…`.
 /// What it displays is read back by [`Document::find`], unless it was cut. [`Document::at`] takes the
 /// path itself, whatever its length.
+///
+/// Two paths are equal if they have the same keys and positions, even in different documents.
 ///
 /// ```
 /// use secrets_toml::Document;
@@ -145,6 +148,20 @@ impl<'a> KeyPath<'a> {
 impl fmt::Display for KeyPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_steps(f, self.steps().into_iter().rev())
+    }
+}
+
+impl PartialEq for KeyPath<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.steps() == other.steps()
+    }
+}
+
+impl Eq for KeyPath<'_> {}
+
+impl Hash for KeyPath<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.steps().hash(state);
     }
 }
 
@@ -240,6 +257,10 @@ fn decode(raw: Raw<'_>) -> Option<Cow<'_, str>> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+    use std::collections::hash_map::DefaultHasher;
+    use std::hash::{BuildHasher, BuildHasherDefault};
+
     use super::*;
 
     #[test]
@@ -251,5 +272,48 @@ mod tests {
             assert_eq!(at(&document, &document.path(node)), Some(node));
             assert_eq!(at(&counterpart, &document.path(node)), Some(node));
         }
+    }
+
+    #[test]
+    fn paths_of_the_same_steps_are_equal_in_any_document() {
+        let hash =
+            |path: &KeyPath<'_>| BuildHasherDefault::<DefaultHasher>::default().hash_one(path);
+        // `x` has another number in each document, and `a[0]` differs from `a."[0]"` and `"a[0]"`.
+        let text = "x = 1\na = [1]\n";
+        let (document, other) = (
+            Document::parse(text).unwrap(),
+            Document::parse("'a[0]' = 1\na.'[0]' = 1\nx = 'y'\n").unwrap(),
+        );
+        let path = |document, path| KeyPath::new(document, find(document, path).unwrap());
+        assert_eq!(path(&document, "x"), path(&other, "x"));
+        assert_eq!(hash(&path(&document, "x")), hash(&path(&other, "x")));
+        assert_eq!(path(&document, "a"), path(&other, "a"), "the kind does not matter");
+
+        let different = [
+            path(&document, "a[0]"),
+            path(&other, "a.'[0]'"),
+            path(&other, "'a[0]'"),
+            path(&other, "a"),
+            path(&other, "x"),
+        ];
+        assert_eq!(different.into_iter().collect::<HashSet<_>>().len(), different.len());
+    }
+
+    /// Of the second element, the path of a key that only the template has.
+    #[test]
+    fn a_path_within_an_element_equals_the_same_path_of_one_document() {
+        let template = Document::parse("[[users]]\nname = ''\ndb.port = 1\n").unwrap();
+        let document = Document::parse("[[users]]\n[[users]]\n").unwrap();
+        let whole = Document::parse("[[users]]\n[[users]]\ndb.port = 2\n").unwrap();
+        let node = |document, path| find(document, path).unwrap();
+        let within = KeyPath::within(
+            &template,
+            node(&template, "users[0].db.port"),
+            node(&template, "users[0]"),
+            &document,
+            node(&document, "users[1]"),
+        );
+        assert_eq!(within, KeyPath::new(&whole, node(&whole, "users[1].db.port")));
+        assert_ne!(within, KeyPath::new(&template, node(&template, "users[0].db.port")));
     }
 }

@@ -8,7 +8,7 @@ use crate::text::bytes::is_bare;
 const MAX_SHOWN: usize = 256;
 
 /// One step of a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Step<'a> {
     Key(&'a str),
     Position(usize),
