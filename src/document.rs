@@ -1,4 +1,4 @@
-//! A document: one wiped buffer of text and an index of spans into it.
+//! Documents: one zeroized buffer of text, and an index of spans into it.
 
 mod builder;
 pub(crate) mod decode;
@@ -20,18 +20,36 @@ pub use crate::document::index::{MAX_DEPTH, MAX_LEN};
 use crate::document::report::{Errors, GrammarErrors};
 use crate::text::wiped::Wiped;
 
-/// A well-formed TOML text that has been read: a file of secrets, filled in or not.
+/// A parsed `secrets.toml`, with its values filled in or still blank.
 ///
-/// It owns the text in one buffer that is wiped on drop, and an index of where things stand in it;
-/// values are slices of that buffer. What is a string with escapes stands decoded in a second
-/// buffer, wiped too.
+/// A document holds its text and an index of the keys and values in it. Values are slices of the
+/// text. A string with escapes is decoded once, into a second buffer. Both buffers are zeroized on
+/// drop.
 ///
-/// The language is [TOML 1.1], and so TOML 1.0. Where the two leave a choice: integers outside 64
-/// bits and floats that overflow are refused, line ends inside multi-line strings read as `\n`
-/// whatever the file used (a browser's form posts CRLF), and a byte order mark is accepted.
+/// - Read values with [`get`](Self::get), [`find`](Self::find) and [`root`](Self::root), or into
+///   your own types with [`deserialize`](Self::deserialize).
+/// - Get environment variables with [`env`](Self::env), or the file that a Streamlit module reads
+///   with [`for_streamlit`](Self::for_streamlit).
+/// - Check that every value is filled in with [`validate`](Self::validate), or with
+///   [`Template::validate`](crate::Template::validate) if you have a template.
 ///
-/// `Debug` shows paths and kinds, never a value. There is no `Clone`, no `Display` and no
-/// `Serialize`: [`expose_text`](Self::expose_text) is the one door.
+/// # Syntax
+///
+/// The text is [TOML 1.1], which includes TOML 1.0. In four places TOML leaves the choice to the
+/// parser, or this crate is stricter:
+///
+/// - An integer outside 64 bits or a float that overflows is an error.
+/// - A line ending inside a multi-line string reads as `\n`, even if the file has CRLF, which is
+///   what a browser's form posts.
+/// - A byte order mark at the start is skipped.
+/// - A text has at most [`MAX_LEN`] bytes, and a value is at most [`MAX_DEPTH`] levels deep.
+///
+/// # Secrecy
+///
+/// `Debug` shows paths and kinds, never a value. There is no `Clone`, `Display` or `Serialize`. The
+/// whole text is available from [`expose_text`](Self::expose_text) only.
+///
+/// # Examples
 ///
 /// ```
 /// use secrets_toml::Document;
@@ -61,14 +79,16 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads a text. A `String` gives up its own buffer, which is wiped whether or not it is
-    /// accepted; to show a text again after it was refused, keep your own and pass `&str`.
+    /// Parses a text.
+    ///
+    /// A `String` is not copied. Its buffer is zeroized when the document is dropped, or at once if
+    /// the text is not valid. To show an invalid text again, keep a copy and pass a `&str`.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with the text, at most one error a line. Rules on tables (a key
-    /// defined twice) are checked up to the first error that leaves the structure open, such as
-    /// an array that is never closed.
+    /// Returns all syntax errors of the text, at most one per line. The rules on tables, such as "a
+    /// key is defined once", are checked up to the first error that leaves the structure unknown,
+    /// such as an array that is never closed.
     ///
     /// # Examples
     ///
@@ -82,13 +102,31 @@ impl Document {
         Self::read_wiped(Wiped::new(text.into()))
     }
 
-    /// Reads a text from bytes, as a file or a request body gives them. They are wiped, whether
-    /// or not they are accepted.
+    /// Parses a text from bytes, for example the contents of a file or the body of a request.
+    ///
+    /// The bytes are not copied. They are zeroized when the document is dropped, or at once if the
+    /// text is not valid.
     ///
     /// # Errors
     ///
-    /// As [`parse`](Self::parse); where the bytes are not UTF-8, the position of the first that
-    /// is not.
+    /// Same as [`parse`](Self::parse). If the bytes are not UTF-8, the error has the position of
+    /// the first invalid byte.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use secrets_toml::Document;
+    ///
+    /// let document = Document::from_utf8(b"PORT = 80\n".to_vec())?;
+    /// assert_eq!(document.get("PORT").and_then(|value| value.as_integer()), Some(80));
+    ///
+    /// let error = Document::from_utf8(b"PAT = \"\xFF\"\n".to_vec()).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "line 1, column 8: the text is not UTF-8 (save the file as UTF-8)",
+    /// );
+    /// # Ok::<(), secrets_toml::ParseError>(())
+    /// ```
     pub fn from_utf8(bytes: Vec<u8>) -> Result<Self, ParseError> {
         match String::from_utf8(bytes) {
             Ok(text) => Self::parse(text),
@@ -101,12 +139,12 @@ impl Document {
         }
     }
 
-    /// Reads a text that this crate put together.
+    /// Parses a text that this crate has written.
     pub(crate) fn read_wiped(text: Wiped) -> Result<Self, ParseError> {
         Self::read(text, MAX_LEN, Fault::TooLong)
     }
 
-    /// Reads a text of at most `limit` bytes.
+    /// Parses a text of at most `limit` bytes. A longer text is the error `too_long`.
     pub(crate) fn read(text: Wiped, limit: usize, too_long: Fault) -> Result<Self, ParseError> {
         if text.len() > limit {
             let end = (0..=limit).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
@@ -121,13 +159,16 @@ impl Document {
         Ok(Self { text, decoded, index })
     }
 
-    /// The text, byte for byte as it was read. This is the one door to all of it at once: what is
-    /// done with it is not wiped here.
+    /// Returns the whole text, byte for byte as it was parsed.
     ///
-    /// It is not what a Streamlit module is to read: Streamlit sets the variables of its file over the
-    /// environment, which undoes what a query has overridden or displaced, and its reader refuses the
-    /// syntax that TOML 1.1 added. [`for_streamlit`](Self::for_streamlit) makes the file's text, and
-    /// [`Env`] has the source.
+    /// It contains every secret. Copies that you make of it are not zeroized.
+    ///
+    /// Do not give this text to a Streamlit module; use [`for_streamlit`](Self::for_streamlit), for
+    /// two reasons:
+    ///
+    /// - Streamlit sets the variables of its file and overwrites the environment. This undoes what
+    ///   a query has overridden or removed (see [`Env`]).
+    /// - Streamlit's parser rejects the syntax that is new in TOML 1.1.
     #[must_use]
     pub fn expose_text(&self) -> &str {
         &self.text
@@ -137,24 +178,25 @@ impl Document {
         &self.index
     }
 
-    /// The key of a node that stands in a table, as it is meant.
+    /// The decoded key of a node in a table.
     pub(crate) fn key(&self, node: u32) -> &str {
         self.index.key(node, &self.text, &self.decoded)
     }
 
-    /// The content of a string, or the digits of a float without `_`.
+    /// The decoded content of a string, or the digits of a float without `_`.
     pub(crate) fn content(&self, node: u32) -> &str {
         self.index.node(node).value.of(&self.text, &self.decoded)
     }
 
-    /// Whether a key is written without quotes, and so holds letters, digits, `_` and `-` only.
+    /// Returns `true` if a key is written without quotes, and so has only letters, digits, `_` and
+    /// `-`.
     pub(crate) fn is_bare(&self, node: u32) -> bool {
         let start = self.index.node(node).key_span.start as usize;
         !matches!(self.text.as_bytes().get(start), Some(b'"' | b'\''))
     }
 
-    /// Returns `true` if a table can be named by a header: it is no inline table, no element, not made
-    /// by a dotted key, and not inside of any.
+    /// Returns `true` if a header can name this table: neither it nor a table around it is an
+    /// inline table or an element of an array, and no dotted key made it.
     pub(crate) fn takes_header(&self, table: u32) -> bool {
         self.index.node(table).kind == Kind::Table
             && !self.index.is_dotted(table)
@@ -162,7 +204,7 @@ impl Document {
             && !self.is_inline(table)
     }
 
-    /// Returns `true` if the node is inside an inline table or an array, where no header can be.
+    /// Returns `true` if the node is inside an inline table or an array, where headers cannot be.
     pub(crate) fn is_inline(&self, mut node: u32) -> bool {
         while node != ROOT {
             node = self.index.node(node).parent;
@@ -175,12 +217,12 @@ impl Document {
         false
     }
 
-    /// Whether a string stands in the text as it is meant, without an escape.
+    /// Returns `true` if a string is a slice of the text, because it has no escapes.
     pub(crate) fn is_verbatim(&self, node: u32) -> bool {
         self.index.node(node).value.is_in_text()
     }
 
-    /// The value as it is written.
+    /// The value as it is written, including quotes.
     pub(crate) fn raw(&self, node: u32) -> &str {
         &self.text[self.index.node(node).span.range()]
     }
@@ -189,7 +231,7 @@ impl Document {
         self.index.child(table, key, &self.text, &self.decoded)
     }
 
-    /// Every value that is no table and no array, in the order of the text.
+    /// The values that are not tables and not arrays, in the order of the text.
     pub(crate) fn leaves(&self) -> impl Iterator<Item = u32> + '_ {
         (1..self.index.len()).filter(|&node| {
             let kind = self.index.node(node).kind;
@@ -198,8 +240,10 @@ impl Document {
     }
 }
 
-/// The tokens of a text, in at most two allocations: there are at most as many tokens as bytes, and
-/// seldom half as many.
+/// Returns the tokens of a text.
+///
+/// A text has at most one token per byte, and seldom half as many. So there are at most two
+/// allocations.
 pub(crate) fn lex(text: &str) -> Vec<Token> {
     let mut tokens = Vec::with_capacity(text.len() / 2 + 2);
     tokens.extend(Source::new(text).lex());

@@ -1,4 +1,4 @@
-//! The ground floor: wiped buffers, places in a text, bytes, and text as it is shown.
+//! The lowest layer: wiped buffers, lines and columns, tests on bytes, and text for display.
 
 pub(crate) mod bytes;
 pub(crate) mod places;

@@ -1,8 +1,8 @@
-//! From the parser's events to the index.
+//! Builds the index from the parser's events.
 //!
-//! [`Builder`] enforces TOML's rules on tables while it builds: a key is defined once, a table is
-//! opened once, and what a value closed stays closed. The rules follow `toml_edit`, which reads
-//! templates, so that both accept the same language.
+//! While it builds, [`Builder`] enforces TOML's rules on tables: a key is defined once, a header
+//! opens a table once, and nothing is added to an array or inline table after its end. It accepts
+//! the same texts as `toml_edit`.
 
 use toml_parser::decoder::Encoding;
 use toml_parser::lexer::{Token, TokenKind};
@@ -17,18 +17,23 @@ use crate::document::report::{DecodeErrors, Errors};
 use crate::text::shown::{self, Step};
 use crate::text::wiped::Wiped;
 
-/// A part of the key that is being read.
+/// A part of a key: `a` and `b` in `a.b`.
 #[derive(Clone, Copy)]
 struct Part {
+    /// The decoded part.
     place: Slice,
+    /// The part as it is written.
     span: Span,
 }
 
+/// How much of a header has been read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Header {
+    /// The parser is not in a header.
     None,
+    /// Its `[` or `[[`.
     Open,
-    /// Has its first key part.
+    /// The first part of its key, too.
     Named,
 }
 
@@ -39,8 +44,9 @@ pub(super) struct Builder<'e, 't> {
     decoder: Decoder<'e, 't>,
     nodes: Vec<Node>,
     names: Names,
+    /// The parts of the key that is being read.
     parts: Vec<Part>,
-    /// The next key part continues the key.
+    /// A dot was read: the next part belongs to the same key.
     continued: bool,
     header: Header,
     /// The table that the last header opened.
@@ -51,7 +57,8 @@ pub(super) struct Builder<'e, 't> {
     pending: Option<u32>,
     /// How many arrays and inline tables are open.
     open: usize,
-    /// An error left the structure unknown: from here on only keys and values are decoded.
+    /// After an error it is unknown which table what follows belongs to. Nothing more is added to
+    /// the index; keys and values are still decoded, to report the errors in them.
     lost: bool,
 }
 
@@ -90,12 +97,12 @@ impl<'e, 't> Builder<'e, 't> {
         }
     }
 
-    /// The index and the second buffer.
+    /// Returns the index and the buffer of decoded texts.
     pub(super) fn finish(self) -> (Index, Wiped) {
         (Index::new(self.nodes, self.names), self.decoder.into_decoded())
     }
 
-    /// The path of a node of a text that was refused.
+    /// The path of a node, for an error.
     pub(super) fn path(&self, mut node: u32) -> String {
         let mut steps = Vec::new();
         while node != ROOT {
@@ -114,13 +121,15 @@ impl<'e, 't> Builder<'e, 't> {
         &mut self.nodes[id as usize]
     }
 
-    /// An error inside a header, an array or an inline table leaves unknown what belongs where.
+    /// Gives up the structure if the grammar has reported an error inside a header, an array or an
+    /// inline table. An error elsewhere ends with its line.
     fn check_grammar(&mut self) {
         if self.errors.take_grammar() && (self.open > 0 || self.header != Header::None) {
             self.lost = true;
         }
     }
 
+    /// Looks up a key of a table. If it is absent, returns what [`Names::add`] needs.
     fn find(&self, table: u32, part: Part) -> Result<u32, Option<u64>> {
         let decoded = self.decoder.decoded();
         let key = part.place.of(self.text, decoded);
@@ -128,7 +137,7 @@ impl<'e, 't> Builder<'e, 't> {
         self.names.find(&self.nodes, (table, last), key, self.text, decoded)
     }
 
-    /// Adds a node. `None`: too deep, and the rest of the text is not indexed.
+    /// Adds a node. Returns `None` if it is too deep; then the rest of the text is not indexed.
     fn push(&mut self, parent: u32, key: Slice, key_span: Span, kind: Kind) -> Option<u32> {
         let depth = self.node(parent).depth + 1;
         if usize::from(depth) > MAX_DEPTH {
@@ -154,7 +163,7 @@ impl<'e, 't> Builder<'e, 't> {
         Some(id)
     }
 
-    /// Adds a key to a table, with the hash that `find` gave.
+    /// Adds a key to a table, with the hash that `find` returned.
     fn add_key(&mut self, table: u32, part: Part, hash: Option<u64>, kind: Kind) -> Option<u32> {
         let id = self.push(table, part.place, part.span, kind)?;
         self.append(table, id);
@@ -177,16 +186,33 @@ impl<'e, 't> Builder<'e, 't> {
         self.node(parent).len += 1;
     }
 
-    /// Reports a key that cannot be defined here, and adds it beside the tree, so that what is
-    /// below it has a place.
+    /// Reports a key that is defined twice.
+    ///
+    /// Its node is pushed but not appended to the children of the table: the tree stays as it was,
+    /// and what the text defines below the key has a parent, so that errors in it are found, too.
     fn clash(&mut self, table: u32, part: Part, existing: u32, fault: Fault) -> Option<u32> {
         let first = self.node(existing).key_span.start as usize;
         self.errors.clash(part.span.range(), fault, existing, first);
         self.push(table, part.place, part.span, Kind::Table)
     }
 
-    /// The table that `part` names in `table`, made where it is absent: one step of a header, or
-    /// of a dotted key.
+    /// Takes one step of a header or a dotted key: returns the table that `part` names in `table`,
+    /// and makes it if it is absent.
+    ///
+    /// There are three results, because an error must not end the search for others:
+    ///
+    /// - `Some(Ok(table))`: go on from this table.
+    /// - `Some(Err(beside))`: the step is reported. The key gets a node below `beside`, which is
+    ///   not part of the tree, and no further step is checked: each of them would fail, too.
+    /// - `None`: too deep. The rest of the text is not indexed.
+    ///
+    /// Headers and dotted keys follow different rules:
+    ///
+    /// - A header may pass through any table, `[a]` then `[a.b]`.
+    /// - A dotted key may pass only through tables that no header has opened. If an earlier header
+    ///   made the table on the way to its own, as `[a.b.c]` makes `a.b`, the dotted key takes it
+    ///   over: after `[a]` and `b.d = 1`, the header `[a.b]` is an error.
+    /// - Both pass through an array of tables into its last element.
     fn descend(&mut self, table: u32, part: Part, dotted: bool) -> Option<Result<u32, u32>> {
         let id = match self.find(table, part) {
             Err(hash) => {
@@ -204,13 +230,14 @@ impl<'e, 't> Builder<'e, 't> {
                 node.dotted = true;
                 Ok(id)
             }
+            // While building, `children` is the last child.
             Kind::ArrayOfTables => Ok(node.children),
             Kind::Table => Err(self.clash(table, part, id, Fault::DefinedTwice)?),
             _ => Err(self.clash(table, part, id, Fault::NotATable)?),
         })
     }
 
-    /// Makes the node of a key with a value.
+    /// Adds the node of a key that has a value. Its kind is set when the value is read.
     fn define_key(&mut self, parts: &[Part]) -> Option<u32> {
         let (&last, path) = parts.split_last()?;
         let mut table = self.container;
@@ -220,7 +247,7 @@ impl<'e, 't> Builder<'e, 't> {
                 Err(beside) => return self.push(beside, last.place, last.span, Kind::Table),
             }
         }
-        // A dotted key adds to a table of dotted keys, never to one that a header opened.
+        // A dotted key may not add to a table that a header opened.
         if !path.is_empty() && !self.node(table).implicit {
             return self.clash(table, last, table, Fault::DefinedTwice);
         }
@@ -230,7 +257,7 @@ impl<'e, 't> Builder<'e, 't> {
         }
     }
 
-    /// Opens the table of a header.
+    /// Returns the table that a header opens, and makes it if it is absent.
     fn define_header(&mut self, array: bool, parts: &[Part]) -> Option<u32> {
         let (&last, path) = parts.split_last()?;
         let mut table = ROOT;
@@ -264,12 +291,12 @@ impl<'e, 't> Builder<'e, 't> {
         }
     }
 
-    /// Gives the next value its node: the key before it, or the next element.
+    /// Returns the node of the next value: that of the key before it, or a new element.
     fn place_value(&mut self, span: ParserSpan, kind: Kind) -> Option<u32> {
         let span = Span::new(span);
         let id = match self.pending.take() {
             Some(id) => id,
-            // What has no key before it stands in an array: elsewhere the grammar reports it, and
+            // A value without a key is in an array. Anywhere else, the grammar has reported it and
             // the structure is lost.
             None => self.add_element(self.container, span, kind)?,
         };
@@ -278,7 +305,16 @@ impl<'e, 't> Builder<'e, 't> {
         Some(id)
     }
 
-    /// Opens an array or an inline table; `false` makes the parser skip it.
+    /// Opens an array or an inline table. If this returns `false`, the parser skips to its end.
+    ///
+    /// The parser reports the end of what it skipped, too. [`close`](Self::close) must not leave a
+    /// level then, and a flag in [`Errors`] tells it so. There are two cases:
+    ///
+    /// - This function returned `false`, and so has entered no level.
+    /// - An inline table has an array or another inline table without a key, `{ [1] }`. The parser
+    ///   skips it and never reports its start.
+    ///
+    /// A key, a value or a start means that the parser is not skipping. Each clears the flag.
     fn open(&mut self, span: ParserSpan, kind: Kind) -> bool {
         self.errors.take_skipping();
         self.check_grammar();
@@ -287,7 +323,7 @@ impl<'e, 't> Builder<'e, 't> {
         {
             self.container = id;
         }
-        // The parser recurses here, so the limit holds for a text whose structure is lost too.
+        // The parser recurses for each level, so the limit must hold even if the structure is lost.
         if self.open == MAX_DEPTH {
             self.errors.report(span.start()..span.end(), Fault::TooDeep);
             self.errors.set_skipping();
@@ -297,6 +333,7 @@ impl<'e, 't> Builder<'e, 't> {
         true
     }
 
+    /// Closes the innermost open array or inline table.
     fn close(&mut self, span: ParserSpan) {
         if self.errors.take_skipping() {
             return;
@@ -311,7 +348,8 @@ impl<'e, 't> Builder<'e, 't> {
         self.container = if self.open == 0 { self.section } else { self.enclosing(closed) };
     }
 
-    /// The array or inline table around one: above the tables that a dotted key made between.
+    /// The array or inline table around another. Dotted keys may have made tables in between: in
+    /// `a = { b.c = [] }`, it is `a` that is around the array, not `b`.
     fn enclosing(&self, id: u32) -> u32 {
         let mut id = self.nodes[id as usize].parent;
         while self.nodes[id as usize].dotted {
@@ -322,7 +360,7 @@ impl<'e, 't> Builder<'e, 't> {
 
     fn open_header(&mut self) {
         self.check_grammar();
-        // The header before this one never ended.
+        // The previous header has no end.
         self.lost |= self.header != Header::None;
         self.header = Header::Open;
         self.continued = false;
@@ -382,14 +420,14 @@ impl EventReceiver for Builder<'_, '_> {
         let place = self.decoder.key(span, encoding);
         if !std::mem::take(&mut self.continued) {
             self.check_grammar();
-            // A header that never ended: its line is reported, and what follows is no part of it.
+            // The header has no end. The grammar reports its line; this key is not part of it.
             self.lost |= self.header == Header::Named;
             self.parts.clear();
         }
         if self.header == Header::Open {
             self.header = Header::Named;
         }
-        // One more than the limit is enough to be refused.
+        // One part more than the limit is enough for the error.
         if self.parts.len() <= MAX_DEPTH {
             self.parts.push(Part { place, span: Span::new(span) });
         }
@@ -435,10 +473,16 @@ impl EventReceiver for Builder<'_, '_> {
     }
 }
 
-/// How many keys and how many other elements the tokens make at the most, in a text with errors too.
-/// Each key ends with an `=` or a `.`, or with its header, which has a `[` for it and one more for
-/// an element, or, where the `=` is missing, with its inline table, which has a `{`; each element of
-/// an array follows a `[` or a `,`.
+/// Returns an upper bound for the number of keys, and one for the number of elements besides.
+///
+/// The index is allocated once, and its hash table never grows, so the bound must also hold for a
+/// text with errors. Every node is paid for by a token of its own:
+///
+/// - A part of a key is followed by a `.` or an `=`.
+/// - The last part of a header's key is followed by neither, but the header has a `[`. `[[a]]` may
+///   make a key and an element, and has two.
+/// - If the `=` is missing in an inline table, its `{` pays for the key.
+/// - An element of an array follows a `[` or a `,`.
 fn most_nodes(tokens: &[Token]) -> (usize, usize) {
     let (mut keys, mut elements) = (0, 0);
     for token in tokens {

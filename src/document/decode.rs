@@ -1,10 +1,12 @@
-//! Keys and scalars: from the bytes of the text to what they mean.
+//! Decodes keys and scalars.
 //!
-//! The usual case, a bare key or a string without escapes, is a slice of the text and is only
-//! checked here. Everything else goes through `toml_parser`'s decoder, which also words the
-//! errors. Decoding never makes a text longer, so the second buffer is allocated once, for what is
-//! left of the text; an invalid escape may decode longer, then the buffer refuses it and the text
-//! is refused for the escape.
+//! In the usual case, a bare key or a string without escapes, the result is a slice of the text,
+//! which only has to be checked. Everything else goes through `toml_parser`'s decoder, which also
+//! reports the errors.
+//!
+//! Decoded texts are in a second buffer. It is allocated once, with room for the rest of the text,
+//! since decoding a valid text never makes it longer. An invalid escape may become longer. Then the
+//! buffer refuses it, which does no harm: the text is rejected because of the escape.
 
 use std::fmt;
 
@@ -30,7 +32,7 @@ impl<'e, 't> Decoder<'e, 't> {
         Self { text, errors, decoded: Wiped::default() }
     }
 
-    /// The second buffer: every decoded text that is no slice of the document.
+    /// Returns the second buffer, with every decoded text that is not a slice of the document.
     pub(super) fn into_decoded(self) -> Wiped {
         self.decoded
     }
@@ -63,7 +65,7 @@ impl<'e, 't> Decoder<'e, 't> {
         self.fill(span, |output, errors| raw.decode_key(output, errors)).0
     }
 
-    /// Decodes a value that is no array and no table.
+    /// Decodes a value that is not an array and not a table.
     pub(super) fn scalar(&mut self, span: ParserSpan, encoding: Option<Encoding>) -> (Kind, Slice) {
         let raw = &self.text[span.start()..span.end()];
         let place = Slice::in_text(span.start(), span.end());
@@ -121,12 +123,13 @@ impl<'e, 't> Decoder<'e, 't> {
                 }
                 (Kind::Float, place)
             }
-            // The decoder has refused what is no string and nothing else.
+            // Without quotes, this is what the decoder has reported an error for.
             ScalarKind::String => (Kind::String, place),
         }
     }
 
-    /// The content of a terminated string that stands in the text as it is meant, or `None`.
+    /// Returns the content of a terminated string if it is a slice of the text, because it has no
+    /// escapes and no line endings to convert.
     fn slice(&self, raw: &str, span: ParserSpan, encoding: Encoding) -> Option<Slice> {
         let (_, quotes) = quote(encoding);
         let mut start = span.start() + quotes;
@@ -147,7 +150,7 @@ impl<'e, 't> Decoder<'e, 't> {
         verbatim.then(|| Slice::in_text(start, end))
     }
 
-    /// Runs the parser's decoder into the second buffer.
+    /// Runs the parser's decoder with the second buffer as its output.
     fn fill<T>(
         &mut self,
         span: ParserSpan,
@@ -163,7 +166,7 @@ impl<'e, 't> Decoder<'e, 't> {
     }
 }
 
-/// One decoded text at the end of the second buffer.
+/// The text that is being decoded, at the end of the second buffer.
 struct Output<'w> {
     decoded: &'w mut Wiped,
     start: usize,
@@ -174,8 +177,8 @@ impl<'t> StringBuilder<'t> for Output<'_> {
         self.decoded.truncate(self.start);
     }
 
-    /// Takes a run of the text as it stands, where CRLF is read as LF. An escaped `\r` comes as a
-    /// character of its own.
+    /// Appends a run of the text without escapes, and replaces CRLF by LF. An escaped `\r` is
+    /// not affected: it arrives through `push_char`.
     fn push_str(&mut self, append: &'t str) -> bool {
         let mut rest = append;
         while let Some(i) = rest.find("\r\n") {
@@ -192,8 +195,8 @@ impl<'t> StringBuilder<'t> for Output<'_> {
     }
 }
 
-/// The value of an integer that the decoder accepted: `0x1_F`, `-0`, `+1_000`. `None` where it
-/// does not fit into 64 bits.
+/// Returns the value of an integer that the decoder accepted, such as `0x1_F`, `-0` or `+1_000`.
+/// Returns `None` if it does not fit into 64 bits.
 pub(crate) fn integer(text: &str) -> Option<i64> {
     let (negative, digits) = match text.as_bytes() {
         [b'-', digits @ ..] => (true, digits),
@@ -210,7 +213,7 @@ pub(crate) fn integer(text: &str) -> Option<i64> {
     if digits.is_empty() {
         return None;
     }
-    // Counted downwards, since the least integer has no positive counterpart.
+    // Computes the negative value, since `i64::MIN` has no positive counterpart.
     let mut value = 0_i64;
     for &byte in digits.iter().filter(|&&byte| byte != b'_') {
         let digit = char::from(byte).to_digit(radix)?;
@@ -219,17 +222,17 @@ pub(crate) fn integer(text: &str) -> Option<i64> {
     if negative { Some(value) } else { value.checked_neg() }
 }
 
-/// The value of a float that the decoder accepted, without its underscores.
+/// Returns the value of a float that the decoder accepted and from which `_` was removed.
 pub(crate) fn float(digits: &str) -> f64 {
     digits.parse().unwrap_or(f64::NAN)
 }
 
-/// The value of a date or time that the decoder accepted.
+/// Returns the value of a date or time that the decoder accepted.
 pub(crate) fn datetime(text: &str) -> Datetime {
     text.parse().unwrap_or(Datetime { date: None, time: None, offset: None })
 }
 
-/// A limit of dates and times that Python has and TOML has not.
+/// A limit on dates and times that Python has and TOML does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PythonLimit {
     Year,
@@ -237,9 +240,9 @@ pub(crate) enum PythonLimit {
 }
 
 impl PythonLimit {
-    /// The limit that a date or time breaks, as it is written.
+    /// Returns the limit that a date or time exceeds. `raw` is the value as it is written.
     pub(crate) fn broken_by(raw: &str) -> Option<Self> {
-        // A time has no hyphen before its first colon, and an offset comes behind it.
+        // The first colon is between hours and minutes: an offset comes later.
         let second = raw.find(':').and_then(|colon| raw.get(colon + ":00".len()..));
         if raw.starts_with("0000-") {
             Some(Self::Year)
@@ -267,14 +270,15 @@ impl fmt::Display for PythonLimit {
     }
 }
 
-/// An integer in decimal digits that surely fits: no sign, no `_`, no leading zero.
+/// Returns `true` for an integer of decimal digits that always fits into 64 bits: at most 18 digits
+/// without a sign, `_` or leading zero.
 fn is_plain_integer(raw: &str) -> bool {
     raw.len() <= 18
         && raw.bytes().all(|byte| byte.is_ascii_digit())
         && (raw.len() == 1 || !raw.starts_with('0'))
 }
 
-/// The quote that begins and ends a string, and how often it stands there.
+/// Returns the quote character of a string, and how many of them are at each end.
 fn quote(encoding: Encoding) -> (u8, usize) {
     match encoding {
         Encoding::LiteralString => (b'\'', 1),
@@ -284,12 +288,13 @@ fn quote(encoding: Encoding) -> (u8, usize) {
     }
 }
 
+/// Returns `true` if a string does not end with its quotes.
 fn is_unterminated(raw: &str, encoding: Encoding) -> bool {
     let (quote, count) = quote(encoding);
     raw.len() < 2 * count || raw.bytes().rev().take(count).any(|byte| byte != quote)
 }
 
-/// What no string holds unescaped; a tab is allowed.
+/// Returns `true` for a control character that a string may not contain unescaped. A tab may be.
 fn is_control(byte: u8) -> bool {
     ((byte < 0x20) & (byte != b'\t')) | (byte == 0x7F)
 }

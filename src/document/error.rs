@@ -1,7 +1,7 @@
-//! What is wrong with a text: where, in words of ours, and what to do.
+//! Syntax errors: what is wrong with a text, the place, and how to fix it.
 //!
-//! No message quotes the document. A PEM key pasted into single-line quotes turns its lines into
-//! "keys", so even a key's name is shown only where the whole text is well-formed.
+//! No message quotes the document. Even the name of a key is shown only if the text has no other
+//! kind of error: a PEM key that was pasted into single-line quotes turns its lines into "keys".
 
 use std::fmt;
 use std::ops::Range;
@@ -11,13 +11,15 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use crate::document::fault::Fault;
 use crate::text::places::Places;
 
-/// How many errors of one text are kept; the others are counted.
+/// The most errors of one text that are kept. Further ones are counted.
 const MAX_ERRORS: usize = 100;
 
-/// A text that is not a well-formed document, with everything that is wrong with it.
+/// The error of [`Document::parse`](crate::Document::parse): all syntax errors of a text.
 ///
-/// `Display` gives one line an error. It holds no text of the document but the path of a key that
-/// is defined twice, and that only where the text has no other kind of error.
+/// `Display` writes one line per error. It contains no text of the document, with one exception:
+/// the path of a key that is defined twice, if the text has no other kind of error.
+///
+/// # Examples
 ///
 /// ```
 /// let error = secrets_toml::Document::parse("PAT = hunter2\nPORT =\n").unwrap_err();
@@ -39,10 +41,10 @@ impl ParseError {
         Self::new(text, vec![found], |_| String::new())
     }
 
-    /// Sorts what was found, keeps the first of each line, and works out lines and columns in one
-    /// pass over the text.
+    /// Sorts the errors, keeps the first of each line, and finds lines and columns in one pass over
+    /// the text.
     pub(super) fn new(text: &str, mut found: Vec<Found>, path: impl Fn(u32) -> String) -> Self {
-        // What is skipped for being too deep holds the ends that seem to be missing.
+        // The parser skips what is too deep, and in it the brackets that seem to be missing.
         if found.iter().any(|found| found.fault == Fault::TooDeep) {
             let follows = [Fault::UnclosedArray, Fault::UnclosedInlineTable];
             found.retain(|found| !follows.contains(&found.fault));
@@ -78,7 +80,7 @@ impl ParseError {
                 first_line: None,
             });
         }
-        // A first definition may stand anywhere before its repetition: a second pass, in order.
+        // The first definitions are in another order than the errors: one more pass, in theirs.
         firsts.sort_unstable();
         let mut places = Places::new(text);
         for (first, error) in firsts {
@@ -87,13 +89,13 @@ impl ParseError {
         Self { errors, omitted }
     }
 
-    /// The errors by position, at most one a line, at most the first 100.
+    /// The errors in the order of their positions: at most one per line, and at most the first 100.
     #[must_use]
     pub fn errors(&self) -> &[SyntaxError] {
         &self.errors
     }
 
-    /// How many further lines have an error.
+    /// The number of further lines that have an error.
     #[must_use]
     pub fn omitted(&self) -> usize {
         self.omitted
@@ -116,11 +118,14 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// One error of a text: its place, a fixed message, and where one is known what to do.
+/// One syntax error: its place, a fixed message, and often a hint.
 ///
 /// It serializes as a map of `code`, `severity` (always `"error"`), `path`, `line`, `column`,
-/// `message` and `help`. `path` and `help` are null if there is none. `message` is what `Display`
-/// says between the place and the hint, and like that holds no text of the document but the path.
+/// `message` and `help`. `path` and `help` are null if there is none. `message` is the part of
+/// `Display` between the place and the hint. As in [`ParseError`], the path is the only text of the
+/// document in it.
+///
+/// # Examples
 ///
 /// ```
 /// let error = secrets_toml::Document::parse("PAT = hunter2\n").unwrap_err();
@@ -155,44 +160,49 @@ impl SyntaxError {
         self.line
     }
 
-    /// The column in characters, counted from 1; a byte order mark does not count.
+    /// The column in characters, counted from 1. A byte order mark is not counted.
     #[must_use]
     pub fn column(&self) -> usize {
         self.column
     }
 
-    /// The place in bytes of the text; it may be empty, where something is absent.
+    /// The range of bytes that the error is about.
+    ///
+    /// The range is empty if something is missing at this place.
     #[must_use]
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
 
-    /// A code for programs, such as `unquoted_value`. It stays the same from release to release, while
-    /// messages may be reworded. New releases may have new codes.
+    /// A code for programs, such as `unquoted_value`.
+    ///
+    /// A code never changes, while messages may be reworded. New releases may add codes.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.fault.code()
     }
 
-    /// What is wrong, in fixed words.
+    /// The message, which is a fixed text.
     #[must_use]
     pub fn message(&self) -> &'static str {
         self.fault.describe().0
     }
 
-    /// What to do about it.
+    /// A hint on how to fix the error, if there is one.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         Some(self.fault.describe().1).filter(|hint| !hint.is_empty())
     }
 
     /// The path of a key or table that is defined twice.
+    ///
+    /// Returns `None` for any other error, and if the text has errors of another kind.
     #[must_use]
     pub fn path(&self) -> Option<&str> {
         self.path.as_deref()
     }
 
-    /// Writes the message with what belongs to it, without the place and the hint.
+    /// Writes the message with its path and first line, without the place and the hint.
     fn write_sentence(&self, f: &mut impl fmt::Write) -> fmt::Result {
         if let Some(path) = &self.path {
             write!(f, "`{path}` is ")?;
@@ -246,7 +256,7 @@ pub(super) struct Found {
 #[derive(Clone, Copy)]
 pub(super) enum Detail {
     None,
-    /// The node that is defined twice, and the offset of its first definition.
+    /// A key is defined twice: its node, and the offset of the first definition.
     Clash {
         node: u32,
         first: usize,

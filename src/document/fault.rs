@@ -1,10 +1,11 @@
-//! What can be wrong with a text: one table from the parser's words to ours.
+//! The kinds of syntax errors: their messages, hints and codes, and the errors of the parser that
+//! they replace.
 
 use toml_parser::Expected;
 
 use crate::document::index::{MAX_DEPTH, MAX_LEN};
 
-/// What can be wrong with a text.
+/// A kind of syntax error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     TooLong,
@@ -52,7 +53,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// The message, and the hint or nothing.
+    /// Returns the message and the hint, which may be empty.
     pub(super) fn describe(self) -> (&'static str, &'static str) {
         const QUOTE_TEXT: &str = "if it is text, put it between quotes";
         match self {
@@ -136,7 +137,7 @@ impl Fault {
         }
     }
 
-    /// The code, which never changes: programs compare it.
+    /// Returns the code. A code never changes, since programs compare it.
     pub(super) fn code(self) -> &'static str {
         match self {
             Self::TooLong => "text_too_long",
@@ -184,7 +185,7 @@ impl Fault {
         }
     }
 
-    /// The parser's description of a fault, in our terms. `None`: another error says it already.
+    /// Returns the kind of an error of the parser, or `None` if another error reports the same.
     pub(super) fn of(error: &toml_parser::ParseError) -> Option<Self> {
         Some(match error.description() {
             "could not allocate for string" => return None,
@@ -244,13 +245,14 @@ impl Fault {
         })
     }
 
-    /// Whether the place to show is where the construct began, not where its end was missed.
+    /// Returns `true` if the error is shown at the start of the unclosed construct, not at the
+    /// place where its end is missing.
     pub(super) fn begins_at_context(self) -> bool {
         matches!(self, Self::UnclosedHeader | Self::UnclosedArray | Self::UnclosedInlineTable)
     }
 }
 
-/// The parser's description after which it skips to a bracket that it did not announce.
+/// The error after which the parser skips an array or inline table without reporting its start.
 pub(super) const MISSING_INLINE_KEY: &str = "missing key for inline table element";
 
 #[cfg(test)]
@@ -259,7 +261,7 @@ mod tests {
 
     use super::*;
 
-    /// Every fault in its order. A code that was published is not changed and not used again.
+    /// Lists every kind in its order. A published code is never changed and never reused.
     #[test]
     fn codes_are_stable_and_unique() {
         let codes = [

@@ -1,4 +1,4 @@
-//! The index: what the text defines, as offsets and kinds. It holds no secret.
+//! The index of a text: the kind of each key and value, and its offsets. It contains no secret.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -6,24 +6,29 @@ use std::ops::Range;
 
 use toml_parser::Span as ParserSpan;
 
-/// The longest text, in bytes. A form's text area and a sealed record both hold it comfortably; a
-/// file of credentials is a thousand times shorter.
+/// The maximum length of a text, in bytes.
+///
+/// A usual file of credentials is a thousand times shorter. The limit keeps the work on a hostile
+/// text small.
 pub const MAX_LEN: usize = 1_000_000;
 
-/// The deepest value, in keys and array positions on the way to it: `a.b[0].c` is 4 deep. Reading
-/// recurses, and so deep it still fits on a small thread's stack.
+/// The maximum depth of a value, in keys and array positions: `a.b[0].c` is 4 deep.
+///
+/// The parser recurses for each level, and this many levels fit on the stack of a small thread.
 pub const MAX_DEPTH: usize = 80;
 
 // Every offset fits into a `u32` with one bit to spare.
 const _: () = assert!(MAX_LEN < 1 << 31);
 
-/// The root table is the first node.
+/// The node of the root table, which is the first.
+///
+/// No node has it as a child or a sibling, so it also means "none" in these places.
 pub(crate) const ROOT: u32 = 0;
 
-/// Where a decoded text stands: in the document, or in the second buffer.
+/// A decoded text: a range in the document or in the second buffer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slice {
-    /// The highest bit says which buffer.
+    /// The highest bit is set for the second buffer.
     start: u32,
     end: u32,
 }
@@ -39,7 +44,7 @@ impl Slice {
         Self { start: Self::DECODED + start as u32, end: end as u32 }
     }
 
-    /// The position in its array that stands in the key's place of an element.
+    /// The position in its array. An element has it in place of a key.
     pub(crate) fn position(self) -> usize {
         self.start as usize
     }
@@ -51,12 +56,12 @@ impl Slice {
     pub(crate) fn of<'a>(self, text: &'a str, decoded: &'a str) -> &'a str {
         let buffer = if self.is_in_text() { text } else { decoded };
         let span = (self.start & !Self::DECODED) as usize..self.end as usize;
-        // Not by an index: the message of its panic would quote the text.
+        // Not `buffer[span]`: the message of its panic would quote the text.
         buffer.get(span).unwrap_or_default()
     }
 }
 
-/// Bytes of the text.
+/// A range of bytes of the text.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Span {
     pub(crate) start: u32,
@@ -73,7 +78,7 @@ impl Span {
     }
 }
 
-/// What a node is, as far as reading it goes.
+/// The kind of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     String,
@@ -82,9 +87,9 @@ pub(crate) enum Kind {
     Boolean,
     Datetime,
     Array,
-    /// Made by `[[header]]`s.
+    /// Made by `[[header]]`.
     ArrayOfTables,
-    /// Made by a header, or by the parts of a key before the last.
+    /// Made by a header, or by a part of a key before the last: `a` in `a.b = 1`.
     Table,
     InlineTable,
 }
@@ -98,7 +103,7 @@ impl Kind {
         matches!(self, Self::Array | Self::ArrayOfTables)
     }
 
-    /// The name that messages use.
+    /// The name of the kind in messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::String => "string",
@@ -116,40 +121,46 @@ impl Kind {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node {
     pub(crate) kind: Kind,
-    /// A table that no header opened yet: later keys or headers may still add to it.
+    /// A table that no header has opened so far, and so a later header may open it, or a dotted key
+    /// add to it.
     pub(super) implicit: bool,
-    /// A table made by a dotted key: no header may open it.
+    /// A table made by a dotted key, which a header may not open.
     pub(super) dotted: bool,
-    /// Keys and array positions on the way here.
+    /// The number of keys and array positions in its path.
     pub(super) depth: u8,
     pub(crate) parent: u32,
-    /// The key as it is meant; of an element, `start` is its position.
+    /// The decoded key. For an element of an array, `start` is its position.
     pub(super) key: Slice,
-    /// The key as it is written.
+    /// The key as it is written, including quotes.
     pub(crate) key_span: Span,
-    /// The content of a string, the digits of a float.
+    /// The decoded content of a string, or the digits of a float without `_`.
     pub(crate) value: Slice,
-    /// The value as it is written; of a table that is no inline table, the key that made it.
+    /// The value as it is written. For a table that is not inline, the key that made it.
     pub(crate) span: Span,
-    /// Where its children begin in `Index::children`; while building, the last child.
+    /// The index of its first child in `Index::children`. While building, its last child.
     pub(super) children: u32,
+    /// The number of its children.
     pub(super) len: u32,
-    /// The child of its parent before it, by which a table with few keys is searched.
+    /// The previous child of its parent. A table with few keys is searched along these.
     pub(super) sibling: u32,
 }
 
-/// Every node of a document, with its children and a hash table over the keys.
+/// The nodes of a document, with their children and a hash table of the keys.
 pub(crate) struct Index {
+    /// In the order of the text: the number of a node is larger than its parent's.
     nodes: Vec<Node>,
+    /// The children of each node side by side, in the order of their parents.
     children: Vec<u32>,
     names: Names,
 }
 
 impl Index {
-    /// Finishes what the builder counted: each node has the number of its children.
+    /// Makes the list of children from what the builder has collected.
     pub(super) fn new(mut nodes: Vec<Node>, names: Names) -> Self {
-        // From "so many children" to "they begin here", then each child into its parent's next
-        // place: numbers ascend, so the order is the document's.
+        // A counting sort. First `children` becomes the start of each node's part of the list. Then
+        // each node is put at the end of its parent's part. Numbers ascend, so each part is in the
+        // order of the text. (A node that was added beside the tree cannot occur here: its text is
+        // rejected.)
         let mut start = 0;
         for node in &mut nodes {
             node.children = start;
@@ -170,29 +181,29 @@ impl Index {
         &self.nodes[id as usize]
     }
 
-    /// How many nodes there are; a parent's number is below its children's.
+    /// The number of nodes. The number of a node is larger than its parent's.
     pub(crate) fn len(&self) -> u32 {
         self.nodes.len() as u32
     }
 
-    /// The children of a table or an array, in the order of the document.
+    /// The children of a table or an array, in the order of the text.
     pub(crate) fn children(&self, id: u32) -> &[u32] {
         let node = self.node(id);
         let start = node.children as usize;
         &self.children[start..start + node.len as usize]
     }
 
-    /// Whether the node stands in an array, at a position instead of a key.
+    /// Returns `true` if the node is an element of an array: it has a position and no key.
     pub(crate) fn is_element(&self, id: u32) -> bool {
         id != ROOT && self.node(self.node(id).parent).kind.is_array()
     }
 
-    /// Whether it is a table that no header opened: the way to a deeper key.
+    /// Returns `true` for a table that no header opened, as `a` in `[a.b]`.
     pub(crate) fn is_implicit(&self, id: u32) -> bool {
         self.node(id).implicit
     }
 
-    /// Returns `true` if it is a table that a dotted key made.
+    /// Returns `true` for a table that a dotted key made.
     pub(crate) fn is_dotted(&self, id: u32) -> bool {
         self.node(id).dotted
     }
@@ -206,6 +217,7 @@ impl Index {
         self.node(id).key.of(text, decoded)
     }
 
+    /// Looks up a key of a table.
     pub(crate) fn child(&self, table: u32, key: &str, text: &str, decoded: &str) -> Option<u32> {
         if !self.node(table).kind.is_table() {
             return None;
@@ -215,26 +227,31 @@ impl Index {
     }
 }
 
-/// Finds a table's keys: a few by going through them, which stays within the cache, and more in an
-/// open hash table from (table, key) to a node.
+/// Finds the keys of tables.
+///
+/// A table with few keys is searched along its nodes, which is faster than hashing. The keys of
+/// larger tables are in one open-addressing hash table from (table, key) to a node.
 pub(super) struct Names {
     hasher: RandomState,
-    /// The upper half of a hash and a node; node 0, the root, has no key and marks an empty slot.
+    /// The upper half of a hash, and a node. The root has no key, so `ROOT` marks an empty slot.
     slots: Vec<(u32, u32)>,
 }
 
 impl Names {
-    /// The most keys of a table that are not hashed.
+    /// The most keys of a table that are searched without hashing.
     const FEW: u32 = 4;
 
-    /// Room for `keys` keys, at most half full: it never grows.
+    /// Allocates a table for at most `keys` keys. It stays at most half full and never grows.
     pub(super) fn with_capacity(keys: usize) -> Self {
         let len = (2 * keys).next_power_of_two();
         Self { hasher: RandomState::new(), slots: vec![(0, ROOT); len] }
     }
 
-    /// The node of a key in a table, whose last child is given too; or the key's hash, where the
-    /// table is hashed.
+    /// Returns the node of a key in a table, whose last child is `last`.
+    ///
+    /// If the key is absent, returns what [`add`](Self::add) needs to add it: its hash, or `None`
+    /// if the table has so few keys that they are not hashed. The caller adds the key right after
+    /// this, so that it is hashed once.
     pub(super) fn find(
         &self,
         nodes: &[Node],
@@ -243,6 +260,7 @@ impl Names {
         text: &str,
         decoded: &str,
     ) -> Result<u32, Option<u64>> {
+        // Both buffers are parameters, because the builder still appends to the second one.
         let is_it = |id: u32| nodes[id as usize].key.of(text, decoded) == key;
         if nodes[table as usize].len <= Self::FEW {
             let mut id = last;
@@ -253,6 +271,7 @@ impl Names {
         }
         let hash = self.hash(table, key);
         let mut slot = self.slot(hash);
+        // This loop ends, since at least half of the slots are empty.
         loop {
             let (tag, id) = self.slots[slot];
             if id == ROOT {
@@ -265,7 +284,10 @@ impl Names {
         }
     }
 
-    /// Adds the last child of a table, with the hash that `find` gave.
+    /// Adds a key, which must be the last child of its table, with the hash that `find` returned.
+    ///
+    /// The key that makes a table too large for the search without hashing brings the earlier keys
+    /// of the table along.
     pub(super) fn add(
         &mut self,
         nodes: &[Node],
@@ -301,8 +323,8 @@ impl Names {
     fn hash(&self, table: u32, key: &str) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         hasher.write(key.as_bytes());
-        // One key in many tables spreads over as many slots: the factor is odd, and there are
-        // fewer tables than slots.
+        // The same key in many tables must not collide. The table's number is multiplied by an odd
+        // factor, so tables fall into different slots, as there are fewer tables than slots.
         const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
         hasher.finish().wrapping_add(u64::from(table).wrapping_mul(SPREAD))
     }

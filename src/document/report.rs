@@ -1,4 +1,4 @@
-//! Collects what the grammar, the decoder and the index report of one text.
+//! Collects the errors of one text.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -8,13 +8,17 @@ use toml_parser::ErrorSink;
 use crate::document::error::{Detail, Found, ParseError};
 use crate::document::fault::{Fault, MISSING_INLINE_KEY};
 
-/// Collects the errors of one text; shared by the parser, the decoder and the index.
+/// Collects the errors of one text. The parser, the decoder and the builder all report to it while
+/// each of them also needs it for reading, hence the cells.
 pub(super) struct Errors<'t> {
     text: &'t str,
     found: RefCell<Vec<Found>>,
-    /// The line of the last error that was kept: from the first known place in it to its end.
+    /// The line of the last error that was kept: from the first known offset in it to its end.
     line: Cell<(usize, usize)>,
+    /// The grammar has reported an error since [`take_grammar`](Self::take_grammar).
     grammar: Cell<bool>,
+    /// The next closing bracket is the end of what the parser skips, and closes nothing that was
+    /// opened: see `Builder::open`.
     skipping: Cell<bool>,
 }
 
@@ -34,7 +38,7 @@ impl<'t> Errors<'t> {
         self.push(Found { start: span.start, end: span.end, fault, detail: Detail::None });
     }
 
-    /// Reports a key that contradicts what stands at `first`.
+    /// Reports a key that contradicts an earlier definition, whose offset is `first`.
     pub(super) fn clash(&self, span: Range<usize>, fault: Fault, node: u32, first: usize) {
         let detail = Detail::Clash { node, first };
         self.push(Found { start: span.start, end: span.end, fault, detail });
@@ -46,49 +50,52 @@ impl<'t> Errors<'t> {
         let (_, line_end) = self.line.get();
         let same_line = |last: &Found| (last.start..=line_end).contains(&error.start);
         match found.last() {
-            // What follows an error on its line is not kept, so that a million `=` cost nothing.
-            // An error of syntax is kept beside a clash: it decides whether that names its path.
+            // Only the first error of a line is kept, so that a million `=` use no memory. But an
+            // error of the grammar is kept after a clash, since a clash names its path only if the
+            // text has no error of another kind.
             Some(last) if same_line(last) && (!clash(last) || clash(&error)) => return,
             _ => self.move_to_line(error.start),
         }
         found.push(error);
     }
 
-    /// Finds the end of the line of `offset`. A line whose end is known is not searched again:
-    /// a clash is reported after an error in its key, so one line may have any number of both.
+    /// Finds the end of the line of `offset`.
+    ///
+    /// A line whose end is known is not searched again. Otherwise this would be quadratic: a line
+    /// may have any number of clashes and other errors by turns, and each of them would search it.
     fn move_to_line(&self, offset: usize) {
         let (start, end) = self.line.get();
         if (start..=end).contains(&offset) {
             return;
         }
-        // Before the known line, the search ends where that begins.
+        // Before the known line, the search ends at the start of that line.
         let len = self.text.len();
         let (limit, end) = if offset < start { (start, end) } else { (len, len) };
         let newline = self.text.as_bytes()[offset..limit].iter().position(|&byte| byte == b'\n');
         self.line.set((offset, newline.map_or(end, |len| offset + len)));
     }
 
-    /// Whether the grammar has reported anything since this was last asked.
+    /// Returns `true` if the grammar has reported an error since the last call.
     pub(super) fn take_grammar(&self) -> bool {
         self.grammar.take()
     }
 
-    /// Whether the parser skips to a bracket whose opening it did not announce.
+    /// Returns `true` if the parser is skipping to a closing bracket, and clears the flag.
     pub(super) fn take_skipping(&self) -> bool {
         self.skipping.take()
     }
 
-    /// Says that the parser was told to skip to the closing bracket.
+    /// Sets the flag that the parser is skipping to a closing bracket.
     pub(super) fn set_skipping(&self) {
         self.skipping.set(true);
     }
 
-    /// How many errors there are so far.
+    /// The number of errors so far.
     pub(super) fn len(&self) -> usize {
         self.found.borrow().len()
     }
 
-    /// What was found, or nothing. `path` names a node.
+    /// Returns the errors, if there are any. `path` gives the path of a node.
     pub(super) fn check(&self, path: impl Fn(u32) -> String) -> Result<(), ParseError> {
         match self.found.take() {
             found if found.is_empty() => Ok(()),
@@ -106,7 +113,7 @@ impl<'t> Errors<'t> {
     }
 }
 
-/// Takes what the grammar reports.
+/// Collects the errors of the grammar.
 pub(super) struct GrammarErrors<'e, 't>(pub(super) &'e Errors<'t>);
 
 impl ErrorSink for GrammarErrors<'_, '_> {
@@ -119,7 +126,7 @@ impl ErrorSink for GrammarErrors<'_, '_> {
     }
 }
 
-/// Takes what decoding a key, a scalar, a comment or a line end reports.
+/// Collects the errors of decoding a key, a scalar, a comment or a line ending.
 pub(super) struct DecodeErrors<'e, 't>(pub(super) &'e Errors<'t>);
 
 impl ErrorSink for DecodeErrors<'_, '_> {
@@ -132,7 +139,7 @@ impl ErrorSink for DecodeErrors<'_, '_> {
 mod tests {
     use super::*;
 
-    /// Of a line are kept: the first clash up to the first error of another kind.
+    /// If the first error of a line is a clash, the first of another kind is kept as well.
     #[test]
     fn of_a_line_the_first_error_is_kept() {
         let text = "abc\ndef\n";
@@ -156,7 +163,7 @@ mod tests {
         }
     }
 
-    /// Whatever the order: the end of a line is remembered, and that changes nothing.
+    /// Remembering the end of a line makes no difference, whatever the order of the errors.
     #[test]
     fn of_every_four_errors_those_are_kept_that_do_not_follow_one_on_its_line() {
         let text = "a\nbc\n";

@@ -1,8 +1,10 @@
-//! Looks at bytes.
+//! Tests on bytes.
 
-/// Returns `true` if any byte has the property. Without an early exit and in blocks of one size, so that it
-/// compiles to wide instructions: nearly every text has none. The last block overlaps the one
-/// before it.
+/// Returns `true` if any byte has the property.
+///
+/// Works in blocks of one size and has no early exit inside a block, so that it compiles to SIMD
+/// instructions. This pays off because nearly every text has no such byte. The last block overlaps
+/// the one before it.
 pub(crate) fn any(bytes: &[u8], property: impl Fn(u8) -> bool + Copy) -> bool {
     fn block<const N: usize>(bytes: &[u8; N], property: impl Fn(u8) -> bool) -> bool {
         bytes.iter().fold(0, |found, &byte| found | u8::from(property(byte))) != 0
@@ -26,7 +28,7 @@ pub(crate) fn any(bytes: &[u8], property: impl Fn(u8) -> bool + Copy) -> bool {
     }
 }
 
-/// A character of a bare key.
+/// Returns `true` if a bare key may contain this byte.
 pub(crate) fn is_bare(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }

@@ -1,11 +1,12 @@
-//! Lines and columns.
+//! Lines and columns of offsets in a text.
 
-/// Lines and columns of ascending offsets, in one pass over the text.
+/// Finds lines and columns of ascending offsets in one pass over the text.
 pub(crate) struct Places<'t> {
     text: &'t str,
     line: usize,
-    /// The column of the offset that was asked for last.
+    /// The column of `offset`.
     column: usize,
+    /// The last offset that was looked up.
     offset: usize,
 }
 
@@ -15,13 +16,13 @@ impl<'t> Places<'t> {
         Self { text, line: 1, column: 1, offset: start }
     }
 
-    /// The line of `offset`, which is not before any that was asked for.
+    /// Returns the line of `offset`, which must not be before the last offset that was looked up.
     pub(crate) fn line(&mut self, offset: usize) -> usize {
         self.advance(offset);
         self.line
     }
 
-    /// The column of `offset`, which is not before any that was asked for.
+    /// Returns the column of `offset`, which must not be before the last offset that was looked up.
     pub(crate) fn column(&mut self, offset: usize) -> usize {
         self.advance(offset);
         self.column
@@ -44,8 +45,10 @@ impl<'t> Places<'t> {
     }
 }
 
-/// Lines of ascending offsets, in one pass over the text that leaves columns aside: half the work
-/// of [`Places`], on the way of every document to its environment.
+/// Finds lines of ascending offsets in one pass over the text.
+///
+/// It computes no columns, which is half the work of [`Places`]. Every document needs it on the way
+/// to its environment.
 pub(crate) struct Lines<'t> {
     text: &'t str,
     line: usize,
@@ -57,10 +60,11 @@ impl<'t> Lines<'t> {
         Self { text, line: 1, offset: 0 }
     }
 
-    /// The line of `offset`, which is not before any that was asked for.
+    /// Returns the line of `offset`, which must not be before the last offset that was looked up.
     pub(crate) fn line(&mut self, offset: usize) -> usize {
         let passed = &self.text.as_bytes()[self.offset..offset];
-        // Counted in bytes, a chunk of sixteen takes one instruction; in words, it takes dozens.
+        // With a counter of one byte, a single instruction adds up sixteen bytes of text; with a
+        // `usize`, that takes dozens. A chunk is short enough that the counter cannot overflow.
         for chunk in passed.chunks(usize::from(u8::MAX)) {
             let newlines: u8 = chunk.iter().map(|&byte| u8::from(byte == b'\n')).sum();
             self.line += usize::from(newlines);

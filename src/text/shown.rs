@@ -1,10 +1,10 @@
-//! Text as it is shown: cut to a length, and with nothing in it that a terminal acts on.
+//! Text for display: limited in length, and safe to print to a terminal.
 
 use std::fmt::{self, Write};
 
 use crate::text::bytes::is_bare;
 
-/// How much of a path is shown, in characters, with the `…` of one that is cut.
+/// The most characters of a path that are shown, including the `…` of a path that is cut.
 const MAX_SHOWN: usize = 256;
 
 /// One step of a path.
@@ -14,13 +14,14 @@ pub(crate) enum Step<'a> {
     Position(usize),
 }
 
-/// The steps as a path of limited length.
+/// Returns the steps as a path of limited length.
 pub(crate) fn display<'a>(steps: impl Iterator<Item = Step<'a>>) -> String {
     let mut path = String::new();
     write_steps(&mut path, steps).expect("a String takes all that is written");
     path
 }
 
+/// Writes the steps as a path of limited length.
 pub(crate) fn write_steps<'a>(
     f: &mut impl Write,
     steps: impl Iterator<Item = Step<'a>>,
@@ -36,8 +37,8 @@ pub(crate) fn write_steps<'a>(
                 if i > 0 {
                     f.write_char('.')?;
                 }
-                // A key is cut before it is looked at: it may be half a megabyte. What is left of
-                // it is as much as is shown at all.
+                // A key may be half a megabyte long: cut it before examining it. What is left is
+                // still as long as the longest path that is shown.
                 let cut = cut(key, MAX_SHOWN);
                 if !cut.is_empty() && cut.bytes().all(is_bare) {
                     f.write_str(cut)?;
@@ -54,7 +55,7 @@ pub(crate) fn write_steps<'a>(
     Ok(())
 }
 
-/// Writes a character of a quoted key so that no terminal acts on it.
+/// Writes a character of a quoted key. Escapes it if a terminal would interpret it.
 fn write_escaped(f: &mut impl Write, character: char) -> fmt::Result {
     match character {
         '"' | '\\' => write!(f, "\\{character}"),
@@ -66,7 +67,8 @@ fn write_escaped(f: &mut impl Write, character: char) -> fmt::Result {
     }
 }
 
-/// Control characters, line separators, and what changes the direction or hides in a text.
+/// Returns `true` for control characters, line separators, and characters that are invisible or
+/// change the direction of text.
 pub(crate) fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -77,7 +79,7 @@ pub(crate) fn is_unsafe(character: char) -> bool {
         )
 }
 
-/// The first `limit` characters.
+/// Returns the first `limit` characters.
 fn cut(text: &str, limit: usize) -> &str {
     match text.char_indices().nth(limit) {
         Some((end, _)) => &text[..end],
@@ -85,7 +87,7 @@ fn cut(text: &str, limit: usize) -> &str {
     }
 }
 
-/// Writes a number of characters, the last of which is `…` if there are more.
+/// Writes at most `limit` characters. If there are more, the last one written is `…`.
 pub(crate) struct Limited<'f, W> {
     f: &'f mut W,
     left: usize,
@@ -96,7 +98,7 @@ impl<'f, W: Write> Limited<'f, W> {
         Self { f, left: limit }
     }
 
-    /// Returns `true` if nothing more is written.
+    /// Returns `true` if the limit is reached, so that further text is dropped.
     pub(crate) fn is_full(&self) -> bool {
         self.left == 0
     }

@@ -1,31 +1,33 @@
-//! A text of fixed capacity that is overwritten before its memory is freed.
+//! A text of fixed capacity that is zeroized before its memory is freed.
 //!
-//! Written here, over the `zeroize` crate, for two reasons. A `String` that grows leaves its old
-//! block behind unwiped: this one refuses what does not fit instead of growing. And
-//! `Zeroizing<String>` overwrites byte by byte, where the slices of a `Vec` are overwritten by
-//! wide instructions.
+//! `Zeroizing<String>` would not do, for two reasons:
+//!
+//! - A `String` that grows frees its old allocation without zeroizing it. [`Wiped`] never grows: it
+//!   refuses text that does not fit.
+//! - `Zeroizing<String>` overwrites byte by byte. Zeroizing a slice of bytes compiles to SIMD
+//!   instructions.
 
 use std::fmt;
 use std::ops::{Deref, Range};
 
 use zeroize::Zeroize;
 
-/// Text in one allocation that never moves and is wiped on drop.
+/// Text in one allocation that never moves and is zeroized on drop.
 #[derive(Default)]
 pub(crate) struct Wiped(String);
 
 impl Wiped {
-    /// Takes a string's own buffer, its spare capacity included.
+    /// Takes over the string's buffer, including its spare capacity.
     pub(crate) fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// Allocates once, for `capacity` bytes.
+    /// Allocates a buffer of `capacity` bytes.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         Self::new(String::with_capacity(capacity))
     }
 
-    /// The pieces, one behind the other.
+    /// Concatenates the pieces.
     pub(crate) fn concat(pieces: &[&str]) -> Self {
         let mut text = Self::with_capacity(pieces.iter().map(|piece| piece.len()).sum());
         for piece in pieces {
@@ -34,7 +36,7 @@ impl Wiped {
         text
     }
 
-    /// Appends `text`, or changes nothing and returns `false` where it does not fit.
+    /// Appends `text`. If it does not fit, changes nothing and returns `false`.
     #[must_use]
     pub(crate) fn push_str(&mut self, text: &str) -> bool {
         let fits = text.len() <= self.0.capacity() - self.0.len();
@@ -44,24 +46,25 @@ impl Wiped {
         fits
     }
 
-    /// Appends a character, or changes nothing and returns `false` where it does not fit.
+    /// Appends a character. If it does not fit, changes nothing and returns `false`.
     #[must_use]
     pub(crate) fn push(&mut self, character: char) -> bool {
         self.push_str(character.encode_utf8(&mut [0; 4]))
     }
 
-    /// Appends `text` and returns where it stands.
+    /// Appends `text` and returns its range in the buffer.
     ///
     /// # Panics
     ///
-    /// Where it does not fit: the caller computed the capacity.
+    /// If it does not fit, since the caller has computed the capacity for it.
     pub(crate) fn append(&mut self, text: &str) -> Range<usize> {
         let start = self.0.len();
         assert!(self.push_str(text), "the capacity was computed for all that is appended");
         start..self.0.len()
     }
 
-    /// Cuts the text back to `len` bytes; what is cut is overwritten later or wiped on drop.
+    /// Shortens the text to `len` bytes. The bytes that are cut off stay in the buffer until they
+    /// are overwritten, or zeroized on drop.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.0.truncate(len);
     }
