@@ -1,8 +1,8 @@
-//! Markers: what a form shows in the place of a value that it hides.
+//! Markers: a form shows one in place of each value that it hides.
 //!
-//! `"<unchanged>"` keeps the value of the same path. Inside arrays of tables a position says little
-//! once a block was deleted or moved, so there a marker has a number, `"<unchanged 3>"`: the place of
-//! the value among all variables of the document, from 1, in the order of its text.
+//! `"<unchanged>"` keeps the value of the same path. Inside an array of tables, a path no longer
+//! identifies a value after a block was deleted or moved. There, a marker has a number, as in
+//! `"<unchanged 3>"`: the value is the third variable of the document, in the order of its text.
 
 use std::borrow::Cow;
 
@@ -12,19 +12,19 @@ use crate::role::{self, Role};
 const START: &str = "<unchanged";
 const END: &str = ">";
 
-/// A string that reads like a marker.
+/// A string that is a marker, or nearly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Marker {
     Plain,
     Numbered(usize),
-    /// Nearly one: it keeps nothing.
+    /// Nearly a marker. It keeps no value, and validation reports it.
     Malformed,
 }
 
 impl Marker {
-    /// Reads a string's whole content; `None` if it is no marker.
+    /// Parses the whole content of a string. Returns `None` if it does not look like a marker.
     pub(crate) fn read(content: &str) -> Option<Self> {
-        // The first byte tells nearly all other values.
+        // The first byte rules out nearly all other values.
         if !matches!(content.as_bytes().first()?, b'<' | ..=b' ' | 0x80..) {
             return None;
         }
@@ -47,16 +47,17 @@ impl Marker {
     }
 }
 
-/// Returns `true` if a node is a string that reads like a marker.
+/// Returns `true` if a node is a string that is a marker, or nearly one.
 pub(crate) fn is_marker(document: &Document, node: u32) -> bool {
     role::string(document, node).is_some_and(|content| Marker::read(content).is_some())
 }
 
-/// The variables of a document, as its forms mark them.
+/// The variables of a document with the markers that its forms have for them.
 pub(crate) struct Marked<'a> {
     document: &'a Document,
+    /// The role of every node.
     pub(crate) roles: Vec<Role>,
-    /// For every node, whether it is inside an array of tables.
+    /// For every node, `true` if it is inside an array of tables.
     pub(crate) repeated: Vec<bool>,
     /// The nodes of the variables, in the order of the text.
     pub(crate) variables: Vec<u32>,
@@ -72,8 +73,8 @@ impl<'a> Marked<'a> {
         Self { document, roles, repeated, variables }
     }
 
-    /// The text that a form shows for the variable at a place among all, from 0: its marker, or `""` if it is
-    /// blank, so that the author sees what is left to fill in.
+    /// Returns the TOML string that a form has for the variable at `place` in `variables`: its
+    /// marker, or `""` if the value is blank, so that the author sees what is left to fill in.
     pub(crate) fn marker(&self, place: usize) -> Cow<'static, str> {
         let node = self.variables[place];
         if role::is_blank(self.document, node) {

@@ -13,10 +13,15 @@ use crate::text::shown::{Step, write_steps};
 use crate::value::Value;
 
 impl Document {
-    /// The value at a path: a dotted key as TOML writes it, with array positions in brackets.
+    /// Returns the value at a path, which is a dotted key of TOML with array positions in brackets.
     ///
-    /// As in TOML, spaces and tabs around a dot and at both ends mean nothing. There are none
-    /// between an array and its position, and none inside the brackets, which are not TOML's.
+    /// As in TOML, a part of the path may be in quotes, and spaces and tabs around dots and at both
+    /// ends are ignored. Brackets are an addition to TOML: there must be no space before or inside
+    /// them. Positions count from 0.
+    ///
+    /// Returns `None` if there is no such value, or if the path is malformed.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use secrets_toml::Document;
@@ -28,16 +33,19 @@ impl Document {
     /// assert!(document.find("users[1]").is_none());
     /// # Ok::<(), secrets_toml::ParseError>(())
     /// ```
-    ///
-    /// Returns `None` if there is no such value, and if the path is malformed.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<Value<'_>> {
         find(self, path).map(|node| Value::of(self, node))
     }
 
-    /// The value at a path that a document or a template gave: this one, or another. It is found
-    /// by its keys and positions, so that a path of any length will do, also one that
-    /// [`KeyPath`] cuts when it is displayed.
+    /// Returns the value at a path that this document, another document or a template gave.
+    ///
+    /// Unlike [`find`](Self::find) it does not need the text of the path, and so it also takes a
+    /// path that is too long to be displayed whole.
+    ///
+    /// Returns `None` if there is no such value, for example for the path of a missing variable.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use secrets_toml::{Document, Template};
@@ -49,8 +57,6 @@ impl Document {
     /// assert_eq!(values, [None, Some("ada")]);
     /// # Ok::<(), secrets_toml::ParseError>(())
     /// ```
-    ///
-    /// Returns `None` if there is no such value, as for the path of a missing variable.
     #[must_use]
     pub fn at(&self, path: &KeyPath<'_>) -> Option<Value<'_>> {
         at(self, path).map(|node| Value::of(self, node))
@@ -61,14 +67,18 @@ impl Document {
     }
 }
 
-/// The path of a variable, as TOML writes a dotted key, with array positions in brackets.
+/// The path of a variable: a dotted key of TOML with array positions in brackets.
 ///
-/// It is put together when it is displayed, from the document that it belongs to, with control and
-/// bidirectional characters escaped. Of one that has 256 characters or more, 255 are shown, then `…`.
-/// What it displays is read back by [`Document::find`], unless it was cut. [`Document::at`] takes the
-/// path itself, whatever its length.
+/// A path borrows from its document. Its text is made when it is displayed. Control characters and
+/// characters that change the direction of text are escaped. A path of 256 characters or more is
+/// cut to 255, followed by `…`.
+///
+/// [`Document::find`] reads the text of a path, unless it was cut. [`Document::at`] takes a path of
+/// any length.
 ///
 /// Two paths are equal if they have the same keys and positions, even in different documents.
+///
+/// # Examples
 ///
 /// ```
 /// use secrets_toml::Document;
@@ -83,8 +93,9 @@ impl Document {
 pub struct KeyPath<'a> {
     document: &'a Document,
     node: u32,
-    /// For what is absent from an element of an array: the element in the document, and the
-    /// element of the template that it is held against.
+    /// Set for a variable that is missing from an element of an array: the document, the element in
+    /// it, and the element of the template that it is compared with. Then `document` and `node` are
+    /// the template's, since the document has no node of that path.
     within: Option<(&'a Document, u32, u32)>,
 }
 
@@ -93,8 +104,8 @@ impl<'a> KeyPath<'a> {
         Self { document, node, within: None }
     }
 
-    /// The path of the template's `node`, in the document's `element` instead of the template's
-    /// `first`.
+    /// The path of the template's `node` as it would be in `document`: the template's element
+    /// `first` is replaced by the document's `element`.
     pub(crate) fn within(
         template: &'a Document,
         node: u32,
@@ -105,7 +116,7 @@ impl<'a> KeyPath<'a> {
         Self { document: template, node, within: Some((document, element, first)) }
     }
 
-    /// The last key of the path, or `None` where it ends with an array position.
+    /// The last key of the path, or `None` if the path ends with an array position.
     #[must_use]
     pub fn name(&self) -> Option<&'a str> {
         match step(self.document, self.node) {
@@ -114,7 +125,7 @@ impl<'a> KeyPath<'a> {
         }
     }
 
-    /// The path of the table or array around it, or `None` at the root.
+    /// The path of the table or array around it, or `None` if that is the root table.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
         let parent = self.document.index().node(self.node).parent;
@@ -125,7 +136,7 @@ impl<'a> KeyPath<'a> {
         (parent.node != ROOT).then_some(parent)
     }
 
-    /// The steps to the path, the last first.
+    /// The keys and positions of the path, from the last to the first.
     fn steps(&self) -> Vec<Step<'a>> {
         let mut steps = Vec::new();
         let (mut document, mut node, mut within) = (self.document, self.node, self.within);
@@ -190,7 +201,7 @@ fn step(document: &Document, node: u32) -> Step<'_> {
     }
 }
 
-/// Walks a path, of whatever document, from the root. `None`: it leads nowhere.
+/// Returns the node of a document at a path, which may belong to another document.
 pub(crate) fn at(document: &Document, path: &KeyPath<'_>) -> Option<u32> {
     path.steps().into_iter().rev().try_fold(ROOT, |node, step| match step {
         Step::Key(key) => document.child(node, key),
@@ -198,9 +209,10 @@ pub(crate) fn at(document: &Document, path: &KeyPath<'_>) -> Option<u32> {
     })
 }
 
-/// Walks a path as it is written from the root. `None`: the path is malformed, or leads nowhere.
+/// Returns the node at a path that is given as text, or `None` if there is no such node or the path
+/// is malformed.
 pub(crate) fn find(document: &Document, path: &str) -> Option<u32> {
-    // The lexer would take it for the start of a text.
+    // The lexer would skip a byte order mark, as at the start of a text.
     if path.starts_with('\u{feff}') {
         return None;
     }
@@ -232,7 +244,7 @@ pub(crate) fn find(document: &Document, path: &str) -> Option<u32> {
     }
 }
 
-/// What follows the white space that TOML allows around a dot and at both ends of a key.
+/// Skips the white space that TOML allows around a dot and at both ends of a key.
 fn after_space(tokens: &[Token]) -> &[Token] {
     match tokens {
         [space, rest @ ..] if space.kind() == TokenKind::Whitespace => rest,
@@ -240,14 +252,14 @@ fn after_space(tokens: &[Token]) -> &[Token] {
     }
 }
 
-/// The element of an array at a position.
+/// Returns the element of an array at a position.
 fn element(document: &Document, array: u32, position: usize) -> Option<u32> {
     let index = document.index();
     let elements = index.node(array).kind.is_array().then(|| index.children(array))?;
     elements.get(position).copied()
 }
 
-/// A part of a path as it is meant: bare, or in quotes.
+/// Decodes a part of a path, which is bare or in quotes.
 fn decode(raw: Raw<'_>) -> Option<Cow<'_, str>> {
     let mut decoded = Cow::Borrowed("");
     let mut error = None;
@@ -299,7 +311,7 @@ mod tests {
         assert_eq!(different.into_iter().collect::<HashSet<_>>().len(), different.len());
     }
 
-    /// Of the second element, the path of a key that only the template has.
+    /// The key is missing in the second element, so only the template has a node for it.
     #[test]
     fn a_path_within_an_element_equals_the_same_path_of_one_document() {
         let template = Document::parse("[[users]]\nname = ''\ndb.port = 1\n").unwrap();

@@ -1,4 +1,4 @@
-//! Which values of a document are variables, and which of another they correspond to.
+//! Roles: which values of a document are variables, and what they correspond to in another.
 
 use crate::document::Document;
 use crate::document::index::{Kind, ROOT};
@@ -6,7 +6,11 @@ use crate::path::KeyPath;
 use crate::value::Value;
 
 impl Document {
-    /// The variables: the values that are no table and no array of tables, in the order of the text.
+    /// Returns an iterator over the variables and their values, in the order of the text.
+    ///
+    /// A variable is a value that is not a table and not an array of tables.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use secrets_toml::Document;
@@ -26,12 +30,12 @@ impl Document {
     }
 }
 
-/// What a node is to a template and to validation.
+/// The role of a node in templates and in validation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// A table of variables.
     Table,
-    /// An array of tables, however it is written: `[[users]]` or `users = [{…}, {…}]`.
+    /// An array of tables, written as `[[users]]` or as `users = [{…}, {…}]`.
     Tables,
     /// A variable: a scalar, or an array of anything but tables.
     Variable,
@@ -39,7 +43,7 @@ pub(crate) enum Role {
     Inside,
 }
 
-/// The shape of a value, as an author writes it.
+/// The shape of a value, for comparing a document with its template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     Scalar(Kind),
@@ -58,8 +62,10 @@ impl Shape {
         }
     }
 
-    /// Returns `true` if it stands for what a template has. A number stands for a string, since the
-    /// environment has texts alone.
+    /// Returns `true` if a value of this shape may replace the template's.
+    ///
+    /// A number may replace a string, since an environment variable is text in any case. An array
+    /// of tables may replace an array.
     pub(crate) fn fits(self, expected: Self) -> bool {
         match (self, expected) {
             (Self::Scalar(Kind::Integer | Kind::Float), Self::Scalar(Kind::String))
@@ -68,7 +74,7 @@ impl Shape {
         }
     }
 
-    /// Its name in a message.
+    /// The name in messages.
     pub(crate) fn with_article(self) -> &'static str {
         match self {
             Self::Scalar(Kind::Integer) => "an integer",
@@ -83,11 +89,11 @@ impl Shape {
     }
 }
 
-/// The role of every node.
+/// Returns the role of every node, by its number.
 pub(crate) fn roles(document: &Document) -> Vec<Role> {
     let index = document.index();
     let mut roles = Vec::with_capacity(index.len() as usize);
-    // A parent's number is below its children's.
+    // A node has a larger number than its parent, whose role is known by now.
     for id in 0..index.len() {
         let node = index.node(id);
         let inside =
@@ -107,7 +113,7 @@ pub(crate) fn roles(document: &Document) -> Vec<Role> {
     roles
 }
 
-/// For every node, whether it is inside an array of tables.
+/// Returns for every node, by its number, whether it is inside an array of tables.
 pub(crate) fn repeated(document: &Document, roles: &[Role]) -> Vec<bool> {
     let index = document.index();
     let mut repeated = vec![false; index.len() as usize];
@@ -118,16 +124,16 @@ pub(crate) fn repeated(document: &Document, roles: &[Role]) -> Vec<bool> {
     repeated
 }
 
-/// Which element of the other document's array an element corresponds to.
+/// The rule by which an element of an array corresponds to one of the other document.
 #[derive(Clone, Copy)]
 pub(crate) enum Elements {
-    /// The one at the same position.
+    /// To the element at the same position.
     ByPosition,
-    /// The first.
+    /// To the first element.
     First,
 }
 
-/// For every node of `document`, the node at the same path of `other`.
+/// Returns for every node of `document`, by its number, the node of `other` at the same path.
 pub(crate) fn counterparts(
     document: &Document,
     other: &Document,
@@ -153,12 +159,12 @@ pub(crate) fn counterparts(
     counterparts
 }
 
-/// Returns `true` if it is the empty string.
+/// Returns `true` if the node is an empty string.
 pub(crate) fn is_blank(document: &Document, node: u32) -> bool {
     string(document, node) == Some("")
 }
 
-/// The content of a string.
+/// Returns the content of a string, or `None` if the node has another kind.
 pub(crate) fn string(document: &Document, node: u32) -> Option<&str> {
     (document.index().node(node).kind == Kind::String).then(|| document.content(node))
 }

@@ -1,4 +1,4 @@
-//! Views of a document's values.
+//! Values, tables and arrays, as views that borrow from a document.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -11,23 +11,57 @@ use crate::document::decode;
 use crate::document::index::{Kind, ROOT};
 
 impl Document {
-    /// The value of one key of the root table, by its literal name: no dots, no quotes.
+    /// Returns the value of a key of the root table.
+    ///
+    /// The key is taken literally: a dot in it is part of the name. To look up a path, use
+    /// [`find`](Self::find).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use secrets_toml::Document;
+    ///
+    /// let document = Document::parse("PORT = 80\n\"a.b\" = true\n[db]\nuser = \"ada\"\n")?;
+    /// assert_eq!(document.get("PORT").and_then(|value| value.as_integer()), Some(80));
+    /// assert_eq!(document.get("a.b").and_then(|value| value.as_bool()), Some(true));
+    ///
+    /// let db = document.get("db").and_then(|value| value.as_table()).expect("a section");
+    /// assert_eq!(db.get("user").and_then(|value| value.as_str()), Some("ada"));
+    /// # Ok::<(), secrets_toml::ParseError>(())
+    /// ```
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Value<'_>> {
         self.root().get(key)
     }
 
-    /// The root table.
+    /// Returns the root table, for example to iterate over its keys.
     #[must_use]
     pub fn root(&self) -> Table<'_> {
         Table::of(self, ROOT)
     }
 }
 
-/// A value of a document: a view that borrows from it.
+/// A value of a [`Document`], borrowed from it.
 ///
-/// `Debug` shows the kind only. Numbers and dates are read from the text each time a value is
-/// looked up, since no decoded number is stored.
+/// `Debug` shows only the kind. Numbers and dates are parsed from the text each time a value is
+/// looked up, so that only the text has to be zeroized.
+///
+/// # Examples
+///
+/// ```
+/// use secrets_toml::{Document, Value};
+///
+/// let document = Document::parse("PAT = \"hunter2\"\nPORTS = [80, 443]\n")?;
+///
+/// let pat = document.get("PAT").expect("present");
+/// assert_eq!(pat.as_str(), Some("hunter2"));
+/// assert_eq!(pat.as_integer(), None, "nothing is converted");
+/// assert_eq!(format!("{pat:?}"), "string");
+///
+/// let Some(Value::Array(ports)) = document.get("PORTS") else { panic!("not an array") };
+/// assert_eq!(ports.get(1).and_then(|port| port.as_integer()), Some(443));
+/// # Ok::<(), secrets_toml::ParseError>(())
+/// ```
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum Value<'a> {
@@ -41,9 +75,9 @@ pub enum Value<'a> {
     Boolean(bool),
     /// A date, a time, or both.
     Datetime(Datetime),
-    /// An array, of tables too.
+    /// An array: `[1, 2]`, or the tables of `[[header]]`.
     Array(Array<'a>),
-    /// A table: a section, an inline table, or what dotted keys made.
+    /// A table: a `[section]`, an inline table `{ a = 1 }`, or the `a` of a dotted key `a.b = 1`.
     Table(Table<'a>),
 }
 
@@ -51,7 +85,7 @@ impl<'a> Value<'a> {
     pub(crate) fn of(document: &'a Document, node: u32) -> Self {
         match document.index().node(node).kind {
             Kind::String => Self::String(document.content(node)),
-            // What the decoder accepted can be read again.
+            // The decoder has accepted these, so parsing them again does not fail.
             Kind::Integer => Self::Integer(decode::integer(document.raw(node)).unwrap_or(0)),
             Kind::Float => Self::Float(decode::float(document.content(node))),
             Kind::Boolean => Self::Boolean(document.raw(node) == "true"),
@@ -61,8 +95,8 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The kind, as messages name it: `string`, `integer`, `float`, `boolean`, `datetime`,
-    /// `array`, `table`.
+    /// The name of the kind, as in messages: `string`, `integer`, `float`, `boolean`, `datetime`,
+    /// `array` or `table`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         let kind = match self {
@@ -77,7 +111,7 @@ impl<'a> Value<'a> {
         kind.name()
     }
 
-    /// The string, if it is one.
+    /// Returns the string, or `None` if the value has another kind.
     #[must_use]
     pub fn as_str(&self) -> Option<&'a str> {
         match *self {
@@ -86,7 +120,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The integer, if it is one.
+    /// Returns the integer, or `None` if the value has another kind.
     #[must_use]
     pub fn as_integer(&self) -> Option<i64> {
         match *self {
@@ -95,7 +129,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The float, if it is one; an integer is none.
+    /// Returns the float, or `None` if the value has another kind. An integer is not a float.
     #[must_use]
     pub fn as_float(&self) -> Option<f64> {
         match *self {
@@ -104,7 +138,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The boolean, if it is one.
+    /// Returns the boolean, or `None` if the value has another kind.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
         match *self {
@@ -113,7 +147,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The date or time, if it is one.
+    /// Returns the date or time, or `None` if the value has another kind.
     #[must_use]
     pub fn as_datetime(&self) -> Option<Datetime> {
         match *self {
@@ -122,7 +156,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The array, if it is one.
+    /// Returns the array, or `None` if the value has another kind.
     #[must_use]
     pub fn as_array(&self) -> Option<Array<'a>> {
         match *self {
@@ -131,7 +165,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The table, if it is one.
+    /// Returns the table, or `None` if the value has another kind.
     #[must_use]
     pub fn as_table(&self) -> Option<Table<'a>> {
         match *self {
@@ -140,7 +174,10 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The value of a key, if this is a table that has it.
+    /// Returns the value of a key of this table.
+    ///
+    /// Returns `None` if the table has no such key, and if this is not a table. The key is taken
+    /// literally: a dot in it is part of the name.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Self> {
         self.as_table()?.get(key)
@@ -153,7 +190,11 @@ impl fmt::Debug for Value<'_> {
     }
 }
 
-/// A table of a document: a view that borrows from it.
+/// A table of a [`Document`], borrowed from it.
+///
+/// `Debug` shows keys and kinds.
+///
+/// # Examples
 ///
 /// ```
 /// let document = secrets_toml::Document::parse("A = 1\nB.c = 2\n")?;
@@ -172,27 +213,30 @@ impl<'a> Table<'a> {
         Self { document, node }
     }
 
-    /// The value of a key, by its literal name.
+    /// Returns the value of a key, or `None` if the table has no such key.
+    ///
+    /// The key is taken literally: a dot in it is part of the name.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Value<'a>> {
         let node = self.document.child(self.node, key)?;
         Some(Value::of(self.document, node))
     }
 
-    /// The keys and values, in the order in which the document first names them.
+    /// Returns an iterator over the keys and values, in the order in which the keys first appear in
+    /// the document.
     #[must_use]
     pub fn iter(&self) -> TableIter<'a> {
         let document = self.document;
         TableIter { document, nodes: document.index().children(self.node).iter() }
     }
 
-    /// How many keys it has.
+    /// The number of keys.
     #[must_use]
     pub fn len(&self) -> usize {
         self.document.index().children(self.node).len()
     }
 
-    /// Whether it has no key.
+    /// Returns `true` if the table has no keys.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -223,7 +267,19 @@ impl fmt::Debug for Table<'_> {
     }
 }
 
-/// An array of a document: a view that borrows from it.
+/// An array of a [`Document`], borrowed from it.
+///
+/// `Debug` shows the kinds of the elements.
+///
+/// # Examples
+///
+/// ```
+/// let document = secrets_toml::Document::parse("[[users]]\nname = \"Ada\"\n[[users]]\n")?;
+/// let users = document.get("users").and_then(|value| value.as_array()).expect("an array");
+/// let names: Vec<_> = users.iter().map(|user| user.get("name")?.as_str()).collect();
+/// assert_eq!(names, [Some("Ada"), None]);
+/// # Ok::<(), secrets_toml::ParseError>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Array<'a> {
     document: &'a Document,
@@ -231,27 +287,27 @@ pub struct Array<'a> {
 }
 
 impl<'a> Array<'a> {
-    /// The element at a position, counted from 0.
+    /// Returns the element at a position, counted from 0, or `None` if the array is shorter.
     #[must_use]
     pub fn get(&self, position: usize) -> Option<Value<'a>> {
         let &node = self.document.index().children(self.node).get(position)?;
         Some(Value::of(self.document, node))
     }
 
-    /// The elements in order.
+    /// Returns an iterator over the elements, in order.
     #[must_use]
     pub fn iter(&self) -> ArrayIter<'a> {
         let document = self.document;
         ArrayIter { document, nodes: document.index().children(self.node).iter() }
     }
 
-    /// How many elements it has.
+    /// The number of elements.
     #[must_use]
     pub fn len(&self) -> usize {
         self.document.index().children(self.node).len()
     }
 
-    /// Whether it has no element.
+    /// Returns `true` if the array has no elements.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -282,8 +338,9 @@ impl fmt::Debug for Array<'_> {
     }
 }
 
-/// Keys and values of a [`Table`], in the order in which the document first names them. `Debug` shows
-/// keys and kinds.
+/// An iterator over the keys and values of a [`Table`].
+///
+/// The order is that in which the keys first appear in the document. `Debug` shows keys and kinds.
 #[derive(Clone)]
 pub struct TableIter<'a> {
     document: &'a Document,
@@ -326,7 +383,9 @@ impl fmt::Debug for TableIter<'_> {
     }
 }
 
-/// Elements of an [`Array`] in order. `Debug` shows kinds.
+/// An iterator over the elements of an [`Array`], in order.
+///
+/// `Debug` shows kinds.
 #[derive(Clone)]
 pub struct ArrayIter<'a> {
     document: &'a Document,
@@ -369,7 +428,7 @@ impl fmt::Debug for ArrayIter<'_> {
     }
 }
 
-/// Returns `true` if two values are the same, kind included, however they are written.
+/// Returns `true` if two values have the same kind and value, however they are written.
 pub(crate) fn is_same(a: Value<'_>, b: Value<'_>) -> bool {
     match (a, b) {
         (Value::String(a), Value::String(b)) => a == b,
