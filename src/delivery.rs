@@ -1,4 +1,4 @@
-//! The document that a Streamlit module reads: the secrets, after what a query did to them.
+//! The document that a Streamlit module reads: the secrets, with the overrides of a query applied.
 
 use std::collections::HashSet;
 use std::fmt::{self, Write};
@@ -12,49 +12,64 @@ use crate::value::Value;
 use crate::writer::{self, RootEntry, TooLong};
 
 impl Document {
-    /// The document for a Streamlit module that sees the variables of `env`.
+    /// Returns the document to deliver to a Streamlit module that is to see the variables of `env`.
     ///
-    /// Streamlit parses a `secrets.toml` and writes its root strings and numbers over the
-    /// environment that it was started with. So the environment alone does not reach such a
-    /// module: its file has to say the same. This makes the text of that file.
+    /// Streamlit parses a `secrets.toml` and overwrites the environment with its root strings and
+    /// numbers. So the environment alone does not reach the module: the file must have the same
+    /// values. The text of the result is that file, for example for a `handover::SecretsFile`
+    /// (feature `handover`).
     ///
-    /// - The variables of `env` come first, in their order. One whose text the document gives as
-    ///   well keeps the document's value and kind. If the document has a number of this name and
-    ///   Python's `str()` of a number gives the text, that number is written; else a string.
-    /// - A string or number of the root that is not in `env` is absent.
-    /// - A name that an override displaced is absent whatever it is, an array or a section, too.
-    /// - Everything else keeps its value: the other values of the root, then the tables, in the
-    ///   order in which the document first names them.
+    /// The result has these entries, in this order:
     ///
-    /// The text is written anew, in TOML 1.0, without comments and without a byte order mark. Values
-    /// are spelled so that both of Streamlit's readers see the same, Python's `tomllib` and before
-    /// Streamlit 1.66 the package `toml` 0.10.2: inline tables become `[tables]`, strings are on one
-    /// line, and `07:32` becomes `07:32:00`. The law: [`env`](Self::env) of the result has the names,
-    /// the values and the order of `env`, and `tomllib` reads what this crate reads.
+    /// 1. The variables of `env`. See below for the kind of each value.
+    /// 2. The other values of the root table, such as booleans and arrays.
+    /// 3. The tables.
     ///
-    /// A boolean or a date of the root whose name is in `env` becomes the string of `env`.
+    /// It does not have:
     ///
-    /// What is *not* promised:
+    /// - a root string or number that is not in `env`;
+    /// - an entry whose name an override [displaced](crate::Parameter::displaces), even if it is an
+    ///   array or a table.
     ///
-    /// - It serves `streamlit run` only. Other ways of starting a module (`uvicorn`,
-    ///   `python app.py`, Streamlit's `AppTest`) do not look for a delivered file. There it must take
-    ///   the place of the template in a copy of the checkout.
+    /// A variable of `env` keeps the kind that it has in the document, as far as possible:
+    ///
+    /// - If the document's value has the same text, that value is written.
+    /// - If the document has a number and the text is one as Python's `str()` writes it, the number
+    ///   is written.
+    /// - Otherwise, and if the document has a boolean or a date, a string is written.
+    ///
+    /// # Format
+    ///
+    /// The text is TOML 1.0, without comments and without a byte order mark. Both parsers that
+    /// Streamlit has used read it the same: Python's `tomllib`, and before Streamlit 1.66 the
+    /// package `toml` 0.10.2. So inline tables become `[tables]`, strings are on one line, and
+    /// `07:32` becomes `07:32:00`.
+    ///
+    /// Two properties always hold: [`env`](Self::env) of the result has the names, values and order
+    /// of `env`, and `tomllib` reads the same values as this crate.
+    ///
+    /// # Limitations
+    ///
+    /// - The file is used by `streamlit run` only. Under `uvicorn`, `python app.py` and Streamlit's
+    ///   `AppTest`, write it in place of the template in a copy of the checkout.
     /// - Python cuts fractions of a second to six digits.
-    /// - Up to Streamlit 1.65 the package `toml` misreads these, or refuses the file, which leaves the
-    ///   module without any secret:
-    ///   - an array of values of several kinds, such as `[1, 1.5]` or `[1, [2]]`: refused;
+    /// - Up to Streamlit 1.65, the package `toml` misreads the following, or rejects the whole
+    ///   file, which leaves the module without any secret:
+    ///   - an array of values of several kinds, such as `[1, 1.5]` or `[1, [2]]` (rejected);
     ///   - in an array in an array, a table with `inf` or `nan`, or with a key that has one of
-    ///     `"'\#,=[]{}.`: most are refused;
-    ///   - a key with a control character, with two of `"'\`, or with a dot and a blank or `\`; a
-    ///     table whose name is empty;
-    ///   - a string in which `\u` follows what only an escape such as `\u001B` can spell;
+    ///     `"'\#,=[]{}.` (mostly rejected);
+    ///   - a key with a control character, with two of `"'\`, or with a dot and a space or `\`;
+    ///   - a table whose name is empty;
+    ///   - a string with `\u` after a character that needs an escape such as `\u001B`;
     ///   - `-0.0`, which is read as `0.0`.
     ///
     /// # Errors
     ///
-    /// - A name of `env` is a table or an array in the document.
-    /// - A date has the year 0000, or a time the second 60: Python can read neither.
-    /// - The text would exceed [`MAX_LEN`] bytes.
+    /// Returns an error if:
+    ///
+    /// - a name of `env` is a table or an array in the document;
+    /// - a date has the year 0000 or a time has the second 60, which Python cannot read;
+    /// - the text would be longer than [`MAX_LEN`] bytes.
     ///
     /// # Examples
     ///
@@ -83,7 +98,8 @@ impl Document {
     pub fn for_streamlit(&self, env: &Env) -> Result<Self, DeliveryError> {
         let children = self.index().children(ROOT);
         let mut entries = Vec::with_capacity(children.len() + env.len());
-        // Children of the root that are not written, besides variables that `env` does not have.
+        // The children of the root that are not written as they are. The variables that `env` does
+        // not have are left out below.
         let mut absent = HashSet::new();
         for (key, value) in env {
             let node = self.child(ROOT, key);
@@ -112,7 +128,7 @@ impl Document {
         Ok(Self::read_wiped(text).expect("what was written from an index is read again"))
     }
 
-    /// A variable whose name is a root string or number: its own value if it gives the same text.
+    /// Returns the entry of a variable that the document has as a root string or number.
     fn variable<'a>(&'a self, node: u32, key: &'a str, value: &'a str) -> RootEntry<'a> {
         let own = Value::of(self, node);
         if gives(own, value) {
@@ -124,7 +140,7 @@ impl Document {
         }
     }
 
-    /// The first date or time that Python cannot read, unless it is absent.
+    /// Finds the first date or time that Python cannot read and that is written.
     fn unreadable(&self, absent: &HashSet<u32>) -> Option<(u32, Fault)> {
         let dates =
             (1..self.index().len()).filter(|&node| self.index().node(node).kind == Kind::Datetime);
@@ -133,7 +149,7 @@ impl Document {
             .find(|&(node, _)| !absent.contains(&self.root_of(node)))
     }
 
-    /// The child of the root that a node is, or is below of.
+    /// Returns the child of the root that contains a node, or is that node.
     fn root_of(&self, mut node: u32) -> u32 {
         while self.index().node(node).parent != ROOT {
             node = self.index().node(node).parent;
@@ -142,13 +158,13 @@ impl Document {
     }
 }
 
-/// Why a document cannot be delivered. Nothing was written.
+/// The error of [`Document::for_streamlit`]: the document cannot be delivered.
 ///
-/// `Display` names path and line, and never a value.
+/// `Display` has the path and the line, and never a value.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{}{fault}", Place(.place.as_ref()))]
 pub struct DeliveryError {
-    /// The path and the line, unless it is the whole text.
+    /// The path and the line, or `None` for the whole text.
     place: Option<(String, usize)>,
     fault: Fault,
 }
@@ -160,14 +176,14 @@ impl DeliveryError {
         Self { place: Some((document.path(node).to_string(), line)), fault }
     }
 
-    /// The path of what cannot be delivered, as a document writes it. `None` if the whole text would
-    /// be too long.
+    /// The path of the value that cannot be delivered, or `None` if the whole text would be too
+    /// long.
     #[must_use]
     pub fn path(&self) -> Option<&str> {
         self.place.as_ref().map(|(path, _)| path.as_str())
     }
 
-    /// The line in the document, counted from 1. `None` if the whole text would be too long.
+    /// The line in the document, counted from 1, or `None` if the whole text would be too long.
     #[must_use]
     pub fn line(&self) -> Option<usize> {
         self.place.as_ref().map(|&(_, line)| line)
@@ -180,10 +196,10 @@ impl From<TooLong> for DeliveryError {
     }
 }
 
-/// What keeps a document from being delivered.
+/// The reason why a document cannot be delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
-    /// A variable's name is this in the document.
+    /// A variable of the environment has the name of a table or array, of which this is the kind.
     Shape(&'static str),
     Python(PythonLimit),
     TooLong,
@@ -204,7 +220,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What an error begins with, if it has a place.
+/// The start of an error message: the place, if there is one.
 struct Place<'a>(Option<&'a (String, usize)>);
 
 impl fmt::Display for Place<'_> {
@@ -216,20 +232,21 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// Whether the text is what Python's `str()` writes for an integer or a float.
+/// Returns `true` if the text is Python's `str()` of an integer or a float.
 fn is_number(text: &str) -> bool {
     let integer = text.parse().ok().map(Value::Integer);
     let float = text.parse().ok().map(Value::Float);
     [integer, float].into_iter().flatten().any(|number| gives(number, text))
 }
 
-/// Whether the environment has this text for the value.
+/// Returns `true` if the environment has this text for the value.
 fn gives(value: Value<'_>, text: &str) -> bool {
     let mut rest = Rest(text);
     env::write_value(&mut rest, value).is_ok() && rest.0.is_empty()
 }
 
-/// What is left of a text that is compared with what is written, so that no digits are kept.
+/// The rest of a text after what was written to it, which must be its prefix. This compares a
+/// number with a text without storing its digits.
 struct Rest<'a>(&'a str);
 
 impl Write for Rest<'_> {

@@ -309,7 +309,8 @@ impl Env {
     ///
     /// let query = "user_id=alice&base=https%3A%2F%2Fapi.clarifai.com%40evil.example";
     /// let error = secrets.env()?.override_with(&Overrides::clarifai(), query).unwrap_err();
-    /// assert_eq!(error.to_string(), "query parameter `base` is refused: its URL holds a user name");
+    /// assert_eq!(error.to_string(), "query parameter `base` is refused: its URL holds a user
+    /// name");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn override_with(self, overrides: &Overrides, query: &str) -> Result<Self, OverrideError> {

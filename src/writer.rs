@@ -1,22 +1,26 @@
-//! Canonical TOML: what an index holds, written anew into one wiped buffer of exact size.
+//! Writes canonical TOML from an index, into one zeroized buffer of exact size.
 //!
-//! Everything is written twice, with the same code: first into a counter, then into a buffer that
-//! has room for what was counted.
+//! The text is written in two passes by the same code: the first counts its bytes, the second
+//! writes them into a buffer of that size. A buffer that grew would leave copies of the secrets in
+//! freed memory, and a size that was computed by other code could differ from what is written.
 //!
-//! The text is TOML 1.0, for two readers. Streamlit has read its secrets with Python's `tomllib` since
-//! 1.66, and before with PyPI's [`toml` 0.10.2], which splits lines at quotes, commas and brackets and
-//! so misreads much of TOML. Where both read one spelling the same, that one is written:
+//! The text is TOML 1.0, and two parsers must read it the same. Streamlit has used Python's
+//! `tomllib` since version 1.66, and [`toml` 0.10.2] from PyPI before. The latter splits lines at
+//! quotes, commas and brackets, and so misreads much of TOML. The spellings that both read the same
+//! are these:
 //!
-//! - Every table has a header, inline tables and those in an array too, unless they are in an array
-//!   in an array or beside something else. `toml` mixes up tables that no header named.
-//! - Every string is on one line: as it is written if it is and has no escapes, else in the first of
-//!   these that can hold it: `"…"` without an escape, `'…'`, `"…"`, and `"""…"""` if it begins with
-//!   two quotes, since `toml` reads `"\"\"…"` as an empty string.
-//! - In an array a string is `"…"`, and `'#,=[]{}` in it are escaped.
-//! - A key is bare, or quoted like a string. `toml` decodes escapes in `'…'`, unless the key has a dot,
-//!   and never in a header: a key with `\` and without a dot is `"…"` before a value.
-//! - A number has no `+`. A time has seconds; their fraction has six digits, as many as Python keeps.
-//!   Its offset of zero is `Z`, not `z`.
+//! - Every table has a header, even if it was an inline table or an element of an array, since
+//!   `toml` mixes up tables without one. The exceptions are tables in an array in an array, and
+//!   those in an array that also has other elements.
+//! - Every string is on one line. If it was written on one line and without escapes, it keeps its
+//!   spelling. Otherwise it has the first of these spellings that can represent it: `"…"` without
+//!   an escape, `'…'`, `"…"`, and `"""…"""` if it begins with two quotes, since `toml` reads
+//!   `"\"\"…"` as an empty string.
+//! - In an array, a string is `"…"`, and `'#,=[]{}` in it are escaped.
+//! - A key is bare, or quoted like a string. Before a value, a key with `\` and without a dot is
+//!   `"…"`, because there `toml` decodes escapes in `'…'`. In a header it does not.
+//! - A number has no `+`. A time has seconds. A fraction of a second has six digits, as many as
+//!   Python keeps. An offset of zero is `Z`, not `z`.
 //!
 //! [`toml` 0.10.2]: https://github.com/uiri/toml/blob/0.10.2/toml/decoder.py
 
@@ -25,31 +29,33 @@ use crate::document::{Document, MAX_LEN};
 use crate::text::bytes::is_bare;
 use crate::text::wiped::Wiped;
 
-/// An entry of the root table that is written: a child of a document's root, as it is there, or a key
-/// with a text.
+/// An entry of the root table to be written: a child of a document's root, or a key with a text.
 ///
-/// It is a struct without gaps and not an enum: a variant that is shorter than another leaves bytes of
-/// the stack in the list of entries, and these could be a number.
+/// This is a struct without padding and not an enum on purpose. A short variant of an enum would
+/// leave stale bytes of the stack in the list of entries, and these could be part of a secret.
 pub(crate) struct RootEntry<'a> {
     document: &'a Document,
-    /// `ROOT` for a key with a text.
+    /// The child of the root, or `ROOT` for a key with a text.
     node: u32,
-    /// Of a text, whether it is written as a number.
+    /// 1 if the text is written as a number, 0 if it is written as a string. (A `bool` would make
+    /// padding.)
     number: u32,
     key: &'a str,
     value: &'a str,
 }
 
 impl<'a> RootEntry<'a> {
+    /// A child of the document's root, with its own value.
     pub(crate) fn node(document: &'a Document, node: u32) -> Self {
         Self { document, node, number: 0, key: "", value: "" }
     }
 
+    /// A key with a text that is written as a string.
     pub(crate) fn string(document: &'a Document, key: &'a str, value: &'a str) -> Self {
         Self { document, node: ROOT, number: 0, key, value }
     }
 
-    /// A number is spelled as TOML spells it.
+    /// A key with a text that is written as a number, and must be one in TOML's spelling.
     pub(crate) fn number(document: &'a Document, key: &'a str, value: &'a str) -> Self {
         Self { document, node: ROOT, number: 1, key, value }
     }
@@ -63,10 +69,10 @@ impl<'a> RootEntry<'a> {
 #[derive(Debug)]
 pub(crate) struct TooLong;
 
-/// Writes a root table: the values in their order, then the tables in theirs. No two entries have
-/// the same key.
+/// Writes a root table: first the values, then the tables, each in the order of `entries`.
 ///
-/// Each table has a header. Its values come first, then the tables in it.
+/// In every table the values come first, too, since what follows a table's header belongs to it. No
+/// two entries may have the same key.
 pub(crate) fn write(entries: &[RootEntry<'_>]) -> Result<Wiped, TooLong> {
     let mut counter = Writer::new(Counter(0));
     counter.root(entries)?;
@@ -76,12 +82,13 @@ pub(crate) fn write(entries: &[RootEntry<'_>]) -> Result<Wiped, TooLong> {
     Ok(writer.sink)
 }
 
-/// Where text is written to.
+/// The destination of the text: a counter in the first pass, a buffer in the second.
 trait Sink {
     fn put(&mut self, text: &str) -> Result<(), TooLong>;
 }
 
-/// Counts bytes, up to the limit: no text takes longer to be refused than the longest to be written.
+/// Counts bytes. It fails at the limit, so that a text that is too long takes no longer than one
+/// that is not.
 struct Counter(usize);
 
 impl Sink for Counter {
@@ -101,7 +108,8 @@ impl Sink for Wiped {
 
 struct Writer<S> {
     sink: S,
-    /// The keys of the header that is being written, as nodes of one document.
+    /// The tables around what is being written, for its header: nodes of one document, the
+    /// outermost first.
     path: Vec<u32>,
 }
 
@@ -134,7 +142,7 @@ impl<S: Sink> Writer<S> {
         Ok(())
     }
 
-    /// A table or an array of tables, below its headers.
+    /// Writes a table or an array of tables, with its headers.
     fn section(&mut self, document: &Document, node: u32) -> Result<(), TooLong> {
         self.path.push(node);
         if document.index().node(node).kind.is_array() {
@@ -150,6 +158,7 @@ impl<S: Sink> Writer<S> {
         Ok(())
     }
 
+    /// Writes the header of the table at `path`.
     fn header(&mut self, document: &Document, open: &str, close: &str) -> Result<(), TooLong> {
         self.put(open)?;
         for i in 0..self.path.len() {
@@ -166,7 +175,7 @@ impl<S: Sink> Writer<S> {
         self.put(close)
     }
 
-    /// What a table has: its values, then the tables in it.
+    /// Writes the contents of a table: its values, then the tables in it.
     fn body(&mut self, document: &Document, table: u32) -> Result<(), TooLong> {
         let children = document.index().children(table);
         for &child in children {
@@ -183,6 +192,7 @@ impl<S: Sink> Writer<S> {
         Ok(())
     }
 
+    /// Writes a key and its value, which is not a table with a header.
     fn pair(&mut self, document: &Document, node: u32) -> Result<(), TooLong> {
         self.key(document, node)?;
         self.put(" = ")?;
@@ -195,7 +205,7 @@ impl<S: Sink> Writer<S> {
         }
     }
 
-    /// A value that is no string, or is in an array.
+    /// Writes a value that is not a string, or is in an array.
     fn value(&mut self, document: &Document, node: u32) -> Result<(), TooLong> {
         let raw = document.raw(node);
         match document.index().node(node).kind {
@@ -218,7 +228,7 @@ impl<S: Sink> Writer<S> {
                 }
                 self.put("]")
             }
-            // Inside an inline table, a dotted key makes tables, too.
+            // A `Kind::Table` here was made by a dotted key inside an inline table.
             Kind::InlineTable | Kind::Table => {
                 let children = document.index().children(node);
                 self.put("{")?;
@@ -233,12 +243,13 @@ impl<S: Sink> Writer<S> {
         }
     }
 
-    /// The key before a value.
+    /// Writes the key before a value.
     fn key(&mut self, document: &Document, node: u32) -> Result<(), TooLong> {
         let key = document.key(node);
         if document.is_bare(node) { self.put(key) } else { self.name(key) }
     }
 
+    /// Writes a key that may need quotes, before a value.
     fn name(&mut self, key: &str) -> Result<(), TooLong> {
         if key.contains('\\') && !key.contains('.') {
             self.escaped("\"", key, |_| false)
@@ -247,6 +258,7 @@ impl<S: Sink> Writer<S> {
         }
     }
 
+    /// Writes a key that may need quotes, in a header.
     fn name_in_header(&mut self, key: &str) -> Result<(), TooLong> {
         if !key.is_empty() && key.bytes().all(is_bare) {
             self.put(key)
@@ -257,24 +269,26 @@ impl<S: Sink> Writer<S> {
         }
     }
 
-    /// A string outside of arrays.
+    /// Writes a string that is not in an array.
     fn string(&mut self, text: &str) -> Result<(), TooLong> {
         if is_literal(text) { self.literal(text) } else { self.basic(text, |_| false) }
     }
 
-    /// A literal string, by which an escape is avoided.
+    /// Writes a literal string, `'…'`.
     fn literal(&mut self, text: &str) -> Result<(), TooLong> {
         self.put("'")?;
         self.put(text)?;
         self.put("'")
     }
 
-    /// A basic string on one line, in which what is `also` to be escaped is.
+    /// Writes a basic string, `"…"`, on one line. Escapes the bytes for which `also` is true,
+    /// besides those that need it.
     fn basic(&mut self, text: &str, also: fn(u8) -> bool) -> Result<(), TooLong> {
         let is_empty_to_toml = text == "\"" || text.starts_with("\"\"");
         self.escaped(if is_empty_to_toml { "\"\"\"" } else { "\"" }, text, also)
     }
 
+    /// Writes a basic string with the given quotes.
     fn escaped(&mut self, quotes: &str, text: &str, also: fn(u8) -> bool) -> Result<(), TooLong> {
         self.put(quotes)?;
         let mut written = 0;
@@ -300,7 +314,7 @@ impl<S: Sink> Writer<S> {
         self.put(quotes)
     }
 
-    /// A date or time, with seconds: `07:32` and `1979-05-27 07:32Z` have none.
+    /// Writes a date or time. Adds the seconds that `07:32` and `1979-05-27 07:32Z` lack.
     fn datetime(&mut self, raw: &str) -> Result<(), TooLong> {
         const ZEROS: &str = "000000";
         let Some(colon) = raw.find(':') else { return self.put(raw) };
@@ -324,30 +338,32 @@ impl<S: Sink> Writer<S> {
     }
 }
 
-/// A string as it is written, if it is on one line and without escapes.
+/// Returns a string with its quotes as it is written, if it is on one line and has no escapes.
 fn as_written(document: &Document, node: u32) -> Option<&str> {
     let raw = document.raw(node);
+    // Not with three quotes at each end: such a string may have several lines.
     let has_one_quote = || raw.len() == document.content(node).len() + "''".len();
     (document.is_verbatim(node) && has_one_quote()).then_some(raw)
 }
 
-/// Returns `true` for what a basic string cannot hold as it is.
+/// Returns `true` for a byte that a basic string cannot contain unescaped.
 fn needs_escape(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..=0x1F | 0x7F)
 }
 
-/// Returns `true` for what `toml` takes for structure, even in a string in an array.
+/// Returns `true` for a byte that `toml` takes for structure even in a string, if it is in an
+/// array.
 fn is_structure(byte: u8) -> bool {
     b"'#,=[]{}".contains(&byte)
 }
 
-/// Returns `true` if a string needs escapes, and none in a literal string.
+/// Returns `true` if a basic string would need escapes and a literal string can represent the text.
 fn is_literal(text: &str) -> bool {
     let is_control = |byte: u8| byte < 0x20 || byte == 0x7F;
     text.bytes().any(needs_escape) && !text.bytes().any(|byte| byte == b'\'' || is_control(byte))
 }
 
-/// Returns `true` if a key of a table is written below a header.
+/// Returns `true` if a node is written as a table with a header.
 fn is_section(document: &Document, node: u32) -> bool {
     let index = document.index();
     match index.node(node).kind {

@@ -43,7 +43,8 @@ impl Document {
 /// ```
 /// use secrets_toml::Document;
 ///
-/// let env = Document::parse("PAT = \"hunter2\"\nPORT = 0x1F\nDEBUG = true\n[db]\nPORT = 1\n")?.env()?;
+/// let env = Document::parse("PAT = \"hunter2\"\nPORT = 0x1F\nDEBUG = true\n[db]\nPORT =
+/// 1\n")?.env()?;
 ///
 /// let variables: Vec<_> = env.iter().collect();
 /// assert_eq!(variables, [("PAT", "hunter2"), ("PORT", "31")]);
@@ -59,12 +60,13 @@ impl Document {
 /// # Streamlit and the environment
 ///
 /// A module that runs under Streamlit is *not* started with `envs(&env)`. Streamlit parses the
-/// checkout's own `.streamlit/secrets.toml`, which is the template, and sets `os.environ[name]` for each
-/// root string, integer and float in it, whatever the environment had before
-/// (`Secrets._maybe_set_environment_variable` in `streamlit/runtime/secrets.py`, the same in 1.50 and
-/// 1.67). So the template's `CLARIFAI_PAT = ""` blanks the token, and a file with the owner's values
-/// undoes an override. Deliver [`Document::for_streamlit`] in a file instead, and name the file in
-/// `STREAMLIT_SECRETS_FILES`: `handover::SecretsFile` (feature `handover`) does both.
+/// checkout's own `.streamlit/secrets.toml`, which is the template, and sets `os.environ[name]` for
+/// each root string, integer and float in it, whatever the environment had before
+/// (`Secrets._maybe_set_environment_variable` in `streamlit/runtime/secrets.py`, the same in 1.50
+/// and
+/// 1.67). So the template's `CLARIFAI_PAT = ""` blanks the token, and a file with the owner's
+/// values undoes an override. Deliver [`Document::for_streamlit`] in a file instead, and name the
+/// file in `STREAMLIT_SECRETS_FILES`: `handover::SecretsFile` (feature `handover`) does both.
 ///
 /// That variable serves `streamlit run` only, whose command line reads it. Under `uvicorn`,
 /// `python app.py` and Streamlit's `AppTest` it is ignored: there the delivered file takes the
@@ -144,8 +146,8 @@ impl Env {
     }
 
     /// The variables after the overrides of a query. `text` holds the new values, and has room for
-    /// the names that are set or displaced and for the text of `self`. The buffer of `self`, and with
-    /// it what was replaced or displaced, is wiped.
+    /// the names that are set or displaced and for the text of `self`. The buffer of `self`, and
+    /// with it what was replaced or displaced, is wiped.
     pub(crate) fn changed(self, text: Wiped, overrides: Vec<Override<'_>>) -> Self {
         let Self { text: old, mut variables, displaced: earlier, names: _ } = self;
         let mut changes = Changes::of(overrides);

@@ -93,9 +93,9 @@ impl<'a> Explanation<'a> {
         }
     }
 
-    /// Where the value came from that its value replaced, or that was displaced; `None` if there was
-    /// none: of a variable that is new, and of a displaced name that was no variable. Of several
-    /// overrides in turn it is the one before the last.
+    /// Where the value came from that its value replaced, or that was displaced; `None` if there
+    /// was none: of a variable that is new, and of a displaced name that was no variable. Of
+    /// several overrides in turn it is the one before the last.
     #[must_use]
     pub fn replaced(&self) -> Option<&'a Source> {
         match self.outcome {
