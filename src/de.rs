@@ -1,4 +1,4 @@
-//! `Document::deserialize`: serde over the views, borrowing wherever the type borrows.
+//! [`Document::deserialize`]: a serde deserializer over the nodes of a document.
 
 mod error;
 mod key;
@@ -17,12 +17,15 @@ use crate::document::index::ROOT;
 use crate::value::Value;
 
 impl Document {
-    /// Reads the document into a type of yours. Strings may borrow from it.
+    /// Deserializes the document into a type of yours.
+    ///
+    /// Any type that the crate `toml` can deserialize works, including its `Datetime` and
+    /// `Spanned`. A `&str` field borrows from the document; a `String` is a copy, which is not
+    /// zeroized.
     ///
     /// # Errors
     ///
-    /// The path, the place, what was expected and which kind stands there; never the value, and
-    /// never a message of the type itself, which may quote it.
+    /// Returns an error if the document does not fit the type. See [`DeserializeError`].
     ///
     /// # Examples
     ///
@@ -51,7 +54,7 @@ impl Document {
     }
 }
 
-/// A value of the document.
+/// Deserializes the value of a node.
 #[derive(Clone, Copy)]
 struct ValueDeserializer<'de> {
     document: &'de Document,
@@ -89,7 +92,7 @@ impl<'de> ValueDeserializer<'de> {
         }
     }
 
-    /// Reads this value; what is wrong without a place of its own is wrong here.
+    /// Deserializes this value. An error without a place gets this one.
     fn seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Misfit> {
         seed.deserialize(self).map_err(|misfit| misfit.at(Part::Value(self.node)))
     }
@@ -102,7 +105,7 @@ impl<'de> de::Deserializer<'de> for ValueDeserializer<'de> {
         self.visit(visitor).map_err(|misfit| misfit.at(Part::Value(self.node)))
     }
 
-    /// A key that is there has a value.
+    /// TOML has no null, so a key that is present is always `Some`.
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
         visitor.visit_some(self)
     }
@@ -128,7 +131,7 @@ impl<'de> de::Deserializer<'de> for ValueDeserializer<'de> {
         self.deserialize_any(visitor)
     }
 
-    /// A string names a variant; a table with one key names it and holds its content.
+    /// A string is the name of a variant. A table with one key is a variant with content.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -152,7 +155,7 @@ impl<'de> de::Deserializer<'de> for ValueDeserializer<'de> {
     }
 }
 
-/// A variant: its key names it, its value is its content.
+/// A variant with content: the key of the node is the name, its value is the content.
 impl<'de> de::EnumAccess<'de> for ValueDeserializer<'de> {
     type Error = Misfit;
     type Variant = Self;
@@ -167,7 +170,7 @@ impl<'de> de::EnumAccess<'de> for ValueDeserializer<'de> {
 impl<'de> de::VariantAccess<'de> for ValueDeserializer<'de> {
     type Error = Misfit;
 
-    /// `{ variant = {} }` or `{ variant = [] }`.
+    /// Accepts `{ variant = {} }` and `{ variant = [] }`.
     fn unit_variant(self) -> Result<(), Misfit> {
         match self.value() {
             Value::Table(table) if table.is_empty() => Ok(()),
@@ -184,13 +187,13 @@ impl<'de> de::VariantAccess<'de> for ValueDeserializer<'de> {
         self.seed(seed)
     }
 
-    /// An array, or a table whose keys are the positions from 0.
+    /// Accepts an array, or a table whose keys are the positions from 0, as the crate `toml` does.
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Misfit> {
         let place = |misfit: Misfit| misfit.at(Part::Value(self.node));
         let (array, found) = match self.value() {
             Value::Array(array) => (true, array.len()),
             Value::Table(table) => (false, table.len()),
-            // No sequence: the type says what it expects.
+            // Not a sequence: the visitor reports what it expects.
             _ => return de::Deserializer::deserialize_any(self, visitor),
         };
         if found != len {
@@ -202,7 +205,7 @@ impl<'de> de::VariantAccess<'de> for ValueDeserializer<'de> {
         if array {
             return visitor.visit_seq(Elements::of(self)).map_err(place);
         }
-        // The length is the type's, so that this is short.
+        // `len` is the length of a tuple type, so this is short.
         let mut nodes = vec![None; len];
         for &node in self.children() {
             let position: Option<usize> = self.document.key(node).parse().ok();
@@ -219,7 +222,7 @@ impl<'de> de::VariantAccess<'de> for ValueDeserializer<'de> {
         visitor.visit_seq(Elements { document: self.document, nodes: nodes.iter() }).map_err(place)
     }
 
-    /// A table that has no key but the fields, as the crate `toml` reads it.
+    /// Accepts a table without keys besides the fields, as the crate `toml` does.
     fn struct_variant<V: Visitor<'de>>(
         self,
         fields: &'static [&'static str],
@@ -267,7 +270,7 @@ impl<'de> de::SeqAccess<'de> for Elements<'de, '_> {
 struct Entries<'de> {
     document: &'de Document,
     nodes: std::slice::Iter<'de, u32>,
-    /// The key whose value is not read yet: what is wrong now is wrong with the key.
+    /// The key whose value has not been read so far. An error that occurs now is about this key.
     key: Option<u32>,
 }
 
@@ -302,8 +305,10 @@ impl<'de> de::MapAccess<'de> for Entries<'de> {
     }
 }
 
-/// A date or time as `toml_datetime` reads it: a map of one private key, with the text as it
-/// stands in the document (its own access would copy the value to the heap).
+/// A date or time in the form that `toml_datetime` deserializes: a map of one private key.
+///
+/// The value is the text in the document. The access of `toml_datetime` itself would copy it to the
+/// heap, which is not zeroized.
 struct DatetimeAccess<'de> {
     key: Option<DatetimeDeserializer<Misfit>>,
     text: &'de str,

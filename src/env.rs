@@ -1,6 +1,8 @@
-//! Environment variables: iterating over them, and where each comes from.
+//! Types that the methods of [`Env`] return.
 //!
-//! [`Env`](crate::Env) holds the variables. This module has the types that its methods return.
+//! - [`Iter`]: names and values, from [`Env::iter`].
+//! - [`Source`]: the origin of a value, from [`Env::source`].
+//! - [`Explanation`]: the origin of a value, and what it replaced, from [`Env::explain`].
 
 mod changes;
 pub(crate) mod environment;

@@ -1,4 +1,4 @@
-//! Why a document does not fit a type, without the value.
+//! The error of deserializing, which never contains a value.
 
 use std::fmt::{self, Display, Write};
 
@@ -8,12 +8,16 @@ use crate::document::Document;
 use crate::document::index::{Kind, Node, ROOT};
 use crate::text::places::Places;
 
-/// A document that does not fit the type it was read into.
+/// The error of [`Document::deserialize`]: the document does not fit the type.
 ///
-/// It names the path, the place, what was expected and which kind stands there. The place of an
-/// error about a key is the key, of any other the value. It holds no value:
-/// a message that the type itself makes is dropped, since it may quote one. What a type says that
-/// it expects is shown: let it quote no value.
+/// `Display` has the path, the place, what the type expected, and the kind that was found. The
+/// place is that of the key if the error is about a key, and else that of the value.
+///
+/// It never contains a value. A message that the type makes with `serde::de::Error::custom` may
+/// quote the value, so it is replaced by "refused by the type". But the description that a visitor
+/// gives in `expecting` is shown, and must not contain a value.
+///
+/// # Examples
 ///
 /// ```
 /// let document = secrets_toml::Document::parse("[db]\nport = \"hunter2\"\n")?;
@@ -32,7 +36,7 @@ pub struct DeserializeError {
 }
 
 impl DeserializeError {
-    /// The path of the value, or `None` for the document as a whole.
+    /// The path of the value or key, or `None` if the error is about the whole document.
     #[must_use]
     pub fn path(&self) -> Option<&str> {
         Some(self.path.as_str()).filter(|path| !path.is_empty())
@@ -62,14 +66,16 @@ impl Display for DeserializeError {
 
 impl std::error::Error for DeserializeError {}
 
-/// What serde sees of an error. A type may catch one for every value it reads, so the place, which
-/// takes a pass over the text, is sought only for the one that is returned.
+/// The error type that serde sees.
+///
+/// It has no place so far: finding one takes a pass over the text, and a type may catch and drop an
+/// error for every value. Only the error that is returned to the caller gets a place.
 #[derive(Debug)]
 pub(super) struct Misfit {
     message: String,
-    /// The kind that stands there instead of what was expected.
+    /// The kind that was found in place of what was expected.
     found: Option<&'static str>,
-    /// The innermost part that was being read.
+    /// The innermost part of the document that was being read.
     part: Option<Part>,
 }
 
@@ -85,10 +91,12 @@ impl Misfit {
         Self { message: message.into(), found: None, part: None }
     }
 
+    /// Sets the part, unless the error has one, which is further inside.
     pub(super) fn at(self, part: Part) -> Self {
         Self { part: self.part.or(Some(part)), ..self }
     }
 
+    /// Returns the error for the caller, with its path and place.
     pub(super) fn placed(self, document: &Document) -> DeserializeError {
         let part = self.part.unwrap_or(Part::Value(ROOT));
         let (Part::Value(node) | Part::Key(node)) = part;
@@ -101,7 +109,7 @@ impl Misfit {
             }
             (Part::Key(_), None) => key_span,
             (Part::Value(_), Some(found)) => {
-                // serde sees a date as a map.
+                // For serde, a date is a map.
                 let found = if kind == Kind::Datetime { kind.name() } else { found };
                 write!(message, ", found {found}").expect("a String takes all that is written");
                 span
@@ -123,7 +131,7 @@ impl Display for Misfit {
 
 impl std::error::Error for Misfit {}
 
-/// Every constructor is overridden: serde's own write the value into the message.
+/// Overrides every constructor, since the default ones write the value into the message.
 impl de::Error for Misfit {
     fn custom<T: Display>(_: T) -> Self {
         Self::new("refused by the type")
@@ -154,11 +162,11 @@ impl de::Error for Misfit {
     }
 
     fn duplicate_field(field: &'static str) -> Self {
-        Self::new(format!("the key `{field}` is there twice"))
+        Self::new(format!("the key `{field}` appears twice"))
     }
 }
 
-/// The kind of what was found, in the words of `Value::kind`.
+/// Returns the kind of what was found, in the words of `Value::kind`.
 fn kind(found: Unexpected<'_>) -> &'static str {
     match found {
         Unexpected::Bool(_) => "boolean",

@@ -1,4 +1,4 @@
-//! Keys of maps and names of variants: a key is text, and reads as the type asks.
+//! Deserializes keys of maps and names of variants. A key is text, but may be read as another type.
 
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{self, Error, Unexpected, Visitor};
@@ -7,7 +7,7 @@ use crate::de::error::Misfit;
 use crate::de::spanned::{self, SpannedAccess};
 use crate::document::Document;
 
-/// The key of a node. What borrows, borrows from the document; nothing is copied to the heap.
+/// Deserializes the key of a node. Strings borrow from the document; nothing is copied to the heap.
 #[derive(Clone, Copy)]
 pub(super) struct KeyDeserializer<'de> {
     pub(super) document: &'de Document,
@@ -20,7 +20,8 @@ impl<'de> KeyDeserializer<'de> {
     }
 }
 
-/// Methods for types that are written as text: `01`, `+1` and `"1"` are the integer 1.
+/// Methods for types that are parsed from the text of the key: `01`, `+1` and `"1"` are the integer
+/// 1.
 macro_rules! parsed {
     ($($method:ident => $visit:ident,)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
@@ -62,7 +63,7 @@ impl<'de> de::Deserializer<'de> for KeyDeserializer<'de> {
         visitor.visit_newtype_struct(self)
     }
 
-    /// A key names a variant without content.
+    /// A key is the name of a variant without content.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -85,7 +86,7 @@ impl<'de> de::Deserializer<'de> for KeyDeserializer<'de> {
         self.deserialize_any(visitor)
     }
 
-    // The crate `toml` reads no floats and no options as keys either.
+    // Floats and options are not supported as keys; neither are they in the crate `toml`.
     serde::forward_to_deserialize_any! {
         f32 f64 str string bytes byte_buf option unit unit_struct seq tuple tuple_struct map
         identifier ignored_any

@@ -1,4 +1,4 @@
-//! `Spanned` of the crates `toml` and `serde_spanned`: a value, and the bytes that it takes up.
+//! `Spanned` of the crates `toml` and `serde_spanned`: a value and its range of bytes in the text.
 
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer};
@@ -6,21 +6,22 @@ use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer};
 use crate::de::error::Misfit;
 use crate::document::index::Span;
 
-/// The names by which `Spanned` asks for its parts.
+/// The names with which `Spanned` asks for its parts.
 const NAME: &str = "$__serde_spanned_private_Spanned";
 const START: &str = "$__serde_spanned_private_start";
 const END: &str = "$__serde_spanned_private_end";
 const VALUE: &str = "$__serde_spanned_private_value";
 
-/// Returns `true` if the struct of this name is a `Spanned`.
+/// Returns `true` if a struct of this name is a `Spanned`.
 pub(super) fn is_spanned(name: &str) -> bool {
     name == NAME
 }
 
-/// The three parts of a `Spanned`, in order.
+/// The three parts of a `Spanned`, in order, as a map.
 pub(super) struct SpannedAccess<D> {
     span: Span,
     value: D,
+    /// The next part.
     part: Option<&'static str>,
 }
 

@@ -1,4 +1,4 @@
-//! What the overrides of one query do to the names of an environment.
+//! The changes that the overrides of one query make to an environment.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,8 +13,9 @@ pub(crate) struct Override<'a> {
     displaces: &'a [String],
     /// The position of its field in the query.
     position: usize,
+    /// The range of its value in the new buffer.
     value: Range<usize>,
-    /// The source of all that it displaced: one, however many names that are.
+    /// The source that all names displaced by it share, made for the first of them.
     by: Option<Arc<Source>>,
 }
 
@@ -23,7 +24,7 @@ impl<'a> Override<'a> {
         Self { parameter, variable, displaces, position: 0, value: 0..0, by: None }
     }
 
-    /// Sets which field of the query it is, and where the new value is in the new buffer.
+    /// Sets the position of its field in the query, and the range of its value in the new buffer.
     pub(crate) fn supplied(self, position: usize, value: Range<usize>) -> Self {
         Self { position, value, ..self }
     }
@@ -33,17 +34,18 @@ impl<'a> Override<'a> {
     }
 }
 
-/// What becomes of one name.
+/// The change of one name.
 struct Change<'a> {
     name: &'a str,
-    /// The position of the override that does it.
+    /// The index of the override that makes it.
     by: usize,
-    /// Whether the override displaces the name, instead of giving it a value.
+    /// `true` if the override displaces the name, `false` if it gives it a value.
     displaces: bool,
+    /// The change was applied.
     is_done: bool,
 }
 
-/// What becomes of a name.
+/// The effect of a change on a name.
 pub(super) enum Effect {
     /// It has a new value.
     Set { value: Range<usize>, source: Source },
@@ -51,14 +53,15 @@ pub(super) enum Effect {
     Displaced { by: Arc<Source> },
 }
 
-/// What becomes of each name that overrides set or displace.
+/// The changes of all names that overrides set or displace.
 ///
-/// Of several overrides of one variable the last in the query counts, and the others neither
-/// override nor displace. What is set is not displaced, and of several overrides that displace a
-/// name the first is named.
+/// - If several parameters override the same variable, the last one in the query counts. The others
+///   neither override nor displace.
+/// - A name that is set is not displaced.
+/// - If several overrides displace a name, the source is the one that was allowed first.
 pub(super) struct Changes<'a> {
     overrides: Vec<Override<'a>>,
-    /// No two of the same name; those that set come first.
+    /// One per name. Those that set a name come before those that displace one.
     changes: Vec<Change<'a>>,
     names: Names,
 }
@@ -69,6 +72,8 @@ impl<'a> Changes<'a> {
         let most = overrides.len() + displaced;
         let changes = Vec::with_capacity(most);
         let mut all = Self { overrides, changes, names: Names::with_capacity(most) };
+        // All names that are set are added before any that is displaced, so that `add` finds them
+        // and does not displace them.
         for by in 0..all.overrides.len() {
             let Some(other) = all.add(all.overrides[by].variable, by, false) else { continue };
             let before = all.changes[other].by;
@@ -85,7 +90,7 @@ impl<'a> Changes<'a> {
         all
     }
 
-    /// Adds a change, or returns the position of the one of the same name.
+    /// Adds a change. If there is one of the same name, returns its position instead.
     #[inline]
     fn add(&mut self, name: &'a str, by: usize, displaces: bool) -> Option<usize> {
         match self.find(name.as_bytes()) {
@@ -98,22 +103,23 @@ impl<'a> Changes<'a> {
         }
     }
 
-    /// What becomes of a name that has a value; `None` if nothing does.
+    /// Applies the change of a variable. Returns `None` if there is none.
     #[inline]
     pub(super) fn of_variable(&mut self, name: &[u8]) -> Option<Effect> {
         self.find(name).ok().map(|position| self.take(position))
     }
 
-    /// Whether a name that was displaced before stays so: nothing gives it a value.
+    /// Returns `true` if a name that was displaced before stays displaced, because no override sets
+    /// it.
     pub(super) fn keeps_displaced(&mut self, name: &[u8]) -> bool {
         let Ok(position) = self.find(name) else { return true };
         let change = &mut self.changes[position];
-        // What sets it is still to be done: it makes a new variable.
+        // If an override sets it, the change is not done: it makes a new variable.
         change.is_done |= change.displaces;
         change.displaces
     }
 
-    /// What becomes of the names that nothing was asked about: those that are set come first.
+    /// Applies the changes that were not asked for so far: first those that set a name.
     pub(super) fn for_each_other(mut self, mut run: impl FnMut(&str, Effect)) {
         for position in 0..self.changes.len() {
             if !self.changes[position].is_done {

@@ -1,4 +1,4 @@
-//! The variables of a document, and what overrides do to them.
+//! The environment variables of a document, and how overrides change them.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,36 +15,62 @@ use crate::text::wiped::Wiped;
 use crate::value::Value;
 
 impl Document {
-    /// The environment variables that the module will see: see [`Env`].
+    /// Returns the environment variables of the document. [`Env`] describes which values these are.
     ///
     /// # Errors
     ///
-    /// The first name or value that no environment takes.
+    /// Returns an error if a value that would be a variable cannot be one: its name is empty or
+    /// contains `=` or NUL, or its value contains NUL.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use secrets_toml::Document;
+    ///
+    /// let env = Document::parse("PAT = \"hunter2\"\n")?.env()?;
+    /// assert_eq!(env.get("PAT"), Some("hunter2"));
+    ///
+    /// let error = Document::parse("\"A=B\" = \"\"\n")?.env().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "line 1: `\"A=B\"` cannot be an environment variable: its name holds `=`",
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn env(&self) -> Result<Env, EnvError> {
         Env::of(self)
     }
 }
 
-/// The environment variables of a document, exactly as [Streamlit] maps its `secrets.toml`.
+/// The environment variables of a document, as [Streamlit] maps its `secrets.toml`.
 ///
-/// - Only keys of the root table whose value is a string, an integer or a float. Not booleans, not
-///   dates, not arrays, not tables, not dotted keys (`a.b = 1` makes a table), and not what follows
-///   a `[section]` header.
-/// - The name is the key, unchanged. The value is Python's `str()`: `0x1F` gives `31`, `1e16`
-///   gives `1e+16`, `nan` has no sign.
+/// [`Document::env`] makes an `Env`, and [`override_with`](Self::override_with) applies a visitor's
+/// query to it. An `Env` is data: it does not change the environment of this process. Pass it to a
+/// [`Command`](std::process::Command) or to whatever starts the module.
 ///
-/// Where TOML and Streamlit's reader part, TOML wins: integers outside 64 bits, floats that
-/// overflow and a bare carriage return are refused, a byte order mark and the newer syntax of
-/// TOML 1.1 are read.
+/// Names and values are in one buffer that is zeroized on drop. The copies that a `Command` and the
+/// child process make are not zeroized.
 ///
-/// Names and values stand in one buffer that is wiped on drop. Nothing is set: the variables are
-/// data, for a [`Command`](std::process::Command) or whatever starts the module.
+/// # Mapping
+///
+/// - A key of the root table is a variable if its value is a string, an integer or a float.
+///   Booleans, dates, arrays and tables are not variables. A dotted key `a.b = 1` makes a table,
+///   and what follows a `[section]` header is not in the root table.
+/// - The name is the key, unchanged.
+/// - The value is Python's `str()` of the value: `0x1F` is `31`, `1e16` is `1e+16`, and `nan` has
+///   no sign.
+///
+/// Texts are parsed by this crate's rules (see [`Document`]), even if Streamlit's parser differs.
+/// For example, Streamlit's accepts integers outside 64 bits, and rejects a byte order mark and the
+/// syntax that is new in TOML 1.1.
+///
+/// # Examples
 ///
 /// ```
 /// use secrets_toml::Document;
 ///
-/// let env = Document::parse("PAT = \"hunter2\"\nPORT = 0x1F\nDEBUG = true\n[db]\nPORT =
-/// 1\n")?.env()?;
+/// let text = "PAT = \"hunter2\"\nPORT = 0x1F\nDEBUG = true\n[db]\nPORT = 1\n";
+/// let env = Document::parse(text)?.env()?;
 ///
 /// let variables: Vec<_> = env.iter().collect();
 /// assert_eq!(variables, [("PAT", "hunter2"), ("PORT", "31")]);
@@ -55,59 +81,62 @@ impl Document {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// What a `Command` and the child process do with their copies is not wiped here.
+/// # Streamlit modules
 ///
-/// # Streamlit and the environment
+/// Do *not* start a module that runs under Streamlit with `envs(&env)`: the variables would not
+/// reach it. Streamlit parses `.streamlit/secrets.toml` in the checkout, which is the template. For
+/// each root string, integer and float in it, it sets `os.environ[name]` and overwrites what the
+/// process was started with (`Secrets._maybe_set_environment_variable` in
+/// `streamlit/runtime/secrets.py`, the same in 1.50 and 1.67). So the template's `CLARIFAI_PAT =
+/// ""` blanks the token, and a file with the owner's values undoes an override.
 ///
-/// A module that runs under Streamlit is *not* started with `envs(&env)`. Streamlit parses the
-/// checkout's own `.streamlit/secrets.toml`, which is the template, and sets `os.environ[name]` for
-/// each root string, integer and float in it, whatever the environment had before
-/// (`Secrets._maybe_set_environment_variable` in `streamlit/runtime/secrets.py`, the same in 1.50
-/// and
-/// 1.67). So the template's `CLARIFAI_PAT = ""` blanks the token, and a file with the owner's
-/// values undoes an override. Deliver [`Document::for_streamlit`] in a file instead, and name the
-/// file in `STREAMLIT_SECRETS_FILES`: `handover::SecretsFile` (feature `handover`) does both.
+/// Instead, deliver the variables in a file: write [`Document::for_streamlit`], and name the file
+/// in the variable `STREAMLIT_SECRETS_FILES`. `handover::SecretsFile` (feature `handover`) does
+/// both.
 ///
-/// That variable serves `streamlit run` only, whose command line reads it. Under `uvicorn`,
-/// `python app.py` and Streamlit's `AppTest` it is ignored: there the delivered file takes the
-/// template's place in a copy of the checkout.
+/// Only `streamlit run` reads that variable. Under `uvicorn`, `python app.py` and Streamlit's
+/// `AppTest`, write the file in place of the template in a copy of the checkout.
 ///
 /// # Long variables
 ///
-/// Linux does not start a process with a variable whose `NAME=value`, name and `=` included, is
-/// longer than 131,071 bytes: [execve(2)] fails with `E2BIG`, since its `MAX_ARG_STRLEN` is 131,072
-/// bytes with the NUL at the end. An `Env` holds such a variable, and a file that is delivered to
-/// the module can carry it.
+/// Linux does not start a process if `NAME=value` of a variable is longer than 131,071 bytes:
+/// [execve(2)] fails with `E2BIG`. (Its limit `MAX_ARG_STRLEN` is 131,072 bytes, with the NUL at
+/// the end.) An `Env` may contain such a variable, and a file can deliver it.
 ///
 /// [Streamlit]: https://docs.streamlit.io/develop/concepts/connections/secrets-management
 /// [execve(2)]: https://man7.org/linux/man-pages/man2/execve.2.html
 pub struct Env {
+    /// All names and values. The lists below have ranges of it.
     text: Wiped,
     variables: Vec<Variable>,
     displaced: Vec<Displaced>,
-    /// Over the names of `variables`; made by the first look-up.
+    /// The positions of names in `variables`, made by the first look-up: an `Env` that is only
+    /// iterated over does not need it.
     names: OnceLock<Names>,
 }
 
-/// Where a variable's name and value stand in the buffer, and where the value comes from.
+/// The ranges of a variable's name and value in the buffer, and the source of the value.
 struct Variable {
     name: Range<usize>,
     value: Range<usize>,
     source: Source,
-    /// Where the value came from that this one replaced.
+    /// The source of the value that this one replaced.
     over: Option<Source>,
 }
 
-/// A name that an override displaced. It is in the buffer; the value, if it had one, is nowhere.
+/// A name that an override displaced. The buffer has the name, but not the value it may have had.
 struct Displaced {
     name: Range<usize>,
-    /// Where its value came from; `None` if it was no variable.
+    /// The source of its value, or `None` if it was not a variable.
     source: Option<Source>,
+    /// The override. One parameter may displace many names, so they share it.
     by: Arc<Source>,
 }
 
 impl Env {
     pub(crate) fn of(document: &Document) -> Result<Self, EnvError> {
+        // The first pass computes the size of the buffer, which must not grow, and the second fills
+        // it.
         let nodes = document.index().children(ROOT);
         let mut count = 0;
         let mut len = 0;
@@ -140,14 +169,16 @@ impl Env {
         Ok(Self { text, variables, displaced: Vec::new(), names: OnceLock::new() })
     }
 
-    /// How many bytes the names and values take.
+    /// The length of the buffer.
     pub(crate) fn text_len(&self) -> usize {
         self.text.len()
     }
 
-    /// The variables after the overrides of a query. `text` holds the new values, and has room for
-    /// the names that are set or displaced and for the text of `self`. The buffer of `self`, and
-    /// with it what was replaced or displaced, is wiped.
+    /// Applies the overrides of a query.
+    ///
+    /// `text` is the new buffer. It has the new values, with room for the names that are set or
+    /// displaced, and for the text of `self`. The old buffer is zeroized, and with it every value
+    /// that was replaced or displaced.
     pub(crate) fn changed(self, text: Wiped, overrides: Vec<Override<'_>>) -> Self {
         let Self { text: old, mut variables, displaced: earlier, names: _ } = self;
         let mut changes = Changes::of(overrides);
@@ -174,7 +205,7 @@ impl Env {
                 }
             }
         });
-        // What an earlier override displaced stays so, unless it has a value again.
+        // A name that an earlier override displaced stays displaced, unless it has a value again.
         for earlier in earlier {
             if changes.keeps_displaced(&old.as_bytes()[earlier.name.clone()]) {
                 displaced.push(Displaced { name: copy.span(&earlier.name), ..earlier });
@@ -193,27 +224,48 @@ impl Env {
         Self { text, variables, displaced, names: OnceLock::new() }
     }
 
-    /// The value of a variable. Of many variables each is found in constant time.
+    /// Returns the value of a variable, or `None` if it does not exist.
+    ///
+    /// A look-up takes constant time, however many variables there are.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.find(name).map(|variable| &self.text[variable.value.clone()])
     }
 
-    /// Names and values, in the order of the document; what an override added comes last.
+    /// Returns an iterator over names and values, in the order of the document. Variables that an
+    /// override added come last.
     pub fn iter(&self) -> Iter<'_> {
         Iter { text: &self.text, variables: self.variables.iter() }
     }
 
-    /// Where the value of a variable comes from. `None` if there is no such variable: it never
-    /// existed, or it was displaced, which [`explain`](Self::explain) tells.
+    /// Returns the source of a variable's value, or `None` if it does not exist.
+    ///
+    /// A displaced name is not a variable. [`explain`](Self::explain) lists these, too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use secrets_toml::env::Source;
+    /// use secrets_toml::{Document, Overrides};
+    ///
+    /// let env = Document::parse("# The owner's.\nCLARIFAI_PAT = \"hunter2\"\n")?.env()?;
+    /// let env = env.override_with(&Overrides::clarifai(), "user_id=alice")?;
+    ///
+    /// assert_eq!(env.source("CLARIFAI_PAT"), Some(&Source::Secrets { line: 2 }));
+    /// let query = Source::Query { parameter: "user_id".to_owned() };
+    /// assert_eq!(env.source("CLARIFAI_USER_ID"), Some(&query));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn source(&self, name: &str) -> Option<&Source> {
         self.find(name).map(|variable| &variable.source)
     }
 
-    /// What became of every variable: those of [`iter`](Self::iter) in their order, then every name
-    /// that was displaced, once, whether or not it was a variable. Each can go into a log: it holds
-    /// names and places, never a value.
+    /// Explains the origin of every variable, and which names were displaced.
+    ///
+    /// The variables come first, in the order of [`iter`](Self::iter). Then comes every displaced
+    /// name, once, even if it was not a variable. An [`Explanation`] can be logged: it has names
+    /// and line numbers, never a value.
     pub fn explain(&self) -> impl Iterator<Item = Explanation<'_>> {
         let won = self.variables.iter().map(|variable| {
             let outcome = Outcome::Won { source: &variable.source, over: variable.over.as_ref() };
@@ -226,18 +278,18 @@ impl Env {
         won.chain(displaced)
     }
 
-    /// The names that overrides displaced, each once; none of them is a variable.
+    /// The names that overrides displaced, each once. None of them is a variable now.
     pub(crate) fn displaced(&self) -> impl Iterator<Item = &str> {
         self.displaced.iter().map(|variable| &self.text[variable.name.clone()])
     }
 
-    /// How many variables there are.
+    /// The number of variables.
     #[must_use]
     pub fn len(&self) -> usize {
         self.variables.len()
     }
 
-    /// Whether there is none.
+    /// Returns `true` if there are no variables.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.variables.is_empty()
@@ -267,8 +319,10 @@ impl fmt::Debug for Env {
     }
 }
 
-/// Names and values of an [`Env`], in the order of the document; what an override added comes
-/// last.
+/// An iterator over the names and values of an [`Env`], in the order of the document. Variables
+/// that an override added come last.
+///
+/// `Debug` shows names only.
 #[derive(Clone)]
 pub struct Iter<'a> {
     text: &'a str,
@@ -296,7 +350,9 @@ impl fmt::Debug for Iter<'_> {
     }
 }
 
-/// A name or a value that no environment takes. Nothing was mapped.
+/// The error of [`Document::env`]: a name or value cannot be that of an environment variable.
+///
+/// `Display` has the path and the line, and never a value.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("line {line}: `{path}` {fault}")]
 pub struct EnvError {
@@ -306,30 +362,33 @@ pub struct EnvError {
 }
 
 impl EnvError {
-    /// The variable's path, as a document writes it.
+    /// The path of the value, which is its quoted or bare key.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The line of the variable, counted from 1.
+    /// The line of the key, counted from 1.
     #[must_use]
     pub fn line(&self) -> usize {
         self.line
     }
 }
 
-/// Copies spans of one buffer to another, those that stand behind each other at once: a value
-/// stands right behind its name, and mostly the next name behind that.
+/// Copies ranges of one buffer to another.
+///
+/// Adjacent ranges are copied at once. Usually nearly all are adjacent, since a value follows its
+/// name in the buffer, and the next name follows that.
 struct Copy<'a> {
     from: &'a str,
     to: Wiped,
-    /// What is still to be copied.
+    /// The range that is still to be copied.
     run: Range<usize>,
 }
 
 impl Copy<'_> {
-    /// Copies a span, soon, and tells where it will stand.
+    /// Returns the range that a range of `from` has in `to`, once [`flush`](Self::flush) has copied
+    /// it.
     #[inline]
     fn span(&mut self, span: &Range<usize>) -> Range<usize> {
         if span.start != self.run.end {
@@ -362,7 +421,7 @@ mod tests {
         Document::parse(text).expect("well-formed").env().expect("mappable")
     }
 
-    /// That a look-up in the table is not linear is counted where the table is.
+    /// The tests of `names` check that a look-up in the table is not linear.
     #[test]
     fn the_table_is_made_by_the_first_look_up_and_kept() {
         let env = env(1000);

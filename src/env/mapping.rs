@@ -1,4 +1,4 @@
-//! The root values that the environment takes, and the text of each.
+//! The mapping of root values to environment variables.
 
 use std::fmt::{self, Write};
 
@@ -8,11 +8,11 @@ use crate::env::python_str;
 use crate::text::wiped::Wiped;
 use crate::value::Value;
 
-/// The most bytes of a variable, with its name and the `=`, that Linux starts a process with:
-/// `MAX_ARG_STRLEN` of execve(2), where a page has 4 KiB, without the NUL at the end.
+/// The maximum length of `NAME=value` with which Linux starts a process: `MAX_ARG_STRLEN` of
+/// execve(2) for pages of 4 KiB, without the NUL at the end.
 pub(crate) const MAX_VARIABLE_LEN: usize = 131_071;
 
-/// Why a root value cannot be an environment variable.
+/// The reason why a root value cannot be an environment variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unmappable {
     EmptyName,
@@ -32,12 +32,12 @@ impl fmt::Display for Unmappable {
     }
 }
 
-/// What keeps a root value that is mapped out of the environment.
+/// Returns the reason why a value cannot be an environment variable, if it is one that is mapped.
 pub(crate) fn unmappable(document: &Document, node: u32) -> Option<Unmappable> {
     if !is_mapped(document, node) {
         return None;
     }
-    // A bare key holds neither, and only an escape makes a NUL.
+    // A bare key has neither `=` nor NUL. Only an escape makes a NUL.
     if !document.is_bare(node)
         && let Some(fault) = unmappable_name(document.key(node))
     {
@@ -47,7 +47,7 @@ pub(crate) fn unmappable(document: &Document, node: u32) -> Option<Unmappable> {
     nul.then_some(Unmappable::NulInValue)
 }
 
-/// What keeps a name out of the environment.
+/// Returns the reason why a name cannot be that of an environment variable.
 pub(crate) fn unmappable_name(name: &str) -> Option<Unmappable> {
     if name.is_empty() {
         Some(Unmappable::EmptyName)
@@ -60,10 +60,11 @@ pub(crate) fn unmappable_name(name: &str) -> Option<Unmappable> {
     }
 }
 
-/// Returns `true` if a root value that is mapped is longer, with its name and `=`, than what a
-/// Linux process can be started with.
+/// Returns `true` if a root value is mapped to a variable that is longer than
+/// [`MAX_VARIABLE_LEN`].
 pub(crate) fn is_too_long(document: &Document, node: u32) -> bool {
-    // What is written is not much shorter than what it means: nearly every variable is short.
+    // Fast path, since nearly every variable is short: the text of a value is never much longer
+    // than its spelling in the document.
     let (key, value) = (document.index().node(node).key_span, document.index().node(node).span);
     let written = (value.end - key.start) as usize;
     if written + python_str::MAX_FLOAT < MAX_VARIABLE_LEN {
@@ -82,12 +83,12 @@ pub(crate) fn is_too_long(document: &Document, node: u32) -> bool {
     number.len() > room
 }
 
-/// Whether a root value reaches the environment.
+/// Returns `true` if a root value of this kind is mapped to an environment variable.
 pub(crate) fn is_mapped(document: &Document, node: u32) -> bool {
     matches!(document.index().node(node).kind, Kind::String | Kind::Integer | Kind::Float)
 }
 
-/// The most bytes of a value that is mapped; `None` for one that is not.
+/// Returns an upper bound for the length of a value, or `None` if it is not mapped.
 pub(super) fn mapped_len(document: &Document, node: u32) -> Option<usize> {
     match document.index().node(node).kind {
         Kind::String => Some(document.content(node).len()),
@@ -97,7 +98,7 @@ pub(super) fn mapped_len(document: &Document, node: u32) -> Option<usize> {
     }
 }
 
-/// Writes what the environment has for a value, as Python's `str()` does.
+/// Writes the text that the environment has for a value, which is Python's `str()` of it.
 pub(crate) fn write_value(text: &mut impl Write, value: Value<'_>) -> fmt::Result {
     match value {
         Value::String(string) => text.write_str(string),

@@ -1,32 +1,32 @@
-//! Finds names: compares a few one by one, and looks up more in a hash table.
+//! Look-up of names: compares a few one by one, and hashes more of them.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 
-/// The most names that are compared one by one. To hash as many takes longer.
+/// The most names that are compared one by one. For so few, hashing takes longer.
 const FEW: usize = 16;
 
-/// Finds the positions of names that are stored elsewhere. It holds positions and parts of keyed
-/// hashes, no name and no value.
+/// Finds the positions of names that are stored elsewhere.
 ///
-/// Each method is given the names that were added so far: how many there are, and the name at a
-/// position.
+/// It has positions and parts of keyed hashes, but no name and no value, and so nothing that has to
+/// be zeroized. The caller passes the names to each method: the number of names that were added so
+/// far, and a function from a position to the name.
 pub(super) struct Names {
-    /// Of a few names: a bit for each.
+    /// Used for few names: the union of their [`sketch`]es.
     sketches: u64,
-    /// Of more names; behind a pointer, so that an environment is small to move.
+    /// Used for more names. It is boxed to keep `Env` small.
     table: Option<Box<Table>>,
 }
 
-/// An open hash table, at most half full.
+/// A hash table with open addressing, at most half full.
 struct Table {
-    /// Random keys: nobody can choose names that collide.
+    /// Has random keys, so that nobody can choose names that collide.
     hasher: RandomState,
     /// The upper half of a hash, and a position.
     slots: Vec<(u32, u32)>,
 }
 
-/// Where a name that is not there is to be added.
+/// The place at which to add a name that was not found.
 pub(super) struct Vacant {
     sketch: u64,
     tag: u32,
@@ -34,13 +34,13 @@ pub(super) struct Vacant {
 }
 
 impl Names {
-    /// Room for `most` names.
+    /// Allocates room for `most` names.
     pub(super) fn with_capacity(most: usize) -> Self {
         let table = (most > FEW).then(|| Box::new(Table::with_capacity(most)));
         Self { sketches: 0, table }
     }
 
-    /// Adds many names, no two of them equal.
+    /// Makes a table of `len` names, which must all differ.
     pub(super) fn of<'a>(len: usize, name: impl Fn(usize) -> &'a str) -> Self {
         let mut names = Self::with_capacity(len);
         for position in 0..len {
@@ -51,7 +51,7 @@ impl Names {
         names
     }
 
-    /// Adds the name that is to be at `position`.
+    /// Adds the name at `position`, with the place that [`find`](Self::find) returned for it.
     #[inline]
     pub(super) fn add(&mut self, position: usize, vacant: &Vacant) {
         match &mut self.table {
@@ -60,7 +60,10 @@ impl Names {
         }
     }
 
-    /// Returns the position of a name, or where to add it.
+    /// Returns the position of a name. If it is absent, returns the place to add it at.
+    ///
+    /// Few names are compared one by one, but only if the bit of `wanted` is set in the union of
+    /// their sketches. Most absent names are thus rejected without a comparison.
     #[inline]
     pub(super) fn find<'a>(
         &self,
@@ -82,7 +85,7 @@ impl Names {
 }
 
 impl Table {
-    /// Marks an empty slot: memory has no room for so many names.
+    /// Marks an empty slot. No position is that large, since memory has no room for so many names.
     const EMPTY: u32 = u32::MAX;
 
     fn with_capacity(most: usize) -> Self {
@@ -96,7 +99,7 @@ impl Table {
         let hash = hasher.finish();
         let (tag, mask) = ((hash >> 32) as u32, self.slots.len() - 1);
         let mut slot = hash as usize & mask;
-        // It ends: at least half of the slots are empty.
+        // This loop ends, since at least half of the slots are empty.
         loop {
             let (other, position) = self.slots[slot];
             if position == Self::EMPTY {
@@ -110,8 +113,8 @@ impl Table {
     }
 }
 
-/// One bit of 64 for a name: most names that are not there are told by it, without being compared
-/// with any.
+/// Returns one bit of 64 for a name. It depends on the length and on the first and last byte, which
+/// are cheap to read and usually differ between names.
 #[inline]
 fn sketch(name: &[u8]) -> u64 {
     match name {
@@ -126,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    /// Looks up every name and as many others, and returns how many names were read for it.
+    /// Looks up every name and as many absent ones. Returns the number of names that were read.
     fn reads(names: &[String]) -> usize {
         let count = Cell::new(0);
         let name = |position: usize| {
@@ -147,8 +150,8 @@ mod tests {
         for len in [0, 1, FEW - 1, FEW, FEW + 1, 1000, 100_000] {
             let names: Vec<_> = (0..len).map(|i| format!("NAME_{i}")).collect();
             let reads = reads(&names);
-            // One to add each and one to find it; of a few, all of them for each look-up. Those
-            // whose hashes share a half are very few.
+            // Each name is read once to add it and once to find it. Few names are all read for each
+            // look-up. Very few names have the upper half of their hash in common.
             let most = if len <= FEW { 3 * FEW * len } else { 2 * len + len / 1000 + 2 };
             assert!(reads <= most, "{reads} reads for {len} names");
         }

@@ -1,24 +1,25 @@
-//! Where the variables of an environment come from: names and places, never a value.
+//! The sources of the variables of an environment: names and line numbers, never a value.
 
 use std::fmt;
 use std::iter;
 
 use crate::text::shown::{self, Step};
 
-/// Where the value of a variable comes from.
+/// The source of a variable's value.
 ///
-/// `Display` is fit for a log: ``secrets.toml line 3``, ``query parameter `user_id` ``.
+/// `Display` is meant for logs and never contains a value. It writes ``secrets.toml line 3`` or
+/// ``query parameter `user_id` ``.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
-    /// The document of secrets.
+    /// The document that the [`Env`](crate::Env) was made from.
     Secrets {
         /// The line of the variable's key, counted from 1.
         line: usize,
     },
-    /// A parameter of the query that [`Env::override_with`](crate::Env::override_with) was given.
+    /// A parameter of a query that was passed to [`Env::override_with`](crate::Env::override_with).
     Query {
-        /// The parameter's name, as it was allowed.
+        /// The name of the parameter, as in [`Parameter::new`](crate::Parameter::new).
         parameter: String,
     },
 }
@@ -34,13 +35,16 @@ impl fmt::Display for Source {
     }
 }
 
-/// What became of one variable: who won, and what was replaced or displaced.
+/// An explanation of one variable: the source of its value, and what was replaced or displaced.
 ///
-/// A displaced name is explained even if it was no variable: an [`Env`](crate::Env) may be used
-/// beside a document in which it is an array or a table, or with another document.
+/// A displaced name has an explanation even if it was not a variable: the document may have an
+/// array or a table of that name.
 ///
-/// `Display` is one line for a log. It holds names and line numbers, never a value; a name of 256
-/// characters or more is cut, and its control and bidirectional characters are escaped.
+/// `Display` writes one line for a log. It has names and line numbers, never a value. A name of 256
+/// characters or more is cut. Control characters and characters that change the direction of text
+/// are escaped.
+///
+/// # Examples
 ///
 /// ```
 /// use secrets_toml::{Document, Overrides};
@@ -84,7 +88,7 @@ impl<'a> Explanation<'a> {
         self.variable
     }
 
-    /// Where its value comes from; `None` for a name that was displaced.
+    /// The source of its value, or `None` if the name was displaced.
     #[must_use]
     pub fn winner(&self) -> Option<&'a Source> {
         match self.outcome {
@@ -93,9 +97,11 @@ impl<'a> Explanation<'a> {
         }
     }
 
-    /// Where the value came from that its value replaced, or that was displaced; `None` if there
-    /// was none: of a variable that is new, and of a displaced name that was no variable. Of
-    /// several overrides in turn it is the one before the last.
+    /// The source of the value that was replaced or displaced.
+    ///
+    /// Returns `None` if there was no value: the variable is new, or the displaced name was not a
+    /// variable. After several calls of [`override_with`](crate::Env::override_with), this is the
+    /// value before the last change.
     #[must_use]
     pub fn replaced(&self) -> Option<&'a Source> {
         match self.outcome {
@@ -104,8 +110,9 @@ impl<'a> Explanation<'a> {
         }
     }
 
-    /// What displaced it; `None` for a variable that has a value. Where several parameters of a
-    /// query do, it is the one that was allowed first.
+    /// The parameter that displaced the name, or `None` if the variable has a value.
+    ///
+    /// If several parameters of a query displace it, this is the one that was allowed first.
     #[must_use]
     pub fn displaced_by(&self) -> Option<&'a Source> {
         match self.outcome {

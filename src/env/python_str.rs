@@ -1,19 +1,22 @@
-//! Numbers as Python's `str()` writes them, which is what Streamlit puts into the environment.
+//! Numbers in the format of Python's `str()`, which is what Streamlit sets in the environment.
 //!
-//! Python prints the shortest digits that read back as the same float, and of several the ones
-//! nearest to it; so does `ryu`. (The standard library breaks ties another way, in about 0.3 % of
-//! the values between 1e15 and 1e16.) The layout is `repr`'s: decimal from 1e-4 up to 1e16, else
-//! an exponent of at least two digits.
+//! Python prints the shortest digits that are read back as the same float. If several texts are
+//! equally short, it prints the one nearest to the float. So does `ryu`, but not the standard
+//! library, which breaks ties in another way for about 0.3 % of the values between 1e15 and 1e16.
+//!
+//! The layout is that of `repr`: decimal notation from 1e-4 up to 1e16, and otherwise an exponent
+//! of at least two digits.
 
 use std::fmt::{self, Write};
 
-/// The most bytes [`write_float`] writes, as in `-2.2250738585072014e-308`.
+/// The maximum length of a float from [`write_float`], such as `-2.2250738585072014e-308`.
 pub(super) const MAX_FLOAT: usize = 24;
 
-/// The most bytes an integer takes, as in `-9223372036854775808`.
+/// The maximum length of an integer, `-9223372036854775808`.
 pub(super) const MAX_INTEGER: usize = 20;
 
-/// The most digits `ryu` prints: 17 that count, and the `0` behind `1e15`'s point.
+/// The maximum number of digits that `ryu` prints: 17 significant ones, and zeros as in
+/// `1000000000000000.0`.
 const MAX_DIGITS: usize = 20;
 
 /// Writes a float as Python's `str()` does.
@@ -36,7 +39,7 @@ pub(super) fn write_float(out: &mut impl Write, value: f64) -> fmt::Result {
     let printed = buffer.format_finite(value);
     let mut digits = [0; MAX_DIGITS];
     let (digits, point) = take_apart(printed, &mut digits);
-    // What Python writes without an exponent, `ryu` does too, and in the same way.
+    // In this range both write decimal notation, and write it the same.
     if (-3..=16).contains(&point) {
         return out.write_str(printed);
     }
@@ -45,8 +48,8 @@ pub(super) fn write_float(out: &mut impl Write, value: f64) -> fmt::Result {
     write!(out, "{first}{dot}{others}e{:+03}", point - 1)
 }
 
-/// The significant digits of what `ryu` printed (`12.5`, `0.001`, `1e300`, `1.5e-7`), and how many
-/// of them stand before the decimal point; fewer than none where zeros follow the point.
+/// Returns the significant digits of a text of `ryu` (`12.5`, `0.001`, `1e300`, `1.5e-7`), and the
+/// number of them before the decimal point. That number is negative if zeros follow the point.
 fn take_apart<'b>(printed: &str, digits: &'b mut [u8; MAX_DIGITS]) -> (&'b str, i32) {
     let (mantissa, exponent) = printed.split_once('e').unwrap_or((printed, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

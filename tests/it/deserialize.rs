@@ -218,7 +218,7 @@ fn errors_say_where_and_which_kind() {
     }
     let document = Document::parse("pat = 'x'\ntoken = 'y'\n").unwrap();
     let error = document.deserialize::<Aliased>().unwrap_err();
-    let message = "line 2, column 1: `token`: the key `pat` is there twice";
+    let message = "line 2, column 1: `token`: the key `pat` appears twice";
     assert_eq!(error.to_string(), message);
 
     let document = Document::parse("\n[a]\nb = { c = 1 }\n").unwrap();

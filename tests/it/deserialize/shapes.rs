@@ -637,7 +637,7 @@ fn errors_about_keys_point_at_the_key() {
     let message = "line 1, column 1: `ok`: expected u8 as the key";
     assert_refused::<BTreeMap<u8, IgnoredAny>>(&document, message);
     let document = Document::parse("[x]\na = 1\nb = 2\n").unwrap();
-    let message = "line 3, column 1: `x.b`: the key `a` is there twice";
+    let message = "line 3, column 1: `x.b`: the key `a` appears twice";
     assert_refused::<One<AliasedTwice>>(&document, message);
     let message = "line 2, column 1: `x.a`: expected newtype variant as the key";
     #[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
