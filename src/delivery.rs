@@ -34,9 +34,9 @@ impl Document {
     /// A variable of `env` keeps the kind that it has in the document, as far as possible:
     ///
     /// - If the document's value has the same text, that value is written.
-    /// - If the document has a number and the text is one as Python's `str()` writes it, the number
-    ///   is written.
-    /// - Otherwise, and if the document has a boolean or a date, a string is written.
+    /// - If the document has a number, and the text is a number in the format of Python's `str()`,
+    ///   that number is written.
+    /// - Otherwise, a string is written. In particular, it replaces a boolean or date.
     ///
     /// # Format
     ///

@@ -35,8 +35,8 @@ use crate::text::wiped::Wiped;
 ///
 /// # Syntax
 ///
-/// The text is [TOML 1.1], which includes TOML 1.0. In four places TOML leaves the choice to the
-/// parser, or this crate is stricter:
+/// The text is [TOML 1.1], which includes TOML 1.0. TOML leaves some choices to the parser. This
+/// crate makes these:
 ///
 /// - An integer outside 64 bits or a float that overflows is an error.
 /// - A line ending inside a multi-line string reads as `\n`, even if the file has CRLF, which is
@@ -46,8 +46,8 @@ use crate::text::wiped::Wiped;
 ///
 /// # Secrecy
 ///
-/// `Debug` shows paths and kinds, never a value. There is no `Clone`, `Display` or `Serialize`. The
-/// whole text is available from [`expose_text`](Self::expose_text) only.
+/// `Debug` shows paths and kinds, never a value. It does not implement `Clone`, `Display` or
+/// `Serialize`. The whole text is available from [`expose_text`](Self::expose_text) only.
 ///
 /// # Examples
 ///
@@ -167,7 +167,7 @@ impl Document {
     /// two reasons:
     ///
     /// - Streamlit sets the variables of its file and overwrites the environment. This undoes what
-    ///   a query has overridden or removed (see [`Env`]).
+    ///   a query has overridden or removed (see [`Env`](crate::Env)).
     /// - Streamlit's parser rejects the syntax that is new in TOML 1.1.
     #[must_use]
     pub fn expose_text(&self) -> &str {

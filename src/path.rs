@@ -19,7 +19,7 @@ impl Document {
     /// ends are ignored. Brackets are an addition to TOML: there must be no space before or inside
     /// them. Positions count from 0.
     ///
-    /// Returns `None` if there is no such value, or if the path is malformed.
+    /// Returns `None` if the value does not exist or the path is malformed.
     ///
     /// # Examples
     ///
@@ -43,7 +43,7 @@ impl Document {
     /// Unlike [`find`](Self::find) it does not need the text of the path, and so it also takes a
     /// path that is too long to be displayed whole.
     ///
-    /// Returns `None` if there is no such value, for example for the path of a missing variable.
+    /// Returns `None` if the value does not exist, for example for the path of a missing variable.
     ///
     /// # Examples
     ///
@@ -209,7 +209,7 @@ pub(crate) fn at(document: &Document, path: &KeyPath<'_>) -> Option<u32> {
     })
 }
 
-/// Returns the node at a path that is given as text, or `None` if there is no such node or the path
+/// Returns the node at a path that is given as text, or `None` if it does not exist or the path
 /// is malformed.
 pub(crate) fn find(document: &Document, path: &str) -> Option<u32> {
     // The lexer would skip a byte order mark, as at the start of a text.

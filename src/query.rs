@@ -1,4 +1,4 @@
-//! Query parameters that override the environment, and cannot steal from it.
+//! Query parameters that override environment variables, without leaking the owner's credentials.
 
 mod decode;
 mod error;
@@ -15,36 +15,16 @@ pub use crate::query::limits::{MAX_PARAMETER_LEN, MAX_QUERY_FIELDS, MAX_QUERY_LE
 use crate::text::bytes::any;
 use crate::text::wiped::Wiped;
 
-/// Which query parameters may override which environment variables.
+/// The query parameters that may override environment variables.
 ///
-/// A visitor's link, `?user_id=alice&pat=…`, may stand in for what the owner of a module entered.
-/// Left alone that is a hole: `?base=https://evil.example` would send the owner's token to a
-/// stranger. So:
+/// The link to a module may have a query such as `?user_id=alice&pat=…`, with a visitor's values in
+/// place of the owner's. Without rules, this would leak credentials: with
+/// `?base=https://evil.example`, the module would send the owner's token to a stranger.
 ///
-/// - **Nothing is allowed by default.** A parameter that was not [allowed](Self::allow) is
-///   ignored, whatever variable it names and whatever its value holds.
-/// - **What overrides may displace.** A variable that a parameter
-///   [displaces](Parameter::displaces) is dropped, unless the same query supplies it too: an
-///   endpoint of the visitor's choice never meets the owner's credential. Every displaced name is
-///   recorded, even if it is no variable, and [`Env::explain`] lists it.
-/// - **Endpoints are held to a list of hosts**, by [`https_host`](Parameter::https_host).
-/// - **A blank never blanks a credential.** Of a repeated parameter the last one counts, the
-///   others are not looked at. Where that is blank (empty, or white space only), the parameter is
-///   absent: it neither overrides nor displaces, and `?pat=x&pat=` leaves `pat` absent.
-/// - **All or nothing.** A query with a refused parameter is an error and gives no [`Env`].
+/// Build the rules with [`new`](Self::new) and [`allow`](Self::allow), or use
+/// [`clarifai`](Self::clarifai). Apply them with [`Env::override_with`].
 ///
-/// The order of the parameters in the query makes no difference, nor that of the calls of `allow`
-/// (but to the order of variables that the query adds). Where two parameters override the same
-/// variable, the one that stands later in the query does, and the other neither overrides nor
-/// displaces.
-///
-/// A query is decoded as [`application/x-www-form-urlencoded`][urlencoded] (`+` is a space, `%41`
-/// an `A`), after one leading `?`; `#` has no meaning, since libraries hand over the query without
-/// the fragment. There is one difference: bytes that are not UTF-8 are refused in an allowed
-/// parameter, instead of replaced. So are control characters, and values of more than
-/// [`MAX_PARAMETER_LEN`] bytes. A query of more than [`MAX_QUERY_LEN`] bytes or
-/// [`MAX_QUERY_FIELDS`] fields is refused as a whole. Names of parameters and of variables are
-/// compared byte for byte.
+/// # Examples
 ///
 /// ```
 /// use secrets_toml::{Document, Overrides, Parameter};
@@ -60,18 +40,62 @@ use crate::text::wiped::Wiped;
 /// assert_eq!(env.get("TOKEN"), Some("hunter2"));
 ///
 /// let env = secrets.env()?.override_with(&overrides, "base=https://api.example.com/beta")?;
-/// assert_eq!(env.get("TOKEN"), None, "it is not the visitor's");
+/// assert_eq!(env.get("TOKEN"), None, "the owner's token is displaced");
+///
+/// let query = "base=https://api.example.com/beta&token=visitors";
+/// let env = secrets.env()?.override_with(&overrides, query)?;
+/// assert_eq!(env.get("TOKEN"), Some("visitors"));
 ///
 /// let evil = secrets.env()?.override_with(&overrides, "base=https://evil.example");
 /// assert!(evil.is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// What is *not* promised: that a visitor's own value is any good, nor that an allowed parameter
-/// is harmless. `user_id` beside the owner's token makes the module act on another user's data
-/// with the owner's rights: allow only what the module may be told by a stranger. A query stands
-/// in logs and browser histories before it gets here, and the caller's copy is not wiped. Names of
-/// variables that differ in case are two variables here, but one on Windows.
+/// # Rules
+///
+/// - **Nothing is allowed by default.** A parameter that was not [allowed](Self::allow) is ignored,
+///   even if it has the name of a variable.
+/// - **An override may displace other variables.** A variable that a parameter
+///   [displaces](Parameter::displaces) is removed, unless the same query sets it. So if a query
+///   sets the endpoint, the owner's credentials are removed. [`Env::explain`] lists every displaced
+///   name, even one that was not a variable.
+/// - **An endpoint can be limited to a list of hosts**, with [`https_host`](Parameter::https_host).
+/// - **A blank value is ignored.** A parameter whose value is empty or white space neither
+///   overrides nor displaces.
+/// - **The last one counts.** If a parameter is repeated, only the last one is used: `?pat=x&pat=`
+///   does not set `pat`. If several parameters override the same variable, only the last of them in
+///   the query overrides and displaces.
+/// - **All or nothing.** If a parameter is refused, [`Env::override_with`] returns an error and no
+///   [`Env`].
+///
+/// Apart from that, the order of the parameters in the query makes no difference. The order of the
+/// calls of `allow` decides only the order of the variables that a query adds, and which parameter
+/// an error or an explanation names if there are several.
+///
+/// # Decoding
+///
+/// A query may begin with a `?`. It is decoded as
+/// [`application/x-www-form-urlencoded`][urlencoded]: `+` is a space and `%41` is `A`. A `#` has no
+/// special meaning, since web frameworks pass the query without the fragment. Names of parameters
+/// and of variables are compared byte for byte.
+///
+/// An allowed parameter is refused if its value:
+///
+/// - is not UTF-8 (the standard would replace the invalid bytes);
+/// - contains control characters;
+/// - is longer than [`MAX_PARAMETER_LEN`] bytes.
+///
+/// A query of more than [`MAX_QUERY_LEN`] bytes or [`MAX_QUERY_FIELDS`] fields is refused as a
+/// whole.
+///
+/// # Limitations
+///
+/// - An allowed parameter is not harmless as such. With `user_id` from a visitor and the token from
+///   the owner, the module acts on another user's data with the owner's rights. Allow only what a
+///   stranger may decide.
+/// - A visitor's value is not checked beyond these rules, and may be wrong.
+/// - Queries are stored in logs and browser histories. The caller's copy is not zeroized.
+/// - Names of variables that differ only in case are two variables here, but one on Windows.
 ///
 /// [urlencoded]: https://url.spec.whatwg.org/#application/x-www-form-urlencoded
 #[derive(Debug, Clone, Default)]
@@ -80,25 +104,25 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    /// Allows nothing.
+    /// Creates rules that allow no parameter.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The rules for Clarifai's modules:
+    /// Returns the rules for Clarifai's modules.
     ///
-    /// | parameter | variable | displaces | held to |
+    /// | parameter | variable | displaces | allowed values |
     /// |---|---|---|---|
-    /// | `user_id` | `CLARIFAI_USER_ID` | | |
-    /// | `app_id` | `CLARIFAI_APP_ID` | | |
-    /// | `pat` | `CLARIFAI_PAT` | `CLARIFAI_SESSION_TOKEN` | |
-    /// | `token` | `CLARIFAI_SESSION_TOKEN` | `CLARIFAI_PAT` | |
-    /// | `base` | `CLARIFAI_API_BASE` | `CLARIFAI_PAT`, `CLARIFAI_SESSION_TOKEN` | `https://api.clarifai.com` |
-    /// | `ui` | `CLARIFAI_UI` | | `https://clarifai.com` |
+    /// | `user_id` | `CLARIFAI_USER_ID` | | any |
+    /// | `app_id` | `CLARIFAI_APP_ID` | | any |
+    /// | `pat` | `CLARIFAI_PAT` | `CLARIFAI_SESSION_TOKEN` | any |
+    /// | `token` | `CLARIFAI_SESSION_TOKEN` | `CLARIFAI_PAT` | any |
+    /// | `base` | `CLARIFAI_API_BASE` | `CLARIFAI_PAT`, `CLARIFAI_SESSION_TOKEN` | `https://api.clarifai.com` and paths below it |
+    /// | `ui` | `CLARIFAI_UI` | | `https://clarifai.com` and paths below it |
     ///
-    /// So a session token and an access token never stand beside each other, unless one query, or
-    /// the owner, supplies both.
+    /// So the result has both a session token and an access token only if the query sets both, or
+    /// if the owner has entered both and the query sets neither.
     #[must_use]
     pub fn clarifai() -> Self {
         const PAT: &str = "CLARIFAI_PAT";
@@ -116,8 +140,10 @@ impl Overrides {
             .allow(Parameter::new("ui", "CLARIFAI_UI").https_host(["clarifai.com"]))
     }
 
-    /// Allows a parameter. One of the same name that was allowed before is replaced, with its
-    /// rules and with what it displaces.
+    /// Allows a parameter.
+    ///
+    /// If a parameter of the same name was allowed before, it is replaced, together with its rules
+    /// and the names that it displaces.
     #[must_use]
     pub fn allow(mut self, parameter: Parameter) -> Self {
         match self.parameters.iter_mut().find(|other| other.name == parameter.name) {
@@ -127,7 +153,7 @@ impl Overrides {
         self
     }
 
-    /// For each allowed parameter the last field that is one.
+    /// Returns for each allowed parameter its last field in the query.
     fn fields<'a>(&'a self, query: &'a str) -> Result<Vec<Option<Field<'a>>>, OverrideError> {
         if query.len() > MAX_QUERY_LEN {
             return Err(OverrideError::whole(Fault::QueryTooLong));
@@ -150,7 +176,9 @@ impl Overrides {
     }
 }
 
-/// A query parameter, the variable that it overrides, and what it takes.
+/// A query parameter, with the variable that it overrides and the rules for its value.
+///
+/// # Examples
 ///
 /// ```
 /// use secrets_toml::{Document, Overrides, Parameter};
@@ -170,13 +198,13 @@ impl Overrides {
 pub struct Parameter {
     name: String,
     variable: String,
-    /// What keeps the variable's name out of the environment.
+    /// The reason why the variable cannot exist, if its name is invalid.
     unmappable: Option<Unmappable>,
     displaces: Vec<String>,
     rules: Vec<Rule>,
 }
 
-/// What a value is held to.
+/// A rule that a value must satisfy.
 #[derive(Clone)]
 enum Rule {
     HttpsHost(Vec<String>),
@@ -184,9 +212,10 @@ enum Rule {
 }
 
 impl Parameter {
-    /// A parameter that overrides a variable with any value, and displaces nothing.
+    /// Creates a parameter that overrides a variable with any value, and displaces nothing.
     ///
-    /// A name that no environment takes is found when the parameter overrides, as an error.
+    /// If `variable` cannot be the name of an environment variable, because it is empty or contains
+    /// `=` or NUL, every query that sets this parameter is refused.
     #[must_use]
     pub fn new(name: impl Into<String>, variable: impl Into<String>) -> Self {
         let variable = variable.into();
@@ -199,38 +228,59 @@ impl Parameter {
         }
     }
 
-    /// Drops variables when this parameter overrides, unless the same query supplies them too.
-    /// Several calls add up.
+    /// Removes these variables when the parameter overrides, unless the same query sets them.
     ///
-    /// A name that is no variable of the document is recorded all the same: it may be an array or a
-    /// section of the document, or a variable of another document that the [`Env`] is used with.
-    /// [`Env::explain`] lists it, until a later override gives it a value.
+    /// Use it for the owner's values that must not be combined with a visitor's value: the
+    /// credentials that are sent to an endpoint, or another way to log in. Several calls add up.
     ///
-    /// It says what must not stand beside a value that a visitor chose: the credentials that go to
-    /// an endpoint, or the other way of logging in. A value equal to the one it replaces displaces
-    /// as well. Only a parameter that overrides displaces: what a displaced variable's own
-    /// parameter would displace stays.
+    /// - A name is displaced even if it is not a variable. It may be an array or a section of the
+    ///   document, which [`Document::for_streamlit`](crate::Document::for_streamlit) then leaves
+    ///   out.
+    ///   [`Env::explain`] lists the name until a later override sets it.
+    /// - A value that equals the one that it overrides displaces as well.
+    /// - Displacing does not cascade: if a query sets `base`, which displaces `TOKEN`, then the
+    ///   names that a parameter for `TOKEN` displaces are not affected.
     #[must_use]
     pub fn displaces(mut self, variables: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.displaces.extend(variables.into_iter().map(Into::into));
         self
     }
 
-    /// Holds the value to an `https` URL of one of the hosts, exactly. Of several rules each must
-    /// hold.
+    /// Requires the value to be an `https` URL of one of the hosts.
     ///
-    /// Taken is `https://`, a host of the list, nothing or `:443`, then nothing or `/` and a path.
-    /// The host is compared without regard to case, and character for character: there are no
-    /// wildcards, and no subdomains. Refused are user information, another port, a dot behind the
-    /// host, a `?` or `#` right behind it, and spaces, backslashes and characters outside ASCII
-    /// anywhere. It is stricter than the [URL standard], because whoever uses the URL may read it
-    /// with another parser.
+    /// If several rules are set, the value must satisfy all of them.
     ///
-    /// An IP address is listed in its canonical form, an IPv6 address in brackets; an
-    /// internationalised host in its ASCII form, `xn--…`. An entry in another form matches nothing.
+    /// The value must consist of `https://`, a host of the list, optionally `:443`, and optionally
+    /// a `/` and a path. The host is compared as a whole, ignoring ASCII case. There are no
+    /// wildcards, and a subdomain is another host.
     ///
-    /// It is *not* promised that the host is the right one for a path, nor that it does not
-    /// redirect to another.
+    /// Refused are:
+    ///
+    /// - user information and other ports;
+    /// - a dot, `?` or `#` directly after the host;
+    /// - spaces, backslashes and non-ASCII characters anywhere.
+    ///
+    /// This is stricter than the [URL standard], because the module may parse the URL with another
+    /// parser, and parsers disagree on unusual URLs.
+    ///
+    /// List an IP address in its canonical form, an IPv6 address in brackets, and an
+    /// internationalized host in its ASCII form `xn--…`. An entry in another form matches nothing.
+    ///
+    /// The path is not checked, and the host may redirect to another.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use secrets_toml::{Document, Overrides, Parameter};
+    ///
+    /// let base = Parameter::new("base", "BASE").https_host(["api.example.com"]);
+    /// let overrides = Overrides::new().allow(base);
+    /// let env = || Document::parse("").unwrap().env().unwrap();
+    ///
+    /// assert!(env().override_with(&overrides, "base=https://api.example.com/v2").is_ok());
+    /// assert!(env().override_with(&overrides, "base=http://api.example.com").is_err());
+    /// assert!(env().override_with(&overrides, "base=https://eu.api.example.com").is_err());
+    /// ```
     ///
     /// [URL standard]: https://url.spec.whatwg.org/
     #[must_use]
@@ -239,24 +289,26 @@ impl Parameter {
         self
     }
 
-    /// Holds the value to a rule of yours. Of several rules each must hold.
+    /// Requires the value to satisfy a function of yours.
     ///
-    /// It sees the value decoded, without control characters and not blank, and should neither
-    /// keep nor print it.
+    /// If several rules are set, the value must satisfy all of them. The function gets the decoded
+    /// value, which is not blank and has no control characters. It should neither keep nor print
+    /// it.
     #[must_use]
     pub fn accept(mut self, rule: fn(&str) -> bool) -> Self {
         self.rules.push(Rule::Accept(rule));
         self
     }
 
-    /// Appends the value of a field, and tells where it stands; `None` where it is blank.
+    /// Decodes the value of a field and appends it to `text`. Returns its range, or `None` if it is
+    /// blank.
     fn read(&self, encoded: &str, text: &mut Wiped) -> Result<Option<Range<usize>>, Fault> {
         let place = decode::value(encoded, text)?;
         let value = &text[place.clone()];
         if value.chars().all(char::is_whitespace) {
             return Ok(None);
         }
-        // Nearly every value is printable ASCII.
+        // Fast path: nearly every value is printable ASCII.
         let unusual = |byte| !matches!(byte, b' '..=b'~');
         if any(value.as_bytes(), unusual) && value.chars().any(char::is_control) {
             return Err(Fault::Control);
@@ -285,17 +337,16 @@ impl fmt::Debug for Rule {
 }
 
 impl Env {
-    /// The variables after a visitor's query: see [`Overrides`] for what it may do.
+    /// Applies a visitor's query by the rules of [`Overrides`].
     ///
-    /// The new variables stand in a buffer of their own; the old one is wiped, and what the query
-    /// replaced or displaced is nowhere any more. Of several overrides in turn, each does to the
-    /// result of the one before what it would do to secrets.
+    /// The result has a new buffer. The old one is zeroized, and with it the values that the query
+    /// replaced or displaced. You can apply several queries one after the other.
     ///
     /// # Errors
     ///
-    /// The query is longer than its limits, or an allowed parameter is refused. Nothing is applied
-    /// then, and the `Env` is gone and wiped: a caller cannot go on with the owner's variables by
-    /// mistake. [`Document::env`](crate::Document::env) makes another.
+    /// Returns an error if the query is longer than a limit or if an allowed parameter is refused.
+    /// Then the `Env` is consumed and zeroized, so that a caller cannot continue with the owner's
+    /// variables by mistake. [`Document::env`](crate::Document::env) makes a new one.
     ///
     /// # Examples
     ///
@@ -309,8 +360,10 @@ impl Env {
     ///
     /// let query = "user_id=alice&base=https%3A%2F%2Fapi.clarifai.com%40evil.example";
     /// let error = secrets.env()?.override_with(&Overrides::clarifai(), query).unwrap_err();
-    /// assert_eq!(error.to_string(), "query parameter `base` is refused: its URL holds a user
-    /// name");
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "query parameter `base` is refused: its URL holds a user name",
+    /// );
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn override_with(self, overrides: &Overrides, query: &str) -> Result<Self, OverrideError> {
@@ -325,7 +378,7 @@ impl Env {
     }
 }
 
-/// A field of a query that is an allowed parameter, still encoded.
+/// A field of a query that is an allowed parameter. Its value is not decoded so far.
 #[derive(Clone, Copy)]
 struct Field<'a> {
     parameter: &'a Parameter,
@@ -334,15 +387,16 @@ struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// The most bytes that it adds to the buffer of variables: decoding never makes a value longer,
-    /// and every name that it displaces may be new.
+    /// Returns an upper bound for the bytes that this field adds to the buffer of variables: its
+    /// value, which decoding never makes longer, and the names that it sets and displaces, which
+    /// may be new.
     fn most_len(&self) -> usize {
         let Parameter { variable, displaces, .. } = self.parameter;
         let displaced = displaces.iter().map(String::len).sum::<usize>();
         self.value.len().min(MAX_PARAMETER_LEN) + variable.len() + displaced
     }
 
-    /// Decodes the value into `text`; `None` where it is blank.
+    /// Decodes the value into `text`. Returns `None` if it is blank.
     fn read(self, text: &mut Wiped) -> Result<Option<Override<'a>>, OverrideError> {
         let Self { parameter, position, value } = self;
         let value = parameter.read(value, text);

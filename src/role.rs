@@ -8,7 +8,8 @@ use crate::value::Value;
 impl Document {
     /// Returns an iterator over the variables and their values, in the order of the text.
     ///
-    /// A variable is a value that is not a table and not an array of tables.
+    /// A variable is a value that is not a table and not an array of tables. Any other array is one
+    /// variable.
     ///
     /// # Examples
     ///

@@ -1,10 +1,9 @@
-//! Decoding of `application/x-www-form-urlencoded`, as the WHATWG's URL standard has it, into
-//! memory that is wiped.
+//! Decodes `application/x-www-form-urlencoded`, as the WHATWG's URL standard defines it, into
+//! zeroized memory.
 //!
-//! Written here, and not taken from the `percent-encoding` crate, because values are secrets: what
-//! that crate collects grows a `Vec`, and each block it outgrows is freed unwiped. Nothing is
-//! collected here: the runs between escapes are slices of the query, and what an escape stands
-//! for is put together on the stack.
+//! The `percent-encoding` crate would not do, because values are secrets. It collects them in a
+//! `Vec` that grows, and frees the old allocations without zeroizing them. Here, the runs between
+//! escapes are slices of the query, and the character of an escape is assembled on the stack.
 
 use std::ops::Range;
 
@@ -12,10 +11,10 @@ use crate::query::error::Fault;
 use crate::query::limits::MAX_PARAMETER_LEN;
 use crate::text::wiped::Wiped;
 
-/// The name of a field, still encoded.
+/// The encoded name of a field.
 pub(super) struct Name<'q> {
     encoded: &'q str,
-    /// Whether it stands for itself, as nearly every name does.
+    /// It has no `+` and no `%`, like nearly every name, and so is the same when decoded.
     plain: bool,
 }
 
@@ -24,10 +23,10 @@ impl<'q> Name<'q> {
         Self { encoded, plain: !encoded.bytes().any(is_special) }
     }
 
-    /// Whether it stands for `name`. A name that is not UTF-8 stands for none.
+    /// Returns `true` if the decoded name is `name`. Never true if it is not UTF-8.
     pub(super) fn is(&self, name: &str) -> bool {
-        // An escape takes three bytes for one. What is longer is not looked at, so that a long
-        // field costs the same however many parameters are allowed.
+        // An escape has three bytes for one. Longer names are rejected without decoding, so that a
+        // long field is not read once for every allowed parameter.
         if self.plain || self.encoded.len() > 3 * name.len() {
             return self.encoded == name;
         }
@@ -44,15 +43,16 @@ impl<'q> Name<'q> {
     }
 }
 
-/// Appends what an encoded value stands for, and tells where.
+/// Decodes a value, appends it to `text`, and returns its range.
 ///
-/// Where it does not fit it is too long: there is room for the longest value.
+/// The buffer has room for a value of the maximum length. A value that does not fit is too long.
 pub(super) fn value(encoded: &str, text: &mut Wiped) -> Result<Range<usize>, Fault> {
     let start = text.len();
     let mut character = Character::default();
     for piece in Pieces(encoded) {
         let fits = match piece {
-            // What an escape begins, only an escape can go on: text consists of whole characters.
+            // An escape began a character. Only another escape can continue it, since a run of text
+            // consists of whole characters.
             Piece::Text(_) if !character.is_empty() => return Err(Fault::NotUtf8),
             Piece::Text(run) => text.push_str(run),
             Piece::Byte(byte) => match character.push(byte)? {
@@ -69,13 +69,13 @@ pub(super) fn value(encoded: &str, text: &mut Wiped) -> Result<Range<usize>, Fau
 
 /// A part of an encoded text.
 enum Piece<'q> {
-    /// A run that stands for itself.
+    /// A run without escapes.
     Text(&'q str),
-    /// What `+` or an escape stands for.
+    /// The byte of an escape, or the space of a `+`.
     Byte(u8),
 }
 
-/// The parts of an encoded text.
+/// An iterator over the parts of an encoded text.
 struct Pieces<'q>(&'q str);
 
 impl<'q> Iterator for Pieces<'q> {
@@ -89,7 +89,7 @@ impl<'q> Iterator for Pieces<'q> {
                 (Some(high), Some(low)) => (3, Some(high * 16 + low)),
                 _ => (1, None),
             },
-            // A `%` that begins no escape stands for itself, here at the end.
+            // A `%` that does not begin an escape is taken literally, also at the end of the text.
             [_, ..] => (1, None),
         };
         let len = match byte {
@@ -106,7 +106,7 @@ impl<'q> Iterator for Pieces<'q> {
     }
 }
 
-/// Whether a byte may stand for another.
+/// Returns `true` if a byte is decoded to another or begins an escape.
 fn is_special(byte: u8) -> bool {
     matches!(byte, b'%' | b'+')
 }
@@ -116,7 +116,7 @@ fn digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).map(|digit| digit as u8)
 }
 
-/// A character of which the escapes so far gave some bytes.
+/// The bytes of a character that the escapes so far have given.
 #[derive(Default)]
 struct Character {
     bytes: [u8; 4],
@@ -128,7 +128,7 @@ impl Character {
         self.len == 0
     }
 
-    /// Adds a byte, and gives the character once it is whole.
+    /// Adds a byte. Returns the character if it is complete.
     fn push(&mut self, byte: u8) -> Result<Option<char>, Fault> {
         if self.is_empty() && byte.is_ascii() {
             return Ok(Some(char::from(byte)));
@@ -140,7 +140,7 @@ impl Character {
                 self.len = 0;
                 Ok(text.chars().next())
             }
-            // Bytes that may still become a character are at most three.
+            // Not complete. There are at most three such bytes, so the next one fits.
             Err(error) if error.error_len().is_none() => Ok(None),
             Err(_) => Err(Fault::NotUtf8),
         }

@@ -1,13 +1,16 @@
-//! Why a query was refused: the parameter and the rule, never the value.
+//! The error for a query that is refused: it names the parameter and the rule, never the value.
 
 use std::fmt;
 
 use crate::env::Unmappable;
 use crate::query::limits::{MAX_PARAMETER_LEN, MAX_QUERY_FIELDS, MAX_QUERY_LEN};
 
-/// A query that was refused. Nothing of it was applied, and the [`Env`](crate::Env) is wiped.
+/// The error of [`Env::override_with`](crate::Env::override_with): the query is refused.
 ///
-/// Neither `Display` nor `Debug` holds a value, or a name that was not allowed.
+/// Nothing of the query was applied. `Display` and `Debug` contain no value, and no name of a
+/// parameter that is not allowed.
+///
+/// # Examples
 ///
 /// ```
 /// use secrets_toml::{Document, Overrides};
@@ -36,8 +39,9 @@ impl OverrideError {
         Self { parameter: Some(parameter.to_owned()), fault }
     }
 
-    /// The name of the parameter that was refused; `None` where it is the query as a whole. Of
-    /// several it is the one that was allowed first.
+    /// The name of the parameter that is refused, or `None` if it is the query as a whole.
+    ///
+    /// If several parameters are refused, this is the one that was allowed first.
     #[must_use]
     pub fn parameter(&self) -> Option<&str> {
         self.parameter.as_deref()
@@ -56,7 +60,7 @@ impl fmt::Display for OverrideError {
 
 impl std::error::Error for OverrideError {}
 
-/// Which rule was broken.
+/// The rule that was broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     QueryTooLong,

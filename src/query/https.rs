@@ -1,9 +1,9 @@
-//! The strict check of an endpoint: an `https` URL of one of a list of hosts.
+//! A strict check that an endpoint is an `https` URL of a listed host.
 //!
-//! Parsers of URLs disagree at the edges, and whoever uses the endpoint has one of their own. So
-//! this is no parser: it accepts only what every parser reads alike. The text that stands between
-//! `https://` and the first `/` has to *be* a listed host, with or without `:443`; what could move
-//! that boundary for some parser is refused wherever it stands.
+//! URL parsers disagree on unusual URLs, and the module uses a parser that is not known here. So
+//! this check does not parse: it accepts only URLs that every parser reads alike. The text between
+//! `https://` and the first `/` must equal a listed host, with or without `:443`. A character that
+//! moves this boundary for some parser is refused anywhere in the URL.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -12,10 +12,10 @@ use crate::text::bytes::any;
 
 const SCHEME: &str = "https://";
 
-/// What keeps a text from being an `https` URL of one of the hosts.
+/// Checks that a text is an `https` URL of one of the hosts.
 pub(super) fn check(url: &str, hosts: &[String]) -> Result<(), Fault> {
-    // Tabs and line ends are dropped by some parsers, a backslash is a slash to some, and some
-    // characters outside ASCII become a dot or a slash.
+    // Some parsers drop tabs and line endings, some treat a backslash as a slash, and some map
+    // characters outside ASCII to a dot or a slash.
     if any(url.as_bytes(), |byte| !byte.is_ascii_graphic() | (byte == b'\\')) {
         return Err(Fault::UrlCharacter);
     }
@@ -23,7 +23,7 @@ pub(super) fn check(url: &str, hosts: &[String]) -> Result<(), Fault> {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => rest,
         _ => return Err(Fault::NotHttps),
     };
-    // Not at a `?` or a `#`: a parser that does not know them there takes what follows for a host.
+    // A `?` or `#` does not end the host here: some parsers would take what follows for the host.
     let authority = rest.split_once('/').map_or(rest, |(authority, _)| authority);
     if authority.contains('@') {
         return Err(Fault::UserInfo);
@@ -37,7 +37,8 @@ pub(super) fn check(url: &str, hosts: &[String]) -> Result<(), Fault> {
     Err(if another_port { Fault::Port } else { Fault::Host })
 }
 
-/// Whether every parser reads a host as it is written: a name, or an address in its one form.
+/// Returns `true` if every parser reads this host as it is written: it is a name, or an address in
+/// canonical form.
 fn is_canonical(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         let canonical = |parsed: Ipv6Addr| parsed.to_string().eq_ignore_ascii_case(address);
@@ -48,7 +49,7 @@ fn is_canonical(host: &str) -> bool {
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     });
     let last = host.rsplit('.').next().unwrap_or(host);
-    // `0x7f.1` and `2130706433` are addresses, too: a name that ends in a number is no name.
+    // `0x7f.1` and `2130706433` are addresses, too: a host that ends in a number is not a name.
     let numeric = last.bytes().all(|byte| byte.is_ascii_digit())
         || last.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("0x"));
     is_name && (!numeric || host.parse::<Ipv4Addr>().is_ok())
