@@ -26,7 +26,7 @@ struct Part {
     span: Span,
 }
 
-/// How much of a header has been read.
+/// The part of a header that has been read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Header {
     /// The parser is not in a header.
@@ -55,7 +55,7 @@ pub(super) struct Builder<'e, 't> {
     container: u32,
     /// The node whose value comes next.
     pending: Option<u32>,
-    /// How many arrays and inline tables are open.
+    /// The number of open arrays and inline tables.
     open: usize,
     /// After an error it is unknown which table what follows belongs to. Nothing more is added to
     /// the index; keys and values are still decoded, to report the errors in them.

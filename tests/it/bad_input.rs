@@ -1,4 +1,4 @@
-//! The errors that an author reads after a mistake, word for word.
+//! The messages that an author reads after a mistake.
 
 use secrets_toml::{Document, ParseError, Template};
 use serde_json::json;
@@ -26,7 +26,7 @@ fn texts_without_variables_are_documents() {
 #[test]
 fn a_byte_order_mark_and_crlf_are_read() {
     assert_eq!(shape("\u{feff}A = 1\r\nB = 'x'\r\n"), r#"Document { "A": integer, "B": string }"#);
-    // The byte order mark is not counted as a column.
+    // The mark does not count as a character of the first line.
     assert_eq!(
         refused("\u{feff}A =\r\n"),
         "line 1, column 4: a key without a value (write `= \"\"`)"
@@ -99,8 +99,8 @@ fn each_mistake_has_its_message() {
             "line 1, column 8: an escape that names no Unicode character \
              (\\x takes two digits, \\u four, \\U eight)",
         ),
-        // The three escapes are shorter than the characters they would give; the escape itself is
-        // rejected.
+        // The three replacement characters are longer than the text and do not fit into the buffer.
+        // The error is still that of the escape.
         (
             "A = \"\\u\\u\\u\"",
             "line 1, column 8: an escape that names no Unicode character \
@@ -232,8 +232,8 @@ fn what_is_defined_twice_is_named_where_the_rest_is_well_formed() {
     }
 }
 
-/// A repeated key is reported after an error later in the same key. After any syntax error, no name
-/// is shown.
+/// Each clash is reported after the error in its key, which has a later position. Because the text
+/// has a syntax error, no name is shown.
 #[test]
 fn of_a_line_of_clashes_and_errors_in_turns_the_first_is_told() {
     let text = format!("x={{a=1,{}b=1}}", r#"a."\q"=1,"#.repeat(3));
@@ -253,12 +253,12 @@ fn an_error_that_leaves_the_structure_open_ends_the_check_for_repetitions() {
             "line 2, column 5: an array without its closing `]`\n\
              line 3, column 1: a comma is missing between two elements of an array",
         ),
-        // Without the comma, it is unknown whether `b` belongs to the inner table.
+        // It is unknown whether `b` belongs to the table in which a comma is missing.
         (
             "a = { b = 'x' c = 1,\n  b = 2 }\n",
             "line 1, column 15: a comma is missing between two keys of an inline table",
         ),
-        // The bracket that closes a value without a key does not close the table around it.
+        // The end of the table without a key is not the end of the table around it.
         (
             "a = { {x = 1}, b = 1 }\nb = 1\n",
             "line 1, column 7: a value without a key in an inline table",
@@ -273,7 +273,7 @@ fn an_error_that_leaves_the_structure_open_ends_the_check_for_repetitions() {
     }
 }
 
-/// An error below the maximum depth is reported with its place.
+/// A key that is too deep is reported as long as it is known which table it belongs to.
 #[test]
 fn an_error_between_the_values_leaves_the_structure_known() {
     let deep = format!("{}a = 1\n", "a.".repeat(80));
@@ -311,7 +311,7 @@ fn no_line_of_a_pem_key_in_single_line_quotes_is_printed() {
         )
     );
     assert!(error.lines().count() == 6 && !error.contains("MII") && !error.contains("BEGIN"));
-    // In triple quotes, the same key is read with any line end.
+    // The same key in triple quotes is read, with any line endings.
     let text = format!("KEY = '''\r\n{body}\r\n{body}\r\n'''\r\n");
     let document = Document::parse(text).unwrap();
     let key = document.get("KEY").and_then(|value| value.as_str());
@@ -354,7 +354,7 @@ fn limits_say_which() {
     ] {
         assert_eq!(refused(&text), format!("line 1, column {column}: {too_deep}"), "{text}");
     }
-    // The maximum depth: a key and 79 positions.
+    // The maximum depth: a key and 79 positions, or 80 keys.
     assert!(Document::parse(format!("a = {}1{}", "[".repeat(79), "]".repeat(79))).is_ok());
     assert!(Document::parse(format!("{}a = 1", "a.".repeat(79))).is_ok());
 }
@@ -427,7 +427,7 @@ fn errors_serialize_as_a_list() {
     });
     assert_eq!(list("A = 1\nB = 2\nA = 'hunter2'\n"), json!([twice]));
     assert_eq!(list("]\n")[0]["help"], json!(null));
-    // Long paths are cut, as in all messages.
+    // A long path is cut here, too.
     let path = "k".repeat(300);
     let twice = list(&format!("{path} = 1\n{path} = 2\n"));
     assert_eq!(twice[0]["path"], json!(format!("{}…", &path[..255])));

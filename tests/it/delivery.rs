@@ -25,7 +25,7 @@ fn deliver(text: &str) -> String {
     delivered.expose_text().to_owned()
 }
 
-/// Asserts what is delivered of each text.
+/// Asserts the delivered text of each text.
 #[track_caller]
 fn assert_each<const N: usize>(rows: [(&str, &str); N]) {
     for (text, expected) in rows {
@@ -58,7 +58,7 @@ fn root_variables_come_first_then_other_values_then_tables() {
         ("[b]\nx = 1\n[a]\nx = 1\n[b.c]\n[a.c]\n", "[b]\nx = 1\n[b.c]\n[a]\nx = 1\n[a.c]\n"),
         ("[a.b.c]\n[a.d]\nx = 1\n", "[a]\n[a.b]\n[a.b.c]\n[a.d]\nx = 1\n"),
         ("[a]\n[a.b]\n", "[a]\n[a.b]\n"),
-        // The values of a table come before its tables, since a header ends the table.
+        // The values of a table come before the tables in it, since a header ends it.
         ("[a]\nb.c = 1\nd = 2\n[a.e]\n", "[a]\nd = 2\n[a.b]\nc = 1\n[a.e]\n"),
         ("a.b.c = 1\na.b.d = 2\na.e = 3\n", "[a]\ne = 3\n[a.b]\nc = 1\nd = 2\n"),
         // A table in an array of tables belongs to the element before it.
@@ -67,7 +67,7 @@ fn root_variables_come_first_then_other_values_then_tables() {
             "[[a]]\n[a.b]\nc = 1\n[[a]]\n[a.d]\ne = 1\n[[a.f]]\n[[a.f]]\n[a.f.g]\n[x]\n",
         ),
         ("[[a.b]]\n[a]\nc = 1\n", "[a]\nc = 1\n[[a.b]]\n"),
-        // The same for tables that have no header in the source.
+        // Tables without a header in the text get one.
         ("a = { b = { c = 1 }, d = 2 }\ne = 3\n", "e = 3\n[a]\nd = 2\n[a.b]\nc = 1\n"),
         ("a = [{ b = 1 }, {}]\nc = 1\nd = [{}, 1]\n", "c = 1\nd = [{}, 1]\n[[a]]\nb = 1\n[[a]]\n"),
         (
@@ -99,7 +99,7 @@ fn keys_are_bare_if_they_can_be() {
         ),
         ("['a'.\"b c\"]\n[['#'.d]]\n", "[a]\n[a.\"b c\"]\n[\"#\"]\n[[\"#\".d]]\n"),
         ("t = { 'a' = 1, 'b c'.d = 2 }\n", "[t]\na = 1\n[t.\"b c\"]\nd = 2\n"),
-        // `toml` decodes escapes in keys of a value unless the key has a dot, but not in headers.
+        // `toml` decodes escapes in a key before a value, unless it has a dot, and not in a header.
         (
             "'\\b' = []\n'.\\b' = []\n\"\\\"\" = []\n['\\d']\nx = 1\n",
             "\"\\\\b\" = []\n'.\\b' = []\n'\"' = []\n['\\d']\nx = 1\n",
@@ -132,19 +132,19 @@ fn what_toml_1_0_lacks_is_spelled_anew() {
 #[test]
 fn what_another_reader_misreads_is_spelled_anew() {
     assert_each([
-        // Strings are unchanged, or written without an escape if possible.
+        // A string keeps its spelling, or has one without escapes if possible.
         ("A = 'x'\nB = \"it's\"\nC = '\"'\n", "A = 'x'\nB = \"it's\"\nC = '\"'\n"),
         ("A = \"\\\"\"\nB = \"\\\\d\"\n", "A = '\"'\nB = '\\d'\n"),
         ("A = \"\\u0041\\u00e9\"\nB = \"\\u005C\"\n", "A = \"Aé\"\nB = '\\'\n"),
         ("A = \"\\\"'\\\\\"\n", "A = \"\\\"'\\\\\"\n"),
         ("A = '\t'\nB = \"\\t\\\"\"\n", "A = '\t'\nB = \"\\t\\\"\"\n"),
-        // A string on one line.
+        // A string is written on one line.
         ("A = '''x'''\nB = \"\"\"y\"\"\"\n", "A = \"x\"\nB = \"y\"\n"),
         ("A = '''\n\nit's # x\n'''\n", "A = \"\\nit's # x\\n\"\n"),
         ("A = \"\"\"x\\\n  y\"\"\"\"\"\n", "A = 'xy\"\"'\n"),
-        // Two quotes at the start would be read as an empty string.
+        // `toml` would read a string that begins with two quotes as empty.
         ("A = \"\\\"\\\"\"\nB = \"\\\"\\\"'\"\n", "A = '\"\"'\nB = \"\"\"\\\"\\\"'\"\"\"\n"),
-        // In an array, strings and characters that `toml` misreads.
+        // In an array, characters that `toml` takes for structure are escaped.
         ("A = ['x', \"y\", '', '\\d']\n", "A = ['x', \"y\", '', \"\\\\d\"]\n"),
         (
             "A = [',', '=#[]', \"{}'\"]\n",
@@ -170,7 +170,7 @@ fn overrides() -> Overrides {
         .allow(Parameter::new("n", "N \"\\"))
 }
 
-/// Delivers a text after a query.
+/// Delivers a text with the overrides of a query.
 #[track_caller]
 fn deliver_with(text: &str, query: &str) -> String {
     let document = document(text);
@@ -187,19 +187,18 @@ fn a_query_is_in_what_is_delivered() {
         ("B = 'x'\n", "b=5", "B = \"5\"\n"),
         ("B = 'x'\n", "b=%22%5C", "B = '\"\\'\n"),
         ("B = 'x'\n", "b=%C3%A9", "B = \"é\"\n"),
-        // If the text is unchanged, the document's own value is delivered as written.
+        // If the text is the same, the document's value keeps its spelling.
         ("B = '5' # c\n", "b=5", "B = '5'\n"),
         ("B = 0x1F\n", "b=31", "B = 0x1F\n"),
         ("B = 1e1\n", "b=10.0", "B = 1e1\n"),
-        // If the document has a number, and Python's `str()` of a number gives the text, it is a
-        // number.
+        // The document has a number, and the text is Python's `str()` of a number.
         ("B = 1\n", "b=5", "B = 5\n"),
         ("B = 1\n", "b=-9223372036854775808", "B = -9223372036854775808\n"),
         ("B = 1\n", "b=1.5", "B = 1.5\n"),
         ("B = 1.5\n", "b=1e%2B16", "B = 1e+16\n"),
         ("B = 1.5\n", "b=nan", "B = nan\n"),
         ("B = 1.5\n", "b=-inf", "B = -inf\n"),
-        // No number gives the text, so it is a string.
+        // The text is not Python's `str()` of a number.
         ("B = 1\n", "b=05", "B = \"05\"\n"),
         ("B = 1\n", "b=%2B5", "B = \"+5\"\n"),
         ("B = 1\n", "b=-0", "B = \"-0\"\n"),
@@ -211,12 +210,12 @@ fn a_query_is_in_what_is_delivered() {
         ("B = 1.5\n", "b=NaN", "B = \"NaN\"\n"),
         ("B = 1.5\n", "b=infinity", "B = \"infinity\"\n"),
         ("B = 1\n", "b=true", "B = \"true\"\n"),
-        // Variables that the document does not have, or has as another kind of value.
+        // The document does not have the name, or not as a variable.
         ("D = 'x'\n[t]\nB = 1\n", "b=5", "D = 'x'\nB = \"5\"\n[t]\nB = 1\n"),
         ("B = true\nC = []\n", "b=5", "B = \"5\"\nC = []\n"),
         ("B = 0000-01-01\n", "b=5", "B = \"5\"\n"),
         ("", "n=x", "\"N \\\"\\\\\" = \"x\"\n"),
-        // Displaced names are absent.
+        // A displaced name is absent.
         ("A = 'a'\nD = 'd'\n[t]\nD = 'd'\n", "a=x", "A = \"x\"\n[t]\nD = 'd'\n"),
         ("C = 'c'\nD = 'd'\n", "a=x&b=y", "C = 'c'\nA = \"x\"\nB = \"y\"\n"),
     ] {
@@ -309,7 +308,7 @@ fn what_cannot_be_delivered() {
 #[test]
 fn what_python_can_read_is_no_error() {
     let text = "a = [0001-01-01, 9999-12-31T23:59:59.9Z, 00:00:00, 1979-05-27T07:32:59+00:60]\n";
-    // Neither the crate nor Python accepts an offset with minute 60.
+    // An offset cannot have the minute 60, neither here nor in Python.
     assert!(Document::parse(text).is_err());
     let text = "a = [0001-01-01, 9999-12-31T23:59:59.600000Z, 00:00:00, 1979-05-27T00:00:00]\n";
     assert_eq!(deliver(text), text);
@@ -317,7 +316,7 @@ fn what_python_can_read_is_no_error() {
 
 #[test]
 fn what_would_be_too_long_is_refused() {
-    // Each of these sources is two bytes shorter than its delivery, which has blanks.
+    // The written text has two more spaces than this one.
     let most = |more: usize| format!("a=['{}']\n", "x".repeat(MAX_LEN - "a = ['']\n".len() + more));
     assert_eq!(deliver(&most(0)).len(), MAX_LEN);
     let document = document(&most(1));
@@ -326,7 +325,8 @@ fn what_would_be_too_long_is_refused() {
     assert_eq!((error.path(), error.line()), (None, None));
 }
 
-/// Each header repeats the keys around it. A delivery of quadratic length is rejected early.
+/// Each header repeats the keys of the tables around it. A text that would be of quadratic length
+/// is refused early.
 #[test]
 fn many_tables_below_a_long_header_are_refused_soon() {
     let lines: String = (0..50_000).map(|i| format!("{i}.a=1\n")).collect();
@@ -351,7 +351,7 @@ fn the_deepest_values_are_delivered() {
     }
 }
 
-/// A value, with what TOML 1.1 added.
+/// A value, including the syntax that is new in TOML 1.1.
 fn value() -> impl Strategy<Value = String> {
     let scalar = prop::sample::select(vec![
         "'x'",
@@ -433,7 +433,7 @@ proptest! {
         query in prop::sample::select(vec!["", "a=x", "b=5", "b=1.5&n=%22", "a=&b=true", "a=1&b=31&n=x"]),
         newline in prop::sample::select(vec!["\n", "\r\n"]),
     ) {
-        // Skip lines that make the text invalid.
+        // Leaves out lines that contradict an earlier one.
         let text = lines.iter().fold(String::new(), |text, line| {
             let longer = format!("{text}{line}{newline}");
             if Document::parse(longer.as_str()).is_ok() { longer } else { text }

@@ -1,4 +1,4 @@
-//! `Document::deserialize` into the types that people write.
+//! `Document::deserialize` into usual types.
 
 mod shapes;
 
@@ -80,7 +80,7 @@ fn a_whole_type_is_filled_and_borrows_where_it_can() {
     assert_eq!((settings.db.port, settings.db.tags), (Port(5432), vec!["x", "y"]));
     assert_eq!(settings.db.other["password"], "s3cret");
     assert!(matches!(settings.backend, Backend::S3 { bucket } if bucket == "b"));
-    // Borrowed from the document's buffers, with and without escapes.
+    // Both borrow from the document's buffers, with and without escapes.
     let text = document.expose_text().as_bytes().as_ptr_range();
     assert!(text.contains(&settings.db.other["password"].as_ptr()));
 }
@@ -242,7 +242,7 @@ fn a_message_of_the_type_itself_is_dropped() {
     assert_eq!(error.to_string(), "line 1, column 7: `url`: refused by the type");
 }
 
-/// A type may catch an error and keep its message.
+/// A type may catch an error and keep its text, which must not contain a value.
 #[test]
 fn an_error_that_a_type_catches_holds_no_value() {
     struct Caught(String);

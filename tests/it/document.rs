@@ -1,4 +1,4 @@
-//! Reading in place: values, paths and views.
+//! Reading a document: values, paths and views.
 
 use secrets_toml::{Document, Template, Value};
 
@@ -61,7 +61,7 @@ fn a_path_has_white_space_where_a_key_may_have_it() {
         assert_eq!(string(path), Some("first"), "{path:?}");
     }
     assert!(document.find("users[0] ").is_some_and(|user| user.kind() == "table"));
-    // Positions are our own syntax and allow no white space.
+    // There may be no space before or inside the brackets, which are not part of TOML.
     for path in ["users [0]", "users[ 0]", "users[0 ]", "users[0].roles[2] [0]", "users[0]. [0]"] {
         assert!(document.find(path).is_none(), "{path:?}");
     }
@@ -74,8 +74,8 @@ fn a_path_has_white_space_where_a_key_may_have_it() {
     assert!(Document::parse("a = 1").unwrap().find("\u{feff}a").is_none());
 }
 
-/// For every short sequence of parts of keys: either a document reads it as a key, or `find`
-/// rejects it too.
+/// For every short sequence of the pieces of keys: `find` reads it if and only if TOML reads it as
+/// a key.
 #[test]
 fn a_path_without_positions_is_a_key() {
     let parts = ["a", "-", "\"b c\"", "'d'", "\"\"", ".", " ", "\t", "\"", "é"];
@@ -222,7 +222,7 @@ fn tables_and_arrays_are_gone_through_by_for() {
     }
     assert_eq!(kinds, ["string", "integer", "array"]);
 
-    // A started iterator counts what is left, but its `Debug` shows everything.
+    // An iterator counts and shows the rest of its items, and ends for good.
     let (mut pairs, mut values) = (root.iter(), roles.iter());
     assert_eq!(format!("{pairs:?} {values:?}"), format!("{root:?} {roles:?}"));
     pairs.nth(3);
@@ -231,7 +231,7 @@ fn tables_and_arrays_are_gone_through_by_for() {
     assert_eq!(format!("{pairs:?} {values:?}"), r#"{"inline": table} [integer, array]"#);
     assert!(pairs.next().is_some() && pairs.next().is_none() && pairs.next().is_none());
 
-    // Items outlive the iterators and the view.
+    // The items outlive the iterator and the view.
     let names: Vec<&str> = {
         let users = document.get("users").and_then(|value| value.as_array()).unwrap();
         users.iter().filter_map(|user| user.get("name")?.as_str()).collect()
@@ -306,7 +306,7 @@ fn one_key_in_many_tables_is_many_keys() {
     assert!(document.find("t1.kez").is_none() && document.find("t2000").is_none());
 }
 
-/// Small tables compare their keys one by one, larger ones hash them.
+/// A table with few keys is searched one by one; the keys of a larger one are hashed.
 #[test]
 fn a_table_of_any_size_finds_each_of_its_keys() {
     let key = |i| ["a", "b", "\"c\\u0041\"", "d", "'e f'", "g", "h", "i", "j", "k"][i];
@@ -398,7 +398,7 @@ fn a_value_is_found_at_its_path() {
     }
     assert_eq!(cut, 2);
 
-    // Variables that the other document does not have, or has in another shape.
+    // The other document has no such value, or one of another shape.
     for text in
         ["", "b = 0", "users = 1", "users = {n = 1}", "users = []", "a = {}\nusers = [1, 2]"]
     {
@@ -412,8 +412,8 @@ fn a_value_is_found_at_its_path() {
     assert!(table.variables().all(|(path, _)| array.at(&path).is_none()));
 }
 
-/// The path of a variable that an element lacks starts in the document and continues in the
-/// template.
+/// The path of a variable that is missing from an element has its start from the document, and its
+/// end from the template.
 #[test]
 fn a_missing_variable_is_found_where_it_should_be() {
     let long = "k".repeat(300);

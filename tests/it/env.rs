@@ -1,4 +1,4 @@
-//! The environment: exactly the variables that Streamlit sets, formatted as by Python's `str()`.
+//! The environment has the variables that Streamlit maps, as Python's `str()` writes them.
 
 #[cfg(target_os = "linux")]
 use std::io::ErrorKind;
@@ -72,8 +72,7 @@ fn values_are_written_as_python_does() {
     }
 }
 
-/// Reads the file that `tests/vectors/python_str.py` wrote: the bits of floats and Python's text
-/// for each.
+/// `tests/vectors/python_str.py` has written the file: the bits of a float, and Python's `str()`.
 #[test]
 fn floats_equal_pythons_over_a_file_of_vectors() {
     let vectors = include_str!("../vectors/python_str.txt");
@@ -81,7 +80,7 @@ fn floats_equal_pythons_over_a_file_of_vectors() {
     for line in vectors.lines() {
         let (bits, expected) = line.split_once(' ').unwrap();
         let float = f64::from_bits(u64::from_str_radix(bits, 16).unwrap());
-        // `{:e}` has every significant digit, and is TOML if the mantissa has a point.
+        // `{:e}` writes all significant digits, in a format that TOML accepts.
         let text = format!("{float:e}");
         assert_eq!(env(&format!("K = {text}"))[0].1, expected, "{text}");
         count += 1;
@@ -129,7 +128,7 @@ fn a_command_takes_the_variables() {
 fn every_variable_is_found_by_its_name() {
     fn is_shared<T: Send + Sync>(_: &T) {}
     let name = |i: usize| format!("{}NAME_{i}", "LONG_".repeat(i % 5));
-    // A small `Env` compares names, a larger one builds a table.
+    // Up to 16 names are compared one by one. More are looked up in a table.
     for count in [0, 1, 2, 15, 16, 17, 18, 33, 1000] {
         let text: String = (0..count).map(|i| format!("{} = 'value {i}'\n", name(i))).collect();
         let check = |env: &Env, from: usize| {
@@ -143,13 +142,13 @@ fn every_variable_is_found_by_its_name() {
         };
         let env = Document::parse(text).unwrap().env().unwrap();
         is_shared(&env);
-        // If several threads look up at the same time, one builds the table.
+        // If threads look up at the same time, one of them makes the table.
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| check(&env, 0));
             }
         });
-        // The table of the old `Env` is not used for the new one.
+        // The table of the old variables must not be used for the new ones.
         let overrides = Overrides::new().allow(Parameter::new("a", "A").displaces([name(0)]));
         let env = env.override_with(&overrides, "a=x").unwrap();
         check(&env, 1);
@@ -158,7 +157,8 @@ fn every_variable_is_found_by_its_name() {
     }
 }
 
-/// Linux allows 32 pages for `NAME=value` and a NUL. The docs of `Env` assume pages of 4 KiB.
+/// Linux allows 32 pages for `NAME=value` and a NUL. The docs of `Env` give the number for pages of
+/// 4 KiB.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_variable_that_is_too_long_for_linux_starts_no_process() {

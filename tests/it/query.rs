@@ -1,4 +1,4 @@
-//! Overrides from a query: applied, displaced and refused variables, and the source of each.
+//! Overrides from a query: which are applied, displaced or refused, and how they are explained.
 
 mod decoding;
 
@@ -15,7 +15,7 @@ fn env(secrets: &str) -> Env {
     Document::parse(secrets).unwrap().env().unwrap()
 }
 
-/// Returns the variables after a query, in order, as `NAME=value NAME=value`.
+/// Returns the variables after a query, in their order, as `NAME=value NAME=value`.
 #[track_caller]
 fn applied(overrides: &Overrides, secrets: &str, query: &str) -> String {
     shown(&env(secrets).override_with(overrides, query).unwrap())
@@ -87,7 +87,7 @@ fn of_two_parameters_for_one_variable_the_later_in_the_query_counts() {
         [Overrides::new().allow(one()).allow(two()), Overrides::new().allow(two()).allow(one())]
     {
         for (query, expected) in [
-            // The last parameter of a variable decides what is displaced.
+            // Only the parameter that overrides also displaces.
             ("one=a&two=b", "ONE=1 V=b"),
             ("two=b&one=a", "TWO=2 V=a"),
             ("one=a&two=", "TWO=2 V=a"),
@@ -140,20 +140,20 @@ fn what_is_displaced_in_any_order() {
     ];
     let secrets = "A = 1\nB = 2\nC = 3\nD = 4";
     assert_in_any_order(&ring, secrets, &[], "A=1 B=2 C=3 D=4");
-    // `B` is displaced and `b` does not override, so `C` stays.
+    // `B` is displaced, but `b` does not override, so `C` stays.
     assert_in_any_order(&ring, secrets, &["a=x"], "A=x C=3 D=4");
     assert_in_any_order(&ring, secrets, &["b=x"], "A=1 B=x D=4");
     assert_in_any_order(&ring, secrets, &["a=x", "b=y"], "A=x B=y D=4");
     assert_in_any_order(&ring, secrets, &["a=x", "c=y"], "A=x C=y D=4");
     assert_in_any_order(&ring, secrets, &["a=x", "b=y", "c=z"], "A=x B=y C=z D=4");
-    // A blank value neither overrides nor displaces.
+    // A blank parameter neither overrides nor displaces.
     assert_in_any_order(&ring, secrets, &["a=x", "b="], "A=x C=3 D=4");
     assert_in_any_order(&ring, secrets, &["a=", "b=y"], "A=1 B=y D=4");
-    // Neither does a parameter that is not allowed.
+    // Neither does one that is not allowed.
     assert_in_any_order(&ring[..1], secrets, &["a=x", "b=y", "B=z"], "A=x C=3 D=4");
-    // A value that equals the owner's also displaces.
+    // A value equal to the owner's displaces, too.
     assert_in_any_order(&ring, secrets, &["a=1"], "A=1 C=3 D=4");
-    // A parameter does not displace its own variable.
+    // A parameter does not displace the variable that it sets.
     let own = [Parameter::new("a", "A").displaces(["A", "A", "NONE"]).displaces(["D"])];
     assert_in_any_order(&own, secrets, &["a=x"], "A=x B=2 C=3");
 }
@@ -241,7 +241,7 @@ fn messages() {
             "`nul` is refused: its variable cannot be an environment variable: its name holds a \
              NUL",
         ),
-        // If several are refused, the error names the one that was allowed first.
+        // If several are refused, the one that was allowed first is named.
         ("ui=x&base=x&pat=%FF", "`pat` is refused: it is not UTF-8"),
     ] {
         let error = refused(&overrides, query);
@@ -265,7 +265,7 @@ fn limits_are_met_exactly() {
     for too_long in [format!("{value}B"), format!("{value}%42"), format!("{value}+")] {
         assert!(refused(&letters(), &format!("a={too_long}")).to_string().contains("8192"));
     }
-    // An ignored parameter reduces neither the room for others nor that of a large environment.
+    // The limit holds for each parameter, and for a large environment, too.
     let secrets = format!("A = '{}'", "x".repeat(100_000));
     let query = format!("a={value}&b={}", "y".repeat(MAX_PARAMETER_LEN + 1));
     let error = env(&secrets).override_with(&letters(), &query).unwrap_err();
@@ -277,14 +277,14 @@ fn limits_are_met_exactly() {
     assert_eq!(applied(&letters(), "A = 1", &fields), "A=z");
     let padding = "x".repeat(MAX_QUERY_LEN - "a=z&".len());
     assert_eq!(applied(&letters(), "A = 1", &format!("a=z&{padding}")), "A=z");
-    // An empty field is ignored.
+    // An empty field does not count.
     assert_eq!(applied(&letters(), "A = 1", &("&".repeat(5000) + "a=z")), "A=z");
 }
 
 #[test]
 fn nothing_is_partly_applied() {
-    // The `Env` is consumed, so nothing is applied if one parameter is refused, not even the good
-    // ones before and after it.
+    // An error returns no `Env`, and the old one is consumed. So the valid parameters before and
+    // after a refused one are not applied.
     for query in ["user_id=a&base=x", "base=x&user_id=a", "pat=a&ui=x&user_id=b"] {
         let env = env("CLARIFAI_USER_ID = 'owner'");
         let result: Result<Env, OverrideError> = env.override_with(&Overrides::clarifai(), query);
@@ -429,7 +429,7 @@ fn a_name_that_the_query_supplies_is_not_displaced() {
             "{query}"
         );
     }
-    // A blank value overrides nothing.
+    // A blank parameter does not set its variable.
     let query = "pat=&base=https://api.clarifai.com";
     let env = env("").override_with(&Overrides::clarifai(), query).unwrap();
     assert_eq!(explained(&env)[1], "CLARIFAI_PAT: displaced by query parameter `base`");
@@ -443,7 +443,7 @@ fn a_name_that_no_variable_had_is_displaced_until_it_has_a_value() {
         .allow(Parameter::new("c", "C").displaces(["A", "D"]));
     let env = env("").override_with(&overrides, "b=x").unwrap();
     assert_eq!(explained(&env)[1..], ["A: displaced by query parameter `b`"]);
-    // A name that is displaced twice shows the first parameter.
+    // A name that is displaced again keeps the first source.
     let env = env.override_with(&overrides, "c=x").unwrap();
     let both = ["A: displaced by query parameter `b`", "D: displaced by query parameter `c`"];
     assert_eq!(explained(&env)[2..], both);
@@ -483,7 +483,7 @@ fn a_displaced_name_is_recorded_once() {
     );
 }
 
-/// A table replaces comparisons if there are many names. The result is the same.
+/// Many names are looked up in a table instead of one by one. The result is the same.
 #[test]
 fn many_names_are_displaced_as_few_are() {
     for count in [1, 5, 8, 9, 17, 300, 20_000] {
@@ -540,7 +540,7 @@ fn of_many_parameters_for_one_variable_the_last_in_the_query_counts() {
             let [even, odd] = [0, 1].map(|rest| last.into_iter().find(|i| i % 2 == rest));
             assert_eq!(env.get("V0"), even.map(|i| i.to_string()).as_deref());
             assert_eq!(env.get("V1"), odd.map(|i| i.to_string()).as_deref());
-            // Ignored parameters displace nothing.
+            // The overrides that do not count displace nothing.
             let displaced = env.explain().filter(|one| one.winner().is_none());
             assert_eq!(displaced.count(), 2, "{count}");
         }

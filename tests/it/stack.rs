@@ -1,5 +1,5 @@
-//! No nesting overflows the stack: each text is read, validated, deserialized and dropped in a
-//! thread with a small stack.
+//! No text overflows the stack, however deeply it is nested. Each is read, validated, deserialized
+//! and dropped in a thread with a small stack.
 
 use std::thread;
 
@@ -7,10 +7,10 @@ use secrets_toml::{Document, MAX_DEPTH, Prefilled, Template};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// The size of the stack in bytes.
+/// The size of the stack, in bytes.
 const STACK: usize = if cfg!(debug_assertions) { 1024 * 1024 } else { 256 * 1024 };
 
-/// A recursive type: a table, an array, or anything else.
+/// A type that deserializes a value of any depth.
 #[derive(Deserialize)]
 #[serde(untagged)]
 #[allow(dead_code, reason = "only read into")]
@@ -20,7 +20,7 @@ enum Tree {
     Leaf(IgnoredAny),
 }
 
-/// Returns `true` if the text was accepted.
+/// Puts a text through all of it, and returns `true` if the text was accepted.
 fn go_through(text: String) -> bool {
     let run = move || {
         let template = Template::parse(&text);
@@ -85,7 +85,7 @@ fn what_never_closes() {
             assert!(!go_through(unit.repeat(levels)), "{unit}");
         }
     }
-    // A bracket beyond the limit was not opened, so closing it does not allow another.
+    // These brackets were too deep to be opened, so closing them must not free a level.
     let most = "[".repeat(MAX_DEPTH);
     assert!(!go_through(format!("a={most}{}", "[],[".repeat(200_000))));
     assert!(!go_through(format!("a={most}{}", "{},[".repeat(200_000))));

@@ -1,4 +1,4 @@
-//! `Document::deserialize` reads what the crate `toml` reads, into types of every shape.
+//! `Document::deserialize` accepts the same texts as the crate `toml`, for types of every shape.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -259,7 +259,7 @@ impl<'de> Deserialize<'de> for ByteBuf {
     }
 }
 
-/// Returns `true` if the type is told that the format is human-readable.
+/// Records `is_human_readable` of the deserializer.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Readable(bool);
 
@@ -271,10 +271,10 @@ impl<'de> Deserialize<'de> for Readable {
     }
 }
 
-/// The bytes at which an error may point. `toml` points at the whole header of a table.
+/// The range of an error in a text. For a table, that of `toml` is the whole header.
 type Theirs = Option<Range<usize>>;
 
-/// Returns the difference, unless both values are equal, or both fail at the same place.
+/// Describes the difference, unless both results are equal or both fail at the same place.
 fn difference<T: Debug + PartialEq>(
     text: &str,
     reads: bool,
@@ -300,7 +300,7 @@ macro_rules! count {
     ($first:tt $($rest:tt)*) => { 1 + count!($($rest)*) };
 }
 
-/// Each row: a type, the texts that it accepts, and the texts that it rejects.
+/// Each row is a type, texts that it accepts, and texts that it refuses.
 macro_rules! same {
     ($name:ident $count:literal: $($type:ty: [$($reads:literal)*] [$($refuses:literal)*])*) => {
         #[test]
@@ -493,7 +493,8 @@ same! { enums 21:
     One<std::time::Duration>: ["a = { secs = 1, nanos = 2 }"] ["a = { secs = -1, nanos = 2 }"]
 }
 
-/// The spans of `Spanned`: of a value or an inline table, its text; of a key, the key.
+/// The span of a value or an inline table is that of its text. The span of a key is that of the
+/// key.
 #[test]
 fn spans_are_those_of_the_text() {
     let text = "\u{feff}'é' = 'x'\n[t.'u v']\nw = [1, { x = 2 }]\n";
@@ -511,7 +512,7 @@ fn spans_are_those_of_the_text() {
     let document = Document::parse(text).unwrap();
     let root: Spanned<Keys<'_, Any>> = document.deserialize().unwrap();
     assert_eq!(root.span(), 0..0);
-    // `t` has no header of its own, so its span is that of its key.
+    // `t` has no header of its own. Its span is that of its key.
     assert_eq!(spans(root.get_ref()), [[15..16, 15..16], [3..7, 10..13]]);
     #[derive(Deserialize)]
     struct T<'a> {
@@ -531,12 +532,12 @@ fn spans_are_those_of_the_text() {
         (w.span(), one.span(), map.span(), spans(map.get_ref()))
     };
     assert_eq!(inner(&ours), inner(&theirs));
-    // For a table with a header, ours is the key, and theirs includes the brackets.
+    // For a table with a header, ours is the span of the key, and theirs includes the brackets.
     assert_eq!(spans(&ours.t), [[17..22, 17..22]]);
     assert_eq!(spans(&theirs.t), [[17..22, 14..23]]);
 }
 
-/// Each row: a reason, a type, a text, and whether our crate and `toml` accept it.
+/// Each row is a reason, a type, a text, whether this crate accepts it, and whether `toml` does.
 macro_rules! differ {
     ($($reason:literal: $type:ty, $text:literal => $ours:literal, $theirs:literal;)*) => {$(
         let ours = Document::parse($text);
@@ -546,7 +547,7 @@ macro_rules! differ {
     )*};
 }
 
-/// All differences, with their reasons.
+/// Lists each difference with its reason.
 #[test]
 fn what_differs_from_toml() {
     differ! {
@@ -556,16 +557,16 @@ fn what_differs_from_toml() {
             One<i128>, "a = 9223372036854775808" => false, true;
         "strings with escapes are decoded once, so that they can be borrowed":
             One<&str>, "a = \"\\n\"" => true, false;
-        "the same, of keys":
+        "the same for keys":
             Of<&str>, "\"\\n\" = 1" => true, false;
-        "keys that have a span are keys as any other":
+        "keys with a span are keys like any other":
             Of<Spanned<u8>>, "1 = 1" => true, false;
-        "the same, of newtypes":
+        "the same for newtypes":
             Of<Spanned<UserId>>, "a = 1" => true, false;
         "keys can be borrowed whatever the type asks for":
             Of<&[u8]>, "a = 1" => true, false;
     }
-    // Both reject the text, but our place is more precise.
+    // Both refuse the text, and our place is more precise.
     macro_rules! closer {
         ($($type:ty, $text:literal => $ours:expr, $theirs:expr;)*) => {$(
             let ours = Document::parse($text).unwrap().deserialize::<$type>().unwrap_err();
@@ -580,19 +581,18 @@ fn what_differs_from_toml() {
         Adjacent, "t = 'Tuple'\nc = [1]" => (2, 5), 0..0;
         AliasedTwice, "\na = 1\nb = 2" => (3, 1), 0..0;
     }
-    // Tables keep the order of the text, while `toml` sorts by default. If two keys map to one, the
-    // last one wins.
+    // Our tables keep the order of the text; `toml` sorts, unless a feature is on. If two keys are
+    // the same value of the key's type, the last one wins.
     let text = "1 = 1\n01 = 2\n";
     let ours: Of<u8> = Document::parse(text).unwrap().deserialize().unwrap();
     let theirs: Of<u8> = toml::from_str(text).unwrap();
     assert_eq!((ours[&1], theirs[&1]), (2, 1));
-    // Newlines in multi-line strings read as `\n`.
+    // Line endings in multi-line strings are read as `\n`.
     let text = "a = '''\nx\r\ny'''\n";
     let ours: One<String> = Document::parse(text).unwrap().deserialize().unwrap();
     let theirs: One<&str> = toml::from_str(text).unwrap();
     assert_eq!((ours["a"].as_str(), theirs["a"]), ("x\ny", "x\r\ny"));
-    // A date that is read as a table of text gives the text as written, not the one that `Datetime`
-    // displays.
+    // A date read as a table of text has the spelling of the document, not that of `Datetime`.
     type Dates = One<One<String>>;
     let text = "a = 1979-05-27 07:32:00z\n";
     let ours: Dates = Document::parse(text).unwrap().deserialize().unwrap();
@@ -601,7 +601,7 @@ fn what_differs_from_toml() {
     assert_eq!(theirs["a"].values().next().unwrap(), "1979-05-27T07:32:00Z");
 }
 
-/// An error about a key points at the key. Only the path in its message varies.
+/// An error about a key has the place of the key. Its text is fixed except for the path.
 #[test]
 fn errors_about_keys_point_at_the_key() {
     #[track_caller]
@@ -671,7 +671,7 @@ fn errors_about_keys_point_at_the_key() {
     ] {
         assert_refused::<Form>(&Document::parse(text).unwrap(), message);
     }
-    // A fallible conversion of a type inside a variant.
+    // The type's own conversion fails inside a variant.
     let message = "line 1, column 7: `a.V`: refused by the type";
     assert_refused::<One<Converted>>(&Document::parse("a.V = 10").unwrap(), message);
     let message = "line 1, column 6: `a`: expected newtype variant, found variant without content";

@@ -1,12 +1,12 @@
-//! Decoding agrees with `form_urlencoded` for all bytes that are UTF-8.
+//! Decoding gives the same as `form_urlencoded`, if the bytes are UTF-8.
 
 use proptest::prelude::*;
 use secrets_toml::{Document, OverrideError, Overrides, Parameter};
 
-/// Parameters whose encoded names are difficult.
+/// Names of parameters, some with characters that are encoded.
 const NAMES: [&str; 5] = ["a", "b", "é", "a b", "%+"];
 
-/// Parts of queries, without U+FFFD: `form_urlencoded` gives it for bytes that are not UTF-8.
+/// Parts of queries. None has a U+FFFD, so if `form_urlencoded` returns one, bytes were not UTF-8.
 const PARTS: [&str; 48] = [
     "a=",
     "&a=",
@@ -58,7 +58,7 @@ const PARTS: [&str; 48] = [
     "😀",
 ];
 
-/// The result of `form_urlencoded` for each parameter, with our rules applied.
+/// Returns the expected value of each parameter: that of `form_urlencoded`, if the rules allow it.
 fn expected(query: &str) -> Result<Vec<Option<String>>, &'static str> {
     let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
     let read = |name: &'static str| {
@@ -144,7 +144,7 @@ fn the_edges() {
 
 #[test]
 fn a_control_of_the_comparison() {
-    // All three outcomes occur.
+    // Each of the three results occurs.
     assert_eq!(expected("a=%C3%A9+%2B").unwrap()[0].as_deref(), Some("é +"));
     assert_eq!(expected("b=x&a=%FF"), Err("a"));
     assert_eq!(expected("a=x&a=+").unwrap()[0], None);

@@ -1,4 +1,4 @@
-//! Hostile links: no query sends the owner's credentials to an endpoint that is not the owner's.
+//! Hostile links: no query combines the owner's credentials with an endpoint of a visitor.
 
 use proptest::prelude::*;
 use secrets_toml::env::Source;
@@ -9,7 +9,7 @@ const OWNERS: &str = "owners-credential";
 
 const CREDENTIALS: [&str; 2] = ["CLARIFAI_PAT", "CLARIFAI_SESSION_TOKEN"];
 
-/// Secrets that an owner may have entered.
+/// Texts that an owner may have entered.
 const SECRETS: [&str; 4] = [
     "CLARIFAI_PAT = 'owners-credential-1'\nCLARIFAI_API_BASE = 'https://api.clarifai.com'\n",
     "CLARIFAI_API_BASE = 'https://private.example'\nCLARIFAI_SESSION_TOKEN = 'owners-credential-2'",
@@ -18,7 +18,7 @@ const SECRETS: [&str; 4] = [
      CLARIFAI_PAT = 'owners-credential-5'\nCLARIFAI_USER_ID = 'owner'\n",
 ];
 
-/// Credentials that are not variables. A process that gets the document has them.
+/// Texts whose credentials are not variables, but are in the document that is delivered.
 const NO_VARIABLES: [&str; 3] = [
     "CLARIFAI_PAT = ['owners-credential-6']\nCLARIFAI_USER_ID = 'owner'\n\
      [CLARIFAI_SESSION_TOKEN]\nvalue = 'owners-credential-7'\n",
@@ -38,9 +38,13 @@ fn is_displaced(env: &Env, name: &str) -> bool {
     env.explain().any(|one| one.variable() == name && one.displaced_by().is_some())
 }
 
-/// The law: if the query sets the endpoint, it is one of the preset's hosts, and every credential
-/// that the query does not set is displaced, even if it is not a variable. No credential moves to
-/// another variable or becomes blank.
+/// Returns `true` if:
+///
+/// - an endpoint from the query is not combined with a credential of the owner, and has a host of
+///   the preset;
+/// - then, every credential that the query does not set is displaced, even if it was not a
+///   variable;
+/// - no credential moves to another variable or becomes blank.
 fn holds(before: &Env, after: &Env) -> bool {
     let base = after.get("CLARIFAI_API_BASE");
     let owners = |(name, value): (&str, &str)| value.contains(OWNERS) && !from_query(after, name);
@@ -70,7 +74,7 @@ enum Outcome {
     Refused(Option<String>),
     /// The owner's credentials were removed.
     Displaced,
-    /// Something was overridden, and the only credentials are the owner's.
+    /// Something was overridden, and the owner's credentials are still present.
     Overridden,
 }
 
@@ -105,7 +109,7 @@ fn assert_harmless(query: &str, expected: &Outcome) {
     }
 }
 
-/// Defines a test for each line: name, query, outcome.
+/// Makes a test of each line: a name, a query, and its outcome.
 macro_rules! attacks {
     ($($name:ident: $query:expr => $outcome:expr;)*) => {$(
         #[test]
@@ -158,7 +162,7 @@ fn the_law_can_fail() {
     assert!(!broken(&careless, "user_id=alice"));
 }
 
-/// Generates names, values and separators of fields.
+/// Names and values of fields, and characters that may be between them.
 fn query() -> impl Strategy<Value = String> {
     let name = prop::sample::select(vec![
         "user_id",

@@ -1,5 +1,5 @@
 // Hostile links and their outcomes. `attacks.rs` makes a test of each, and `tests/streamlit`
-// delivers them to a real Streamlit. Both define `attacks!` and include this file.
+// delivers the results to a real Streamlit. Both define `attacks!` and include this file.
 
 attacks! {
     endpoint_of_a_stranger: "base=https://evil.example" => refused("base");

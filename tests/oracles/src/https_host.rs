@@ -1,4 +1,4 @@
-//! `https_host` against the `url` crate: if a value is accepted, `url` reads exactly that host.
+//! `https_host` against the `url` crate, which must read the same host in every accepted URL.
 
 use secrets_toml::{Document, OverrideError, Overrides, Parameter};
 use url::{Host, Url};
@@ -15,7 +15,7 @@ const HOSTS: [&str; 8] = [
     "1.example",
 ];
 
-/// Entries that are not a host in a form that all parsers read alike. They match nothing.
+/// Entries that are not a host in the form that every parser reads alike. They match nothing.
 const MISTAKES: [&str; 30] = [
     "",
     ".",
@@ -110,7 +110,7 @@ fn an_entry_that_is_no_host_matches_nothing() {
     }
 }
 
-/// A small random generator, with the same URLs in every run.
+/// A small generator that gives the same URLs in every run.
 struct Dice(u64);
 
 impl Dice {
@@ -121,7 +121,7 @@ impl Dice {
         (self.0 % sides as u64) as usize
     }
 
-    /// The first choice is as likely as all others together.
+    /// Picks the first one as often as all others together.
     fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
         if self.roll(2) == 0 { of[0] } else { of[self.roll(of.len())] }
     }

