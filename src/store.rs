@@ -1,12 +1,18 @@
-//! Where a [`Vault`](crate::vault::Vault) keeps its records: bytes under bytes, changed only on a
-//! condition.
+//! Stores for sealed records: the traits [`Store`] and [`AsyncStore`], and three implementations.
 //!
-//! A store sees sealed records and the encodings of scopes. It never sees a key or a document, and
-//! it need not be trusted with anything but to keep what it said it keeps.
+//! A [`Vault`](crate::vault::Vault) seals and opens records; a store keeps them.
 //!
-//! `RedbStore`, of the feature `redb`, is one file on one machine; `PostgresStore`, of the feature
-//! `postgres`, a table that many share; [`MemoryStore`] forgets. Others implement [`Store`] or
-//! [`AsyncStore`].
+//! | store | keeps the records | shared by |
+//! |---|---|---|
+//! | [`MemoryStore`] | in memory | threads |
+//! | `RedbStore`, feature `redb` | in one file | the threads of one process at a time |
+//! | `PostgresStore`, feature `postgres` | in a PostgreSQL table | processes on any number of machines |
+//!
+//! A store sees sealed records and the names of scopes. It never sees a key or a secret. Whoever
+//! controls a store can delete records and put old ones back, but cannot read or forge them.
+//!
+//! To write another store, implement [`Store`] if its calls block, or [`AsyncStore`] if they are
+//! awaited. The module [`backend`] has the types for it, and an example.
 
 pub mod backend;
 mod blocking;

@@ -1,7 +1,7 @@
-//! A process that is killed, and a damaged file: no acknowledged write is lost, and nothing wrong is
-//! read. Cuts of the power are unit tests in `src/store/redb`, since they replace the file.
+//! A killed process loses no acknowledged write, and a damaged file yields an error or the truth.
 //!
-//! A tenth of the full counts; all of them if `SECRETS_TOML_FULL` is set.
+//! Cuts of the power are unit tests in `src/store/redb/tests`, since they replace the file. Both run
+//! a tenth of their counts, or all if the variable `SECRETS_TOML_FULL` is set.
 
 #![cfg(feature = "redb")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -29,7 +29,7 @@ use secrets_toml::store::{RedbStore, StoreError};
 use secrets_toml::vault::{Expected, Vault};
 use secrets_toml::{Document, Secrets};
 
-/// Tells a child which file to write to.
+/// The variable by which a child gets the file to write to.
 const FILE: &str = "SECRETS_TOML_TORTURE";
 
 fn keyring() -> Keyring {
@@ -44,7 +44,7 @@ fn secrets(text: &str) -> Secrets {
     Document::parse(text).unwrap().validate().unwrap()
 }
 
-/// A process that writes as fast as it can is killed, again and again.
+/// Kills a process that writes as fast as it can, again and again.
 #[test]
 fn a_killed_process_loses_no_acknowledged_revision() {
     if let Some(file) = env::var_os(FILE) {
@@ -66,7 +66,7 @@ fn a_killed_process_loses_no_acknowledged_revision() {
             .spawn()
             .unwrap();
         let mut told = BufReader::new(child.stdout.take().unwrap()).lines();
-        // Killed from its first write on.
+        // The child is killed at some time after its first write.
         let mut acknowledged = BTreeMap::new();
         let mut read = |line: String| {
             let number = |part: Option<&str>| part.and_then(|part| part.parse::<u64>().ok());
@@ -90,7 +90,7 @@ fn a_killed_process_loses_no_acknowledged_revision() {
         assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
         for (number, revision) in acknowledged {
             let found = vault.get(&scope(number)).unwrap().unwrap().revision().get();
-            // The one that was under way may have been written.
+            // The write that was under way may have happened.
             assert!(
                 found == revision || found == revision + 1,
                 "round {round}: {found}, {revision}"
@@ -106,10 +106,10 @@ fn write_for_ever(file: &Path) {
     let mut out = std::io::stdout();
     for i in 0.. {
         let number = i % 4;
-        let standing = vault.get(&scope(number)).unwrap();
-        let expected = standing.map_or(Expected::Absent, |one| Expected::Revision(one.revision()));
+        let current = vault.get(&scope(number)).unwrap();
+        let expected = current.map_or(Expected::Absent, |one| Expected::Revision(one.revision()));
         let revision = vault.put(&scope(number), &secrets("A = 1"), expected).unwrap();
-        // Whole, though the line may be cut off by the end of the process.
+        // In one call. The end of the process may still cut the line off.
         out.write_all(format!("\nwrote {number} {revision} \n").as_bytes()).unwrap();
         out.flush().unwrap();
     }
@@ -130,7 +130,7 @@ fn intact(folder: &Folder) -> Vec<u8> {
     fs::read(file).unwrap()
 }
 
-/// Opens a file and reads all of it: an error somewhere, or the true content. Tells whether it opened.
+/// Opens a file and reads all records: each is an error or the truth. Returns `true` if it opened.
 fn holds_nothing_wrong(folder: &Folder, bytes: &[u8], what: &str) -> bool {
     let file = folder.join("damaged.redb");
     fs::write(&file, bytes).unwrap();
@@ -166,7 +166,7 @@ fn a_damaged_file_gives_an_error_or_the_truth() {
     let damages = times(600);
     for i in 0..damages {
         let mut damaged = intact.clone();
-        // The first pages have the structure of the file; half of the bytes are changed there.
+        // Half of the changes are in the first pages, which hold the structure of the file.
         let at = dice.roll(if i % 2 == 0 { 8192 } else { damaged.len() });
         damaged[at] ^= 1 + dice.roll(255) as u8;
         opened += usize::from(holds_nothing_wrong(&folder, &damaged, &format!("byte {at}")));

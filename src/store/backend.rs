@@ -1,18 +1,108 @@
-//! What the author of a store needs beside its traits: writes, their conditions, and pages of a scan.
+//! The types that an implementation of [`Store`] or [`AsyncStore`] needs.
+//!
+//! [`Store`] states the contract. The tests in `tests/it/store.rs` of the repository check it, and
+//! run against every store of this crate; run them against yours, too.
+//!
+//! # Examples
+//!
+//! A complete store, in memory. [`Write::holds`] decides each write, and [`Fetch::of`] cuts off what
+//! a scan does not ask for.
+//!
+//! ```
+//! use std::collections::{BTreeMap, HashSet};
+//! use std::sync::Mutex;
+//!
+//! use secrets_toml::store::backend::{Fetch, MAX_PAGE_LEN, Outcome, Row, Write};
+//! use secrets_toml::store::{Store, StoreError};
+//!
+//! #[derive(Default)]
+//! struct MyStore(Mutex<BTreeMap<Vec<u8>, Vec<u8>>>);
+//!
+//! impl Store for MyStore {
+//!     fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+//!         Ok(self.0.lock().unwrap().get(scope).cloned())
+//!     }
+//!
+//!     fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+//!         let mut scopes = HashSet::new();
+//!         if !writes.iter().all(|write| scopes.insert(write.scope())) {
+//!             return Err(StoreError::Repeated);
+//!         }
+//!         // The lock makes checking and writing one step, for the whole batch.
+//!         let mut records = self.0.lock().unwrap();
+//!         let mut outcomes = Vec::new();
+//!         for write in writes {
+//!             if write.holds(records.get(write.scope()).map(Vec::as_slice)) {
+//!                 records.insert(write.scope().to_vec(), write.record().to_vec());
+//!                 outcomes.push(Outcome::Applied);
+//!             } else {
+//!                 outcomes.push(Outcome::Conflict);
+//!             }
+//!         }
+//!         Ok(outcomes)
+//!     }
+//!
+//!     fn scan(
+//!         &self,
+//!         prefix: &[u8],
+//!         after: Option<&[u8]>,
+//!         limit: usize,
+//!         fetch: Fetch,
+//!     ) -> Result<Vec<Row>, StoreError> {
+//!         let records = self.0.lock().unwrap();
+//!         let (mut page, mut len) = (Vec::new(), 0);
+//!         for (scope, record) in records.iter() {
+//!             if !scope.starts_with(prefix) || after.is_some_and(|after| scope.as_slice() <= after) {
+//!                 continue;
+//!             }
+//!             let record = fetch.of(record);
+//!             len += scope.len() + record.len();
+//!             if page.len() == limit || len > MAX_PAGE_LEN && !page.is_empty() {
+//!                 break;
+//!             }
+//!             page.push(Row::new(scope.clone(), record.to_vec()));
+//!         }
+//!         Ok(page)
+//!     }
+//!
+//!     fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
+//!         Ok(self.0.lock().unwrap().remove(scope).is_some())
+//!     }
+//! }
+//!
+//! use secrets_toml::Document;
+//! use secrets_toml::seal::{Keyring, Scope};
+//! use secrets_toml::vault::{Expected, Vault};
+//!
+//! let vault = Vault::new(MyStore::default(), Keyring::generate()?);
+//! let scope = Scope::module("chat")?;
+//! let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
+//! vault.put(&scope, &secrets, Expected::Absent)?;
+//! assert!(vault.get(&scope)?.is_some());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Store`]: crate::store::Store
+//! [`AsyncStore`]: crate::store::AsyncStore
 
 use crate::seal::{Record, Scope};
 
-/// The length of a record's head, in bytes: what it says of itself in clear, without the content.
+/// The length of a record's head, in bytes.
+///
+/// The head is everything before the ciphertext: version, revision, key ID and
+/// [commitment](commitment()).
 pub const HEAD_LEN: usize = 100;
 
-/// What one page of a scan holds at most, in bytes of scopes and records: 4 MiB, so that neither
-/// side ever holds much. A single record is shorter than that.
+/// The maximum length of one page of a scan: 4 MiB of scopes and records.
+///
+/// It bounds the memory that a scan takes, in the store and in the vault. The longest record has
+/// 1 MiB and 116 bytes, so a page always has room for one.
 pub const MAX_PAGE_LEN: usize = 4 << 20;
 
-/// Where the commitment stands in a record.
+/// The commitment's place in a record.
 const COMMITMENT: std::ops::Range<usize> = 68..HEAD_LEN;
 
-/// One conditional write of a record.
+/// A conditional write of one record: a compare-and-swap.
 #[derive(Debug, Clone)]
 pub struct Write {
     scope: Vec<u8>,
@@ -21,69 +111,69 @@ pub struct Write {
 }
 
 impl Write {
-    /// Writes where nothing stands.
+    /// Creates a write that applies if the scope has no record.
     #[must_use]
     pub fn create(scope: &Scope, record: Record) -> Self {
         Self { scope: scope.as_bytes().to_vec(), expected: None, record }
     }
 
-    /// Writes where the record with this [`commitment`] stands.
+    /// Creates a write that applies if the scope's record has this [commitment](commitment()).
     #[must_use]
     pub fn replace(scope: &Scope, commitment: [u8; 32], record: Record) -> Self {
         Self { scope: scope.as_bytes().to_vec(), expected: Some(commitment), record }
     }
 
-    /// The encoding of the scope.
+    /// The encoding of the scope to write to.
     #[must_use]
     pub fn scope(&self) -> &[u8] {
         &self.scope
     }
 
-    /// The commitment of the record that must stand there; `None` where nothing must.
+    /// The commitment of the record to replace, or `None` if the scope must have no record.
     #[must_use]
     pub fn expected(&self) -> Option<&[u8; 32]> {
         self.expected.as_ref()
     }
 
-    /// The bytes to be written.
+    /// The bytes to write.
     #[must_use]
     pub fn record(&self) -> &[u8] {
         self.record.as_bytes()
     }
 
-    /// Whether the condition holds of what stands there.
+    /// Returns `true` if the condition holds for the scope's current record, `None` if it has none.
     #[must_use]
-    pub fn holds(&self, standing: Option<&[u8]>) -> bool {
-        match (&self.expected, standing) {
+    pub fn holds(&self, current: Option<&[u8]>) -> bool {
+        match (&self.expected, current) {
             (None, None) => true,
-            (Some(expected), Some(standing)) => commitment(standing) == Some(expected),
+            (Some(expected), Some(current)) => commitment(current) == Some(expected),
             _ => false,
         }
     }
 }
 
-/// What became of one write.
+/// The result of one write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The condition held, and the record was written.
+    /// The condition held. The record was written.
     Applied,
-    /// The condition did not hold, and nothing was changed.
+    /// The condition did not hold. The scope was not changed.
     Conflict,
 }
 
-/// How much of each record a scan fetches.
+/// How much of each record a scan returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fetch {
-    /// Its first [`HEAD_LEN`] bytes, or all where it is shorter.
+    /// The first [`HEAD_LEN`] bytes, or all bytes of a shorter record.
     Heads,
-    /// All of it.
+    /// The whole record.
     Records,
 }
 
 impl Fetch {
-    /// The part of a record that is fetched.
+    /// Returns the part of a record that the scan returns.
     #[must_use]
     pub fn of(self, record: &[u8]) -> &[u8] {
         match self {
@@ -93,7 +183,7 @@ impl Fetch {
     }
 }
 
-/// One row of a scan.
+/// One row of a scan: a scope, and its record or the record's head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     scope: Vec<u8>,
@@ -101,27 +191,29 @@ pub struct Row {
 }
 
 impl Row {
-    /// A row, from the encoding of a scope and a record or the head of one.
+    /// Creates a row from the encoding of a scope and from what [`Fetch::of`] its record returns.
     #[must_use]
     pub fn new(scope: Vec<u8>, record: Vec<u8>) -> Self {
         Self { scope, record }
     }
 
-    /// The encoding of the scope, as the store has it.
+    /// The encoding of the scope, as it is stored.
     #[must_use]
     pub fn scope(&self) -> &[u8] {
         &self.scope
     }
 
-    /// The record, or the head of it.
+    /// The record, or its head.
     #[must_use]
     pub fn record(&self) -> &[u8] {
         &self.record
     }
 }
 
-/// The commitment of a record: what tells one write from another. `None` where the bytes are too
-/// short to be a record; no condition holds of them.
+/// Returns the commitment of a record: 32 bytes that distinguish it from every other record.
+///
+/// Returns `None` if the bytes are too short for a record. No condition of a [`Write`] holds for such
+/// bytes.
 #[must_use]
 pub fn commitment(record: &[u8]) -> Option<&[u8; 32]> {
     record.get(COMMITMENT)?.try_into().ok()

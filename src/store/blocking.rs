@@ -1,4 +1,4 @@
-//! A store that answers at once, where one is asked for that takes its time.
+//! An adapter from a store that blocks to one that is awaited.
 
 use std::future::Future;
 use std::pin::pin;
@@ -8,14 +8,14 @@ use crate::store::backend::{Fetch, Outcome, Row, Write};
 use crate::store::contract::{AsyncStore, Store};
 use crate::store::error::StoreError;
 
-/// A [`Store`] as an [`AsyncStore`].
+/// An [`AsyncStore`] that calls a [`Store`], and blocks.
 ///
-/// **It blocks.** A future of it does its work when it is polled, the disk's included, and is ready
-/// then: the thread does nothing else meanwhile, for milliseconds where a file is written. In a
-/// service with more to do, give each call a thread that may block.
+/// Each future does all of its work, disk access included, in its first poll. Meanwhile its thread
+/// does nothing else: for milliseconds, if a file is written. In a service, run such calls on
+/// threads that may block.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Blocking<S>(
-    /// The store.
+    /// The store to call.
     pub S,
 );
 
@@ -43,7 +43,7 @@ impl<S: Store> AsyncStore for Blocking<S> {
     }
 }
 
-/// The result of a future of a store that answers at once: there is nothing to wait for.
+/// Polls a future over a [`Blocking`] store once, which completes it.
 pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result,

@@ -1,4 +1,4 @@
-//! What a store promises to the vault: the two traits.
+//! The contract between a vault and its store: the two traits.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -7,20 +7,37 @@ use crate::seal::{Header, KeyId};
 use crate::store::backend::{Fetch, Outcome, Row, Write};
 use crate::store::error::StoreError;
 
-/// What keeps records, one under each scope.
+/// A key-value store for sealed records, with conditional writes.
 ///
-/// A scope is its [encoding](Scope::as_bytes), a record its [bytes](Record::as_bytes); a store
-/// looks into neither, but for a record's [`commitment`](crate::store::backend::commitment).
+/// The key is the [encoding](crate::seal::Scope::as_bytes) of a scope, of at most 772 bytes. The
+/// value is a [record](crate::seal::Record::as_bytes), of at most 1 MiB and 116 bytes. A store compares keys as bytes, and
+/// returns values as they were written. It reads nothing in them except a record's
+/// [`commitment`](crate::store::backend::commitment).
 ///
-/// What is promised to the vault, and what the tests of this crate ask of every store:
+/// # Contract
 ///
-/// - **Linearizable.** A call sees everything that was acknowledged before it began, by whichever
-///   process. A read replica is no store.
-/// - **Durable.** What was acknowledged is there after a crash, as far as the store keeps anything.
-/// - **Conditional.** Each write is decided on its own condition, and those that hold commit
-///   together.
-/// - **Honest about doubt.** [`StoreError::Unavailable`] means that nothing was changed and never
-///   will be; where that is not known, it is [`StoreError::Unknown`].
+/// A [`Vault`](crate::vault::Vault) relies on what follows:
+///
+/// - **Linearizable.** A call takes effect at one moment between its start and its return. A read
+///   sees every write that any process got acknowledged before the read began. A replica that lags
+///   behind cannot be a store.
+/// - **Durable.** An acknowledged write survives a crash of the process and of the machine.
+///   ([`MemoryStore`](crate::store::MemoryStore) is the exception, and says so.)
+/// - **Conditional.** A write applies if and only if [`Write::holds`] for the record that is then
+///   stored under its scope. Checking and writing are one atomic step, whoever else writes.
+/// - **Atomic.** The writes of a batch whose conditions hold commit together, or none does. A
+///   conflict of one write does not prevent the others.
+/// - **Honest.** [`StoreError::Unavailable`] means that nothing was changed and nothing will be. If
+///   the store cannot know that, it returns [`StoreError::Unknown`], and the vault sends the same
+///   batch again.
+/// - **Sent once.** A store does not repeat a write that may have happened: the repetition would
+///   report a conflict with the write itself. It may repeat one that it knows was rolled back.
+/// - **Concurrent.** Any number of threads may call a store at a time.
+///
+/// A store does not check records, and keeps no history. The vault sends at most 4,096 writes in a
+/// batch, and never an empty one.
+///
+/// # Examples
 ///
 /// ```
 /// use secrets_toml::seal::{Keyring, Revision, Scope};
@@ -34,40 +51,53 @@ use crate::store::error::StoreError;
 /// let store: Box<dyn Store> = Box::new(MemoryStore::new());
 /// let writes = [Write::create(&scope, record.clone())];
 /// assert_eq!(store.apply(&writes)?, [Outcome::Applied]);
-/// assert_eq!(store.apply(&writes)?, [Outcome::Conflict], "something stands there now");
+/// assert_eq!(store.apply(&writes)?, [Outcome::Conflict], "the scope has a record now");
 /// assert_eq!(store.get(scope.as_bytes())?.as_deref(), Some(record.as_bytes()));
 /// assert_eq!(store.scan(&[], None, 10, Fetch::Heads)?.len(), 1);
 /// assert!(store.purge(scope.as_bytes())?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// The module [`backend`](crate::store::backend) has an example of an implementation.
 pub trait Store: Send + Sync {
-    /// The record of a scope.
+    /// Returns the record of a scope, or `None` if it has none.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] where the store cannot tell.
+    /// Any [`StoreError`] but [`Unknown`](StoreError::Unknown) and
+    /// [`Repeated`](StoreError::Repeated), if the store cannot tell. It never returns `None` then.
     fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Writes records, each where its condition holds, and tells of each in the order in which they
-    /// were given. Those that hold commit together, or none does.
+    /// Applies the writes whose conditions hold, and returns the outcome of each, in the order of
+    /// `writes`.
+    ///
+    /// An empty batch changes nothing and returns no outcomes.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Repeated`] where two writes name one scope. [`StoreError::Unknown`] where the
-    /// writes may have happened, or may still happen; of every other error none has.
+    /// - [`StoreError::Repeated`] if two writes name one scope.
+    /// - [`StoreError::Unknown`] if the batch may have been committed, or may still be.
+    /// - Any other [`StoreError`] if nothing was changed.
     fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError>;
 
-    /// One page of the scopes that begin with a prefix and come after another, in the order of
-    /// their bytes, each with its record or the head of it. An empty page is the end.
+    /// Returns one page of the scopes that begin with `prefix` and come after `after`, in the order
+    /// of their bytes.
     ///
-    /// The page ends at `limit` rows or before the row that would make it longer than
-    /// [`MAX_PAGE_LEN`](crate::store::backend::MAX_PAGE_LEN); the first row is always there. A page shows the store at one moment. A record
-    /// that stood throughout a scan of several pages is met; of one that was written or purged
-    /// meanwhile nothing is promised.
+    /// `after` need not be stored, nor begin with `prefix`. The empty prefix selects all scopes.
+    ///
+    /// A page has at most `limit` rows and at most
+    /// [`MAX_PAGE_LEN`](crate::store::backend::MAX_PAGE_LEN) bytes, which are the lengths of its
+    /// scopes and of the parts of records that `fetch` selects. It may be shorter than both allow.
+    /// It is empty only if no such scope is left, or if `limit` is 0. If the first row alone is
+    /// longer, the page has that row.
+    ///
+    /// A page shows the store at one moment, but the pages of a scan show different ones. A scope
+    /// that has a record from the first page to the last is returned once. One that is created or
+    /// purged meanwhile may be returned or not.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] where the store cannot tell.
+    /// Same as [`get`](Self::get).
     fn scan(
         &self,
         prefix: &[u8],
@@ -76,30 +106,33 @@ pub trait Store: Send + Sync {
         fetch: Fetch,
     ) -> Result<Vec<Row>, StoreError>;
 
-    /// Removes the record of a scope, whatever it is, and tells whether there was one.
+    /// Removes the record of a scope without a condition. Returns `true` if there was one.
     ///
     /// # Errors
     ///
-    /// [`StoreError`], as of [`apply`](Self::apply).
+    /// - [`StoreError::Unknown`] if the record may have been removed, or may still be.
+    /// - Any other [`StoreError`] if nothing was changed.
     fn purge(&self, scope: &[u8]) -> Result<bool, StoreError>;
 }
 
-/// A [`Store`] that answers in its own time, on whatever runtime its own library takes. Everything
-/// that is said there holds here.
+/// A [`Store`] whose calls are awaited, on the runtime of the store's choice.
 ///
-/// A future that is dropped before it is done may have written, as after [`StoreError::Unknown`].
+/// The contract is that of [`Store`]. A future that is dropped before it is done leaves its write in
+/// doubt, as [`StoreError::Unknown`] does: the write may have happened, or may still happen.
+///
+/// [`Blocking`](crate::store::Blocking) makes an `AsyncStore` of a [`Store`].
 pub trait AsyncStore: Send + Sync {
-    /// As [`Store::get`].
+    /// Same as [`Store::get`].
     fn get(&self, scope: &[u8])
     -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> + Send;
 
-    /// As [`Store::apply`].
+    /// Same as [`Store::apply`].
     fn apply(
         &self,
         writes: &[Write],
     ) -> impl Future<Output = Result<Vec<Outcome>, StoreError>> + Send;
 
-    /// As [`Store::scan`].
+    /// Same as [`Store::scan`].
     fn scan(
         &self,
         prefix: &[u8],
@@ -108,11 +141,17 @@ pub trait AsyncStore: Send + Sync {
         fetch: Fetch,
     ) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
 
-    /// As [`Store::purge`].
+    /// Same as [`Store::purge`].
     fn purge(&self, scope: &[u8]) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Counts the records by the key that each names in clear; those that are no records under
-    /// `None`. A scan of all heads, unless a store can do better.
+    /// Counts all records by the key ID in their heads. Rows that are not records count under `None`.
+    ///
+    /// The default implementation scans all heads. Override it if the store can count faster. The
+    /// key IDs are not authenticated, and the counts need not be of one moment.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Store::get`].
     fn count_by_key(
         &self,
     ) -> impl Future<Output = Result<BTreeMap<Option<KeyId>, u64>, StoreError>> + Send {
@@ -132,6 +171,7 @@ pub trait AsyncStore: Send + Sync {
     }
 }
 
+/// Implements [`Store`] for pointers to one.
 macro_rules! forward {
     ($($pointer:ty),*) => {$(
         impl<S: Store + ?Sized> Store for $pointer {

@@ -1,36 +1,41 @@
-//! Why a store did not do what it was asked to.
+//! The error of every store.
 
 use std::error::Error;
 
-/// Why a store did not do what it was asked to.
+/// An error of a store.
+///
+/// After every error except [`Unknown`](Self::Unknown), the call has changed nothing.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The store failed, and nothing was changed: it may be tried again.
+    /// The call failed, changed nothing, and will change nothing later. It may be tried again.
     #[error("the store is unavailable; nothing was changed")]
     Unavailable(#[source] Cause),
-    /// The store failed while it wrote: the write may have happened, or may still happen.
-    #[error("the store did not tell whether it wrote")]
+    /// The call failed while it wrote: the write may have happened, or may still happen.
+    #[error("the store did not report whether the write happened")]
     Unknown(#[source] Cause),
-    /// What the store is made of is damaged. It is to be restored from a copy.
-    #[error("the store is damaged")]
+    /// The store's data is damaged. Restore it from a backup.
+    #[error("the store is damaged; restore it from a backup")]
     Corrupt(#[source] Cause),
-    /// Another process, or another handle in this one, has the database open.
-    #[error("another process has the database open")]
+    /// The database is already open in another process, or by another handle in this one.
+    #[error("the database is already open, here or in another process")]
     InUse,
-    /// There is no database: the file is absent or empty. A store is made by `create`.
-    #[error("there is no database; create it first")]
+    /// The database does not exist: the file is absent or empty, or the table is absent. Create it
+    /// with `RedbStore::create` or `PostgresStore::migrate`.
+    #[error("the database does not exist; create it first")]
     Missing,
-    /// Something is there already, and `create` overwrites nothing.
-    #[error("there is a file already; open it instead")]
+    /// The file to create already exists. It was not overwritten.
+    #[error("the file already exists; open it instead")]
     Exists,
-    /// The file is not a database of this library, or one of a later version.
-    #[error("the file is not a database of this library")]
+    /// The database belongs to another program, or to a later version of this crate.
+    #[error("the database belongs to another program, or to a later version of this library")]
     Foreign(#[source] Cause),
-    /// Two writes of one batch name the same scope. Nothing was changed.
-    #[error("a batch of writes names one scope twice")]
+    /// The batch has two writes to one scope.
+    #[error("the batch has two writes to one scope")]
     Repeated,
 }
 
-/// What lies behind a [`StoreError`], as the store's own library tells it.
+/// The cause of a [`StoreError`]: an error of the library or the service behind the store.
+///
+/// It may be logged, so it must not contain a password or a record.
 pub type Cause = Box<dyn Error + Send + Sync>;

@@ -1,4 +1,4 @@
-//! A store that forgets.
+//! A store in memory.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,16 +10,16 @@ use crate::store::contract::Store;
 use crate::store::error::StoreError;
 use crate::store::page::{Page, check_batch, start};
 
-/// A [`Store`] in memory, for tests and for what need not outlive the process.
+/// A [`Store`] in memory, for tests.
 ///
-/// It holds ciphertext, which is not wiped.
+/// Its records end with it. They are sealed, so their memory is not zeroized.
 #[derive(Default)]
 pub struct MemoryStore {
     records: RwLock<BTreeMap<Vec<u8>, Vec<u8>>>,
 }
 
 impl MemoryStore {
-    /// A store without a record.
+    /// Creates an empty store.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

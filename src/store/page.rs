@@ -1,4 +1,4 @@
-//! What the stores of this crate share: the rule for a batch, and pages of a scan.
+//! What the stores of this crate share: the check of a batch, and the pages of a scan.
 
 use std::collections::HashSet;
 use std::ops::Bound;
@@ -6,14 +6,15 @@ use std::ops::Bound;
 use crate::store::backend::{Fetch, MAX_PAGE_LEN, Row, Write};
 use crate::store::error::StoreError;
 
-/// Refuses a batch that names one scope twice: its conditions would depend on the order.
+/// Refuses a batch with two writes to one scope: its result would depend on their order.
 pub(super) fn check_batch(writes: &[Write]) -> Result<(), StoreError> {
     let mut scopes = HashSet::with_capacity(writes.len());
+    // The vault sends most writes alone, and those need no set.
     let distinct = writes.len() < 2 || writes.iter().all(|write| scopes.insert(write.scope()));
     if distinct { Ok(()) } else { Err(StoreError::Repeated) }
 }
 
-/// A page of a scan that is being filled.
+/// A page under construction.
 pub(super) struct Page<'a> {
     prefix: &'a [u8],
     limit: usize,
@@ -27,13 +28,15 @@ impl<'a> Page<'a> {
         Self { prefix, limit, fetch, len: 0, rows: Vec::new() }
     }
 
-    /// Adds the next row; `false` where the page ended before it.
+    /// Adds the next row. Returns `false`, and adds nothing, if the page is complete.
     pub(super) fn push(&mut self, scope: &[u8], record: &[u8]) -> bool {
         if !scope.starts_with(self.prefix) || self.rows.len() >= self.limit {
             return false;
         }
         let record = self.fetch.of(record);
         self.len += scope.len() + record.len();
+        // A first row is added whatever its length is: an empty page would end the scan. Only a row
+        // that this crate did not write is that long.
         if self.len > MAX_PAGE_LEN && !self.rows.is_empty() {
             return false;
         }
@@ -42,7 +45,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Where a scan begins: past `after`, or at the prefix where that comes later.
+/// The lower bound of a scan: past `after`, or at the prefix if that comes later.
 pub(super) fn start<'a>(prefix: &'a [u8], after: Option<&'a [u8]>) -> Bound<&'a [u8]> {
     match after {
         Some(after) if after >= prefix => Bound::Excluded(after),

@@ -1,4 +1,4 @@
-//! A store in a PostgreSQL database, for a service that outgrows a machine.
+//! A store in a PostgreSQL table.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -17,11 +17,11 @@ use crate::store::contract::AsyncStore;
 use crate::store::error::{Cause, StoreError};
 use crate::store::page::check_batch;
 
-/// How long the server works on one statement unless [`PostgresStore::statement_timeout`] says
-/// otherwise: 10 seconds, locks that it waits for included.
+/// The default limit of one statement: long enough for a batch, and short enough for a request.
 const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// One process at a time: `CREATE … IF NOT EXISTS` alone is not safe beside another.
+/// The lock admits one migration at a time: concurrent `CREATE … IF NOT EXISTS` can fail. Records are
+/// `EXTERNAL`, since compressing ciphertext is in vain.
 const MIGRATION: &str = r"
 BEGIN;
 SELECT pg_advisory_xact_lock(x'5345435245545301'::bigint);
@@ -39,8 +39,8 @@ CREATE INDEX IF NOT EXISTS secrets_toml_records_key_id ON secrets_toml_records (
 COMMIT;
 ";
 
-/// What each connection is told before it is used. Under another isolation level a write that waits
-/// for another would fail instead of looking again.
+/// The settings of each connection. `APPLY` relies on `read committed`: under a stricter level, a
+/// write that waited for another one would fail instead of checking its condition again.
 const SESSION: &str = r"
 SET default_transaction_isolation = 'read committed';
 SELECT set_config('synchronous_commit', 'on', false)
@@ -49,8 +49,11 @@ SELECT set_config('synchronous_commit', 'on', false)
 
 const GET: &str = "SELECT record FROM secrets_toml_records WHERE scope = $1";
 
-/// Each write is decided on its own condition, and those that hold commit together. A row that
-/// another transaction holds is waited for, and looked at again.
+/// One statement, hence one transaction: a batch is atomic without a `BEGIN`.
+///
+/// `UPDATE` waits for a row that another transaction has locked, and then checks `commitment` again.
+/// `INSERT` waits for another one of the same scope, and then does nothing. Returns the scopes that
+/// were written.
 const APPLY: &str = r"
 WITH writes AS (
     SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) AS w (scope, expected, record)
@@ -66,8 +69,12 @@ WITH writes AS (
 )
 SELECT scope FROM replaced UNION ALL SELECT scope FROM created";
 
-/// A page ends at its limit, or before the row that would make it too long; the lengths are summed
-/// by the server, which need not fetch what is left out.
+/// The query of one page, of records or of heads.
+///
+/// `$3` limits the rows, and `$4` the bytes: a window sums up the lengths from the first row to each
+/// row, and the rows that exceed the limit are dropped. `octet_length` reads the length of a record
+/// without fetching the record, so the server fetches only what it returns. The first row is kept
+/// whatever its length is, because an empty page would end the scan.
 macro_rules! scan {
     ($record:literal, $len:literal) => {
         concat!(
@@ -96,17 +103,19 @@ const PURGE: &str = "DELETE FROM secrets_toml_records WHERE scope = $1";
 
 const COUNT: &str = "SELECT key_id, count(*) FROM secrets_toml_records GROUP BY key_id";
 
-/// Behind the encoding of every scope.
+/// An upper bound of all scopes: no encoding begins with 0xFF.
 const LAST: [u8; 1024] = [0xFF; 1024];
 
-/// How often a batch is sent again that the server rolled back in favour of another.
+/// How often a batch is sent that the server rolls back because of a deadlock.
 const ATTEMPTS: usize = 5;
 
-/// An [`AsyncStore`] in a PostgreSQL database. It is tested with version 15.
+/// An [`AsyncStore`] in a PostgreSQL table, for processes on any number of machines.
 ///
-/// It is given a way to connect, and connects when it has something to do, again after the
-/// connection was lost. How: with which TLS, through which pool or proxy, and what drives the
-/// connection is the caller's, so that this library names no runtime:
+/// The store connects by a function of yours, so TLS, runtime and address are your choice. It
+/// connects at the first call, and again after it has lost the connection. It is tested with
+/// PostgreSQL 15.
+///
+/// # Examples
 ///
 /// ```no_run
 /// use secrets_toml::store::PostgresStore;
@@ -124,19 +133,58 @@ const ATTEMPTS: usize = 5;
 /// # }
 /// ```
 ///
-/// One store has one connection, which any number of tasks share; the server works on one statement
-/// of it at a time. For more at a time, make more stores over the same database.
+/// # On the server
 ///
-/// The records stand in the table `secrets_toml_records`, in the first schema of the connection's
-/// `search_path`. Who may write there may delete records and put old ones back, but neither read nor
-/// alter them.
+/// The records are in the table `secrets_toml_records`, in the first schema of the connection's
+/// `search_path`. [`migrate`](Self::migrate) creates it:
+///
+/// | column | content |
+/// |---|---|
+/// | `scope` | the encoding of a scope, the primary key |
+/// | `record` | the sealed record |
+/// | `commitment` | the record's commitment, generated by the server |
+/// | `key_id` | the record's key ID, generated by the server, with an index |
+///
+/// A store has one connection. Any number of tasks share it, and the server works on one of their
+/// statements at a time. For more at a time, make several stores.
+///
+/// On each new connection the store
+///
+/// - sets `statement_timeout`, and `default_transaction_isolation` to `read committed`;
+/// - sets `synchronous_commit` to `on` if it is `off`;
+/// - refuses a server in recovery, because a replica may lag behind;
+/// - prepares its statements.
+///
+/// So a connection pooler must give each connection a session of its own, as PgBouncer does with
+/// `pool_mode = session`.
+///
+/// # Rights
+///
+/// The calls need `USAGE` on the schema, and on the table `SELECT`, `INSERT`, `UPDATE` and `DELETE`.
+/// A role with `SELECT` alone can read. [`migrate`](Self::migrate) needs `CREATE` on the schema and
+/// ownership of the table, so it can run as another role.
 ///
 /// # Errors
 ///
-/// Before anything is asked of it, a database in recovery is refused: a replica that lags is no
-/// store. A statement that took too long, and one whose answer was lost, is
-/// [`StoreError::Unknown`] where it writes. What the server says of an error is passed on without
-/// its details; what the way to connect says, as it is: let it hold no password.
+/// - [`StoreError::Missing`] if the table is absent.
+/// - [`StoreError::Foreign`] if the table has other columns.
+/// - [`StoreError::Unavailable`] if the server cannot be reached, is in recovery, or refuses a
+///   statement, and if a read fails or takes too long.
+/// - [`StoreError::Unknown`] if a write takes too long, or its answer is lost.
+/// - [`StoreError::Corrupt`] if the server reports corrupted data.
+///
+/// A batch that the server rolls back because of a deadlock is sent again, up to 5 times in all.
+/// An error has the server's message and `SQLSTATE`, without its details. An error of your function
+/// is passed on as it is, so it must not contain a password.
+///
+/// # What it does not promise
+///
+/// - Durability beyond the server's: with `fsync = off` a crash can lose acknowledged writes, and so
+///   can a failover to an asynchronous replica.
+/// - Protection from roles that can write to the table. They can delete records and put old ones
+///   back, but cannot read or forge them.
+/// - Encryption on the network, unless your function connects with TLS. Records are sealed, but the
+///   names of scopes are readable.
 pub struct PostgresStore {
     connect: Box<dyn Fn() -> Connecting + Send + Sync>,
     timeout: Duration,
@@ -145,7 +193,7 @@ pub struct PostgresStore {
 
 type Connecting = Pin<Box<dyn Future<Output = Result<Client, Cause>> + Send>>;
 
-/// A connection, with its statements prepared.
+/// A connection and its prepared statements.
 struct Session {
     client: Client,
     get: Statement,
@@ -157,7 +205,7 @@ struct Session {
 }
 
 impl PostgresStore {
-    /// A store over the database that `connect` connects to, which is not called yet.
+    /// Creates a store in the database that `connect` connects to. It does not connect yet.
     pub fn new<F>(connect: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<Client, Cause>> + Send + 'static,
@@ -169,26 +217,29 @@ impl PostgresStore {
         }
     }
 
-    /// Lets the server work on one statement for this long, in whole milliseconds, 1 at least.
+    /// Limits the time that the server spends on one statement: 10 seconds by default.
+    ///
+    /// Waiting for locks counts. The limit is rounded down to milliseconds, and is at least one.
     #[must_use]
     pub fn statement_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Makes the table and its index where they are absent. It may be run at every start, and by
-    /// several processes at once; it takes the right to create tables, which nothing else here does.
+    /// Creates the table and its index if they are absent.
+    ///
+    /// It may run at every start, and in several processes at once. It uses a connection of its own.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`] where the server is not reached or does not allow it.
+    /// [`StoreError::Unavailable`] if the server cannot be reached, is in recovery, or refuses it.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let client = self.client().await?;
         // A transaction that fails is rolled back when the connection is closed, with `client`.
         client.batch_execute(MIGRATION).await.map_err(|error| failure(error, Doing::Reading))
     }
 
-    /// A new connection to a server that may be written to.
+    /// Connects to a server that is not in recovery.
     async fn client(&self) -> Result<Client, StoreError> {
         let client = (self.connect)().await.map_err(StoreError::Unavailable)?;
         let millis = i32::try_from(self.timeout.as_millis()).unwrap_or(i32::MAX).max(1);
@@ -203,25 +254,26 @@ impl PostgresStore {
         Ok(client)
     }
 
-    /// The connection, made anew where there is none that works.
+    /// Returns the connection. Connects if there is none, or if it was closed.
     async fn session(&self) -> Result<Arc<Session>, StoreError> {
         let current = self.session.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(session) = current.filter(|session| !session.client.is_closed()) {
             return Ok(session);
         }
         let session = Arc::new(Session::prepare(self.client().await?).await?);
-        // Where two tasks have connected, the later connection stays; the other ends with its task.
+        // The lock is not held while a task connects. If two tasks connect at once, the later
+        // connection is kept, and the other one closes when its task has used it.
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
         Ok(session)
     }
 
-    /// Lets the next call connect anew.
+    /// Makes the next call connect, unless another task has connected since.
     fn forget(&self, lost: &Arc<Session>) {
         let mut current = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         current.take_if(|session| Arc::ptr_eq(session, lost));
     }
 
-    /// What an error of a write means.
+    /// Translates the error of a write.
     fn wrote(&self, session: &Arc<Session>, error: Error) -> StoreError {
         if is_lost(&error) {
             self.forget(session);
@@ -229,7 +281,8 @@ impl PostgresStore {
         failure(error, Doing::Writing)
     }
 
-    /// Runs a query that changes nothing, and once more where the connection was found to be lost.
+    /// Runs a query that changes nothing. Repeats it once on a new connection if the connection is
+    /// lost, which is safe for a read only.
     async fn read(
         &self,
         statement: fn(&Session) -> &Statement,
@@ -283,7 +336,7 @@ impl AsyncStore for PostgresStore {
             let parameters: [&(dyn ToSql + Sync); 3] = [&scopes, &expected, &records];
             match session.client.query(&session.apply, &parameters).await {
                 Ok(rows) => break rows,
-                // Of two batches that wait for each other, one is rolled back.
+                // The server rolls back one of two batches that wait for each other.
                 Err(error) if is_rolled_back(&error) && attempts < ATTEMPTS => attempts += 1,
                 Err(error) => return Err(self.wrote(&session, error)),
             }
@@ -304,12 +357,14 @@ impl AsyncStore for PostgresStore {
         limit: usize,
         fetch: Fetch,
     ) -> Result<Vec<Row>, StoreError> {
-        // Right behind a key comes the key with a zero at its end.
+        // The next key after a key is the key with a zero byte at its end.
         let start = match after {
             Some(after) if after >= prefix => [after, &[0]].concat(),
             _ => prefix.to_vec(),
         };
         let end = end(prefix);
+        // The server numbers and sums all rows of the inner query, so that one needs a limit, too.
+        // Each row counts for more than `HEAD_LEN` bytes, so this one cuts no page short.
         let most = MAX_PAGE_LEN / HEAD_LEN;
         let (limit, len) = (limit.min(most) as i64, MAX_PAGE_LEN as i64);
         let statement: fn(&Session) -> &Statement = match fetch {
@@ -326,7 +381,7 @@ impl AsyncStore for PostgresStore {
         Ok(purged.map_err(|error| self.wrote(&session, error))? > 0)
     }
 
-    /// One query, answered from an index.
+    /// One query, which an index answers.
     async fn count_by_key(&self) -> Result<BTreeMap<Option<KeyId>, u64>, StoreError> {
         let rows = self.read(|session| &session.count, &[]).await?;
         let count = |row| {
@@ -344,7 +399,7 @@ impl fmt::Debug for PostgresStore {
     }
 }
 
-/// Where the keys that begin with a prefix end.
+/// The least key that is greater than all keys with a prefix.
 fn end(prefix: &[u8]) -> Vec<u8> {
     match prefix.iter().rposition(|&byte| byte < 0xFF) {
         Some(last) => {
@@ -363,7 +418,8 @@ fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
     row.try_get(place).map_err(|error| StoreError::Foreign(error.into()))
 }
 
-/// Whether the connection is gone, though the client may not have seen it yet.
+/// Returns `true` if the connection is lost, even if the client has not noticed yet: an error that
+/// is not the server's, or the server's report that it shuts the connection down.
 fn is_lost(error: &Error) -> bool {
     error.as_db_error().is_none_or(|told| told.code().code().starts_with("57P"))
 }
@@ -381,7 +437,7 @@ enum Doing {
     Writing,
 }
 
-/// What an error means for what was asked.
+/// Translates an error. While writing, it is `Unknown` unless the server has refused the statement.
 fn failure(error: Error, doing: Doing) -> StoreError {
     let unsure = |cause| match doing {
         Doing::Reading => StoreError::Unavailable(cause),
@@ -401,11 +457,12 @@ fn failure(error: Error, doing: Doing) -> StoreError {
         | &SqlState::NOT_NULL_VIOLATION
         | &SqlState::CHECK_VIOLATION => StoreError::Foreign(cause()),
         &SqlState::DATA_CORRUPTED | &SqlState::INDEX_CORRUPTED => StoreError::Corrupt(cause()),
-        // Cut short, by its time limit or with the server: it may have been written by then.
+        // The connection, the time limit, the server's system, or the server itself failed: the
+        // statement may have been committed by then.
         _ if ["08", "57", "58", "XX"].iter().any(|class| code.code().starts_with(class)) => {
             unsure(cause())
         }
-        // The server has refused the statement as a whole.
+        // The server refused the statement, and has rolled it back.
         _ => StoreError::Unavailable(cause()),
     }
 }

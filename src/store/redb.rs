@@ -1,4 +1,4 @@
-//! A store in one file, with the embedded database redb.
+//! A store in one file: the embedded database redb.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -22,34 +22,42 @@ use crate::store::page::{Page, check_batch, start};
 #[cfg(test)]
 mod tests;
 
-/// How much of the file is kept in memory unless [`RedbOptions::cache_len`] says otherwise, in
-/// bytes: 16 MiB, which holds the inner pages of some millions of records.
+/// The default cache, in bytes: it holds the inner pages of some millions of records.
 const DEFAULT_CACHE_LEN: usize = 16 << 20;
 
-/// The one table. Its name tells our files from those of other programs that use redb.
+/// The one table. Its name distinguishes our files from those of other programs that use redb.
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("secrets-toml/v1 records");
 
 /// A [`Store`] in one file: the embedded database [redb](https://docs.rs/redb).
 ///
-/// One process has the file open at a time; in it, any number of threads share one store. A write
-/// that was acknowledged is on the disk, as far as `fsync` tells. The file is made readable and
-/// writable for its owner only; it holds ciphertext and the names of scopes.
+/// One process at a time has the file open, and any number of its threads share one store. The file
+/// holds ciphertext and the names of scopes. On Unix, only its owner can read and write it.
 ///
-/// [`open`](Self::open) reads the whole file and checks it, which takes seconds where it has
-/// gigabytes, so that a damaged one is [`StoreError::Corrupt`] before anything is read from it or
-/// written to it: a record that is there must not be taken for absent. What is damaged while it is
-/// open is found where redb, or the seal of a record, notices.
+/// A write is acknowledged after `fsync`. It survives a crash and a power cut, as far as the disk
+/// honors `fsync`.
 ///
-/// # A damaged file
+/// # Damaged files
 ///
-/// redb can panic on what it does not expect in a file. That is caught here and becomes
-/// [`StoreError::Corrupt`], though the panic's message, of redb's own words, is printed by the
-/// process's panic hook. It is the one exception to the promise that no input makes this library
-/// panic inside, and it takes unwinding: under `panic = "abort"` the process ends.
+/// [`open`](Self::open) reads the whole file and verifies its checksums: seconds, if the file has
+/// gigabytes. It refuses a damaged file with [`StoreError::Corrupt`], because a damaged file can
+/// hide records. Damage that happens later is found when redb meets it, or when a record fails to
+/// open.
 ///
-/// After an input or output error the file is closed and opened again, and a write that was in
-/// flight is looked up: it was acknowledged, or nothing was changed, or, where the file cannot be
-/// opened, it is [`StoreError::Unknown`].
+/// redb can panic on a damaged file. The store catches the panic and returns
+/// [`StoreError::Corrupt`]. The process's panic hook still prints redb's message. This is the one
+/// exception to the rule that no input makes this crate panic, and it needs unwinding: with
+/// `panic = "abort"`, the process ends.
+///
+/// # Errors of the disk
+///
+/// After an input or output error, the store closes the file, opens it again, and looks up the
+/// write that failed:
+///
+/// - If the write is stored, the call succeeds.
+/// - If it is not stored, the call returns the error, usually [`StoreError::Unavailable`].
+/// - If the file cannot be opened again, the call returns [`StoreError::Unknown`].
+///
+/// # Examples
 ///
 /// ```
 /// use secrets_toml::store::{RedbStore, Store, StoreError};
@@ -68,31 +76,34 @@ const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("secrets
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct RedbStore {
+    /// Calls hold it for reading, whether they read or write. Opening the file again needs it for
+    /// writing, and so waits until no call uses the old database.
     state: RwLock<State>,
-    /// Held by whoever writes, until it is known what became of it: redb has one writer at a time
-    /// anyway.
+    /// Held by a call that writes until the result is known. redb has one writer at a time anyway.
     writer: Mutex<()>,
     reopen: Box<dyn Fn() -> Result<Database, StoreError> + Send + Sync>,
 }
 
 impl RedbStore {
-    /// Makes a new file and opens it, with the default options.
+    /// Creates a file and opens it, with the default options.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Exists`] where anything is there already; [`StoreError::Unavailable`] where
-    /// the file cannot be made.
+    /// - [`StoreError::Exists`] if the path exists. It is not overwritten.
+    /// - [`StoreError::Unavailable`] if the file cannot be created or written.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         RedbOptions::new().create(path)
     }
 
-    /// Opens the file that [`create`](Self::create) made, with the default options.
+    /// Opens a file that [`create`](Self::create) made, with the default options.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Missing`] where there is no file or an empty one, [`StoreError::InUse`] where
-    /// another process has it open, [`StoreError::Foreign`] and [`StoreError::Corrupt`] where it
-    /// is no good, and [`StoreError::Unavailable`] where it cannot be read or written.
+    /// - [`StoreError::Missing`] if the file is absent or empty.
+    /// - [`StoreError::InUse`] if it is already open, in this process or another.
+    /// - [`StoreError::Foreign`] if it belongs to another program or to a later version.
+    /// - [`StoreError::Corrupt`] if it is damaged.
+    /// - [`StoreError::Unavailable`] if it cannot be read or written.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         RedbOptions::new().open(path)
     }
@@ -108,21 +119,25 @@ impl RedbStore {
         }
     }
 
-    /// Runs a transaction that reads.
+    /// Runs a transaction that reads. After an error it opens the file again, for the next call: redb
+    /// refuses all further work after an input or output error.
     fn read<T>(&self, run: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, StoreError> {
         let state = self.state()?;
         let result = guarded(|| run(state.database()?));
         let epoch = state.epoch;
         drop(state);
         if result.is_err() {
-            // Whether it opens again is the next call's concern.
+            // If that fails, the next call tries again and reports it.
             drop(self.restart(epoch));
         }
         result
     }
 
-    /// Runs a transaction that writes, and commits it where `run` gives a plan. Where it is not
-    /// known whether it was committed, `landed` looks whether the plan was carried out.
+    /// Runs a transaction that writes.
+    ///
+    /// `run` returns the value that the call returns if the transaction commits, and whether there
+    /// is anything to commit. If the commit fails, it may have reached the disk all the same. Then
+    /// `landed` looks in the reopened file for what `run` wrote.
     fn write<T>(
         &self,
         run: impl FnOnce(&WriteTransaction) -> Result<(T, Commit), Failure>,
@@ -130,10 +145,12 @@ impl RedbStore {
     ) -> Result<T, StoreError> {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let state = self.state()?;
+        // Set right before the commit: whatever fails while this is `None` has changed nothing.
         let mut plan = None;
         let result = guarded(|| {
             let mut transaction = state.database()?.begin_write()?;
             transaction.set_durability(Durability::Immediate)?;
+            // Opening the file after a crash then takes milliseconds instead of a walk through it.
             transaction.set_quick_repair(true);
             let (value, commit) = run(&transaction)?;
             if matches!(commit, Commit::Nothing) {
@@ -153,9 +170,8 @@ impl RedbStore {
         };
         let reopened = self.restart(epoch);
         let Some(plan) = plan else { return Err(error) };
-        // Nobody else has written since: this call still holds the writer's lock. What is found now
-        // is on the disk, because opening the file again has written and synced the header that
-        // leads to it.
+        // Nobody else has written since, because this call still holds the writer's lock. What is
+        // found now is durable: opening the file has written and synced the header that leads to it.
         match reopened.and_then(|state| guarded(|| landed(&plan, state.database()?))) {
             Ok(true) => Ok(plan),
             Ok(false) => Err(error),
@@ -163,7 +179,7 @@ impl RedbStore {
         }
     }
 
-    /// The database, opened again where the last attempt to do so failed.
+    /// Locks the database for use, and opens the file first if the last attempt failed.
     fn state(&self) -> Result<RwLockReadGuard<'_, State>, StoreError> {
         loop {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
@@ -177,6 +193,9 @@ impl RedbStore {
     }
 
     /// Closes the database and opens it again, unless another thread has done so since `epoch`.
+    ///
+    /// Several calls can fail on one error of the disk. Each of them comes here with the epoch that
+    /// it used, and only the first one opens the file.
     fn restart(&self, epoch: u64) -> Result<RwLockReadGuard<'_, State>, StoreError> {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if state.epoch == epoch {
@@ -211,8 +230,8 @@ impl Store for RedbStore {
         };
         self.write(run, |outcomes, database| {
             for (write, outcome) in writes.iter().zip(outcomes) {
-                let stands = look_up(database, write.scope())?;
-                if *outcome == Outcome::Applied && stands.as_deref() != Some(write.record()) {
+                let current = look_up(database, write.scope())?;
+                if *outcome == Outcome::Applied && current.as_deref() != Some(write.record()) {
                     return Ok(false);
                 }
             }
@@ -256,7 +275,9 @@ impl fmt::Debug for RedbStore {
     }
 }
 
-/// How a [`RedbStore`] is made.
+/// Options for creating or opening a [`RedbStore`].
+///
+/// # Examples
 ///
 /// ```
 /// use secrets_toml::store::{RedbOptions, StoreError};
@@ -272,32 +293,36 @@ pub struct RedbOptions {
 }
 
 impl RedbOptions {
-    /// The default options.
+    /// Creates the default options: a cache of 16 MiB, and a check of the file when it is opened.
     #[must_use]
     pub fn new() -> Self {
         Self { cache_len: DEFAULT_CACHE_LEN, check: true }
     }
 
-    /// Keeps this much of the file in memory, in bytes. The operating system keeps its own.
+    /// Sets the size of the store's cache, in bytes: 16 MiB by default.
+    ///
+    /// The operating system caches the file, too.
     #[must_use]
     pub fn cache_len(mut self, bytes: usize) -> Self {
         self.cache_len = bytes;
         self
     }
 
-    /// Opens the file without reading all of it. This is for saving what can be saved from a damaged
-    /// one: what opens is authentic still, but what seems absent may only not be found.
+    /// Opens a file without checking it, to rescue records from a damaged one.
+    ///
+    /// A record that opens is authentic. A record that seems absent may only be unreachable, so do
+    /// not write to such a store.
     #[must_use]
     pub fn without_check(mut self) -> Self {
         self.check = false;
         self
     }
 
-    /// As [`RedbStore::create`].
+    /// Same as [`RedbStore::create`], with these options.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Same as [`RedbStore::create`].
     pub fn create(&self, path: impl AsRef<Path>) -> Result<RedbStore, StoreError> {
         let path = path.as_ref();
         let mut options = OpenOptions::new();
@@ -314,16 +339,16 @@ impl RedbOptions {
             sync_folder_of(path)?;
             Ok(database)
         });
-        // Half a file could be neither opened nor created.
+        // An unfinished file could not be opened, and would be in the way of creating it again.
         let database = database.inspect_err(|_| drop(fs::remove_file(path)))?;
         Ok(self.store(path, database))
     }
 
-    /// As [`RedbStore::open`].
+    /// Same as [`RedbStore::open`], with these options.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Same as [`RedbStore::open`].
     pub fn open(&self, path: impl AsRef<Path>) -> Result<RedbStore, StoreError> {
         let path = path.as_ref();
         match fs::metadata(path) {
@@ -337,6 +362,8 @@ impl RedbOptions {
         Ok(self.store(path, database))
     }
 
+    /// A store that opens its file again without a check: that was done, and would take seconds
+    /// while every call waits.
     fn store(&self, path: &Path, database: Database) -> RedbStore {
         let (again, path) = (self.clone().without_check(), path.to_owned());
         RedbStore::new(database, move || prepare(again.builder().open(&path)?))
@@ -358,9 +385,9 @@ impl Default for RedbOptions {
 
 /// The open database.
 struct State {
-    /// Absent after an error, until it could be opened again.
+    /// `None` after an error, until the file was opened again.
     database: Option<Database>,
-    /// How often it was opened again.
+    /// How often the file was opened again.
     epoch: u64,
 }
 
@@ -369,7 +396,7 @@ impl State {
         self.database.as_ref().ok_or(Failure::Redb(redb::Error::DatabaseClosed))
     }
 
-    /// Closes the database, whatever state it is in.
+    /// Closes the database. redb may panic then, too, if the file is damaged.
     fn close(&mut self) {
         let database = self.database.take();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
@@ -382,7 +409,7 @@ impl Drop for State {
     }
 }
 
-/// Whether there is anything to commit.
+/// What a transaction has to commit.
 enum Commit {
     Everything,
     Nothing,
@@ -394,10 +421,10 @@ impl Commit {
     }
 }
 
-/// What went wrong inside of redb.
+/// An error inside redb.
 enum Failure {
     Redb(redb::Error),
-    /// The file is another program's.
+    /// The file belongs to another program.
     Foreign,
 }
 
@@ -411,7 +438,9 @@ impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         let error = match failure {
             Failure::Redb(error) => error,
-            Failure::Foreign => return Self::Foreign("its tables are another program's".into()),
+            Failure::Foreign => {
+                return Self::Foreign("it has the tables of another program".into());
+            }
         };
         match &error {
             redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => Self::InUse,
@@ -421,7 +450,7 @@ impl From<Failure> for StoreError {
                 io::ErrorKind::UnexpectedEof => Self::Corrupt(error.into()),
                 _ => Self::Unavailable(error.into()),
             },
-            // redb has no other sign for a file of a later version.
+            // redb reports a file of another version this way only.
             redb::Error::Corrupted(text) if text.starts_with("Expected file format version") => {
                 Self::Foreign(error.into())
             }
@@ -436,7 +465,7 @@ impl From<Failure> for StoreError {
     }
 }
 
-/// Calls into redb; a panic is a damaged file, and what it says is left to the panic hook.
+/// Calls redb, and takes a panic for a damaged file. Its payload may quote the file, so it is dropped.
 fn guarded<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(result) => Ok(result?),
@@ -449,8 +478,8 @@ fn look_up(database: &Database, scope: &[u8]) -> Result<Option<Vec<u8>>, Failure
     Ok(records.get(scope)?.map(|record| record.value().to_vec()))
 }
 
-/// Makes sure of the table: makes it where the database has none at all, so was never used, and
-/// refuses a database that has others.
+/// Creates the table if the database has none at all, since it was never used then. Refuses a
+/// database that has other tables only.
 fn prepare(database: Database) -> Result<Database, Failure> {
     let transaction = database.begin_read()?;
     let tables: Vec<_> = transaction.list_tables()?.collect();
@@ -467,7 +496,7 @@ fn prepare(database: Database) -> Result<Database, Failure> {
     Ok(database)
 }
 
-/// Makes the name of a new file as durable as the file.
+/// Makes the name of a new file as durable as its content: `fsync` of a file does not cover it.
 #[cfg(unix)]
 fn sync_folder_of(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

@@ -61,8 +61,8 @@ fn tasks_over_several_connections_lose_no_increment() {
             tasks.spawn(async move {
                 for _ in 0..25 {
                     loop {
-                        let standing = vault.get(&scope("chat")).await.unwrap().unwrap();
-                        let expected = Expected::Revision(standing.revision());
+                        let current = vault.get(&scope("chat")).await.unwrap().unwrap();
+                        let expected = Expected::Revision(current.revision());
                         match vault.put(&scope("chat"), &secrets(), expected).await {
                             Ok(_) => break,
                             Err(VaultError::Conflict { .. } | VaultError::RolledBack { .. }) => {}
@@ -75,8 +75,8 @@ fn tasks_over_several_connections_lose_no_increment() {
         while let Some(task) = tasks.join_next().await {
             task.unwrap();
         }
-        let standing = vaults[0].get(&scope("chat")).await.unwrap().unwrap();
-        assert_eq!(standing.revision(), revision(1 + 8 * 25));
+        let current = vaults[0].get(&scope("chat")).await.unwrap().unwrap();
+        assert_eq!(current.revision(), revision(1 + 8 * 25));
     });
 }
 
@@ -124,14 +124,14 @@ fn a_batch_that_is_rolled_back_is_sent_again() {
     block_on(async {
         let schema = migrated().await;
         let scopes = ["a", "b"].map(scope);
-        let mut standing = [1, 1].map(|_| None);
+        let mut current = [1, 1].map(|_| None);
         // One of the two orders is the order in which the server locks the rows.
         for (number, [first, last]) in [(1, [0, 1]), (2, [0, 1]), (3, [1, 0])] {
             let writes = [0, 1].map(|i: usize| {
                 let record = keyring().seal_tombstone(&scopes[i], revision(number)).unwrap();
                 let next = *commitment(record.as_bytes()).unwrap();
-                match standing[i].replace(next) {
-                    Some(standing) => Write::replace(&scopes[i], standing, record),
+                match current[i].replace(next) {
+                    Some(current) => Write::replace(&scopes[i], current, record),
                     None => Write::create(&scopes[i], record),
                 }
             });
@@ -159,16 +159,16 @@ fn a_connection_that_was_lost_is_made_anew() {
     block_on(async {
         let schema = migrated().await;
         let vault = AsyncVault::new(schema.store(), keyring());
-        let mut stands = vault.put(&scope("chat"), &secrets(), Expected::Absent).await.unwrap();
+        let mut latest = vault.put(&scope("chat"), &secrets(), Expected::Absent).await.unwrap();
         let admin = schema.client().await;
         for round in 0..40 {
             schema.kill(&admin).await;
             if round % 2 == 0 {
                 let found = vault.get(&scope("chat")).await.unwrap().unwrap();
-                assert_eq!(found.revision(), stands);
+                assert_eq!(found.revision(), latest);
             } else {
-                let expected = Expected::Revision(stands);
-                stands = vault.put(&scope("chat"), &secrets(), expected).await.unwrap();
+                let expected = Expected::Revision(latest);
+                latest = vault.put(&scope("chat"), &secrets(), expected).await.unwrap();
             }
         }
     });
@@ -189,8 +189,8 @@ fn what_waits_too_long_is_unknown_and_then_resolved() {
         holder.batch_execute(hold).await.unwrap();
         let hasty = schema.store().statement_timeout(Duration::from_secs(1));
         let record = keyring().seal_tombstone(&chat, revision(2)).unwrap();
-        let standing = hasty.get(chat.as_bytes()).await.unwrap().unwrap();
-        let write = Write::replace(&chat, *commitment(&standing).unwrap(), record);
+        let current = hasty.get(chat.as_bytes()).await.unwrap().unwrap();
+        let write = Write::replace(&chat, *commitment(&current).unwrap(), record);
         let error = hasty.apply(std::slice::from_ref(&write)).await.unwrap_err();
         assert!(matches!(error, StoreError::Unknown(_)), "{error:?}");
         assert!(chain(&error).contains("57014"), "{}", chain(&error));
@@ -235,8 +235,8 @@ fn a_write_whose_connection_is_cut_is_resolved() {
         assert!(!put.is_finished(), "the lock is still held");
         holder.batch_execute("COMMIT").await.unwrap();
         assert_eq!(put.await.unwrap().unwrap(), revision(2));
-        let standing = vault.get(&chat).await.unwrap().unwrap();
-        assert_eq!(standing.revision(), revision(2), "it was written once");
+        let current = vault.get(&chat).await.unwrap().unwrap();
+        assert_eq!(current.revision(), revision(2), "it was written once");
     });
 }
 
@@ -278,7 +278,7 @@ fn bad_surroundings_are_told_apart_and_lose_nothing() {
         let store = schema.store();
         let record = keyring().seal_tombstone(&chat, Revision::FIRST).unwrap();
         store.apply(&[Write::create(&chat, record)]).await.unwrap();
-        let reader = schema.restricted().await;
+        let reader = schema.store_with("SELECT").await;
         assert!(reader.get(chat.as_bytes()).await.unwrap().is_some());
         let next = keyring().seal_tombstone(&scope("other"), Revision::FIRST).unwrap();
         let error = reader.apply(&[Write::create(&scope("other"), next)]).await.unwrap_err();
@@ -287,6 +287,23 @@ fn bad_surroundings_are_told_apart_and_lose_nothing() {
         let error = reader.migrate().await.unwrap_err();
         assert!(chain(&error).contains("permission denied"), "{}", chain(&error));
         assert_eq!(store.scan(&[], None, 9, Fetch::Heads).await.unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn the_rights_on_the_table_suffice_for_all_but_the_migration() {
+    block_on(async {
+        let schema = migrated().await;
+        let store = schema.store_with("SELECT, INSERT, UPDATE, DELETE").await;
+        let vault = AsyncVault::new(store, keyring());
+        let chat = scope("chat");
+        let first = vault.put(&chat, &secrets(), Expected::Absent).await.unwrap();
+        vault.put(&chat, &secrets(), Expected::Revision(first)).await.unwrap();
+        assert!(vault.get(&chat).await.unwrap().is_some());
+        assert_eq!(vault.store().count_by_key().await.unwrap().len(), 1);
+        assert!(vault.purge(&chat).await.unwrap());
+        let error = vault.store().migrate().await.unwrap_err();
+        assert!(chain(&error).contains("permission denied"), "{}", chain(&error));
     });
 }
 
@@ -339,16 +356,16 @@ fn a_server_that_is_killed_loses_no_acknowledged_write() {
         let vault = std::sync::Arc::new(AsyncVault::new(server.store(), keyring()));
         vault.store().migrate().await.unwrap();
         let chat = scope("chat");
-        let mut stands = vault.put(&chat, &secrets(), Expected::Absent).await.unwrap();
+        let mut latest = vault.put(&chat, &secrets(), Expected::Absent).await.unwrap();
         let (mut told, mut unsure) = (0, 0);
         for round in 0..ROUNDS {
             let writer = vault.clone();
             let writing = tokio::spawn(async move {
-                let mut stands = stands;
+                let mut latest = latest;
                 loop {
-                    match writer.put(&scope("chat"), &secrets(), Expected::Revision(stands)).await {
-                        Ok(revision) => stands = revision,
-                        Err(error) => return (stands, error),
+                    match writer.put(&scope("chat"), &secrets(), Expected::Revision(latest)).await {
+                        Ok(revision) => latest = revision,
+                        Err(error) => return (latest, error),
                     }
                 }
             });
@@ -376,10 +393,10 @@ fn a_server_that_is_killed_loses_no_acknowledged_write() {
                 }
                 error => panic!("{}", chain(&error)),
             }
-            stands = found;
+            latest = found;
         }
         assert_eq!(told + unsure, ROUNDS);
-        assert!(stands > revision(ROUNDS), "writes went on between the crashes");
+        assert!(latest > revision(ROUNDS), "writes went on between the crashes");
     });
 }
 

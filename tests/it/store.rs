@@ -1,4 +1,4 @@
-//! What every store has to do, asked of each.
+//! The contract of `Store`, checked for every store.
 
 #[cfg(feature = "redb")]
 mod file;
@@ -124,8 +124,8 @@ fn no_increment_is_lost(store: &dyn Store) {
             threads.spawn(|| {
                 for _ in 0..INCREMENTS {
                     loop {
-                        let standing = store.get(chat.as_bytes()).unwrap().unwrap();
-                        let header = seal::inspect(&standing).unwrap();
+                        let current = store.get(chat.as_bytes()).unwrap().unwrap();
+                        let header = seal::inspect(&current).unwrap();
                         let next = tombstone(&chat, header.revision().get() + 1);
                         let write = Write::replace(&chat, *header.commitment(), next);
                         if store.apply(&[write]).unwrap() == [Outcome::Applied] {
@@ -136,8 +136,8 @@ fn no_increment_is_lost(store: &dyn Store) {
             });
         }
     });
-    let standing = store.get(chat.as_bytes()).unwrap().unwrap();
-    let counted = seal::inspect(&standing).unwrap().revision().get();
+    let current = store.get(chat.as_bytes()).unwrap().unwrap();
+    let counted = seal::inspect(&current).unwrap().revision().get();
     assert_eq!(counted, 1 + THREADS * INCREMENTS);
 }
 
@@ -161,12 +161,12 @@ fn there_is_one_creator(store: &dyn Store) {
     }
 }
 
-/// Scopes whose encodings are neighbours: longer and shorter names, bytes at either end.
+/// Scopes whose encodings are close to each other: prefixes, and the lowest and highest bytes.
 fn neighbours() -> Vec<Scope> {
     let mut scopes = Vec::new();
     let long = ["a".repeat(255), "a".repeat(254) + "b", "\u{10FFFF}".repeat(63)];
     for module in ["a", "b", "ab", "aa", "b\u{e9}", "\u{10FFFF}", "A"].into_iter().chain(
-        long.iter().map(String::as_str), // their lengths begin with other bytes
+        long.iter().map(String::as_str), // the first byte of their lengths differs
     ) {
         let module = scope(module);
         for version in ["1", "10", "2", "\u{10FFFF}"] {
@@ -295,7 +295,7 @@ fn a_batch_commits_together(store: &dyn Store) {
     fill(store, &scopes);
     let revisions = || -> Vec<u64> {
         let rows = store.scan(&[], None, 2, Fetch::Heads).unwrap();
-        // The revision stands in the head.
+        // The revision is in the head.
         let number = |row: &Row| u64::from_be_bytes(row.record()[8..16].try_into().unwrap());
         rows.iter().map(number).collect()
     };
@@ -303,8 +303,8 @@ fn a_batch_commits_together(store: &dyn Store) {
         let writer = threads.spawn(|| {
             for number in 2..100 {
                 let writes = scopes.each_ref().map(|scope| {
-                    let standing = store.get(scope.as_bytes()).unwrap().unwrap();
-                    let commitment = *commitment(&standing).unwrap();
+                    let current = store.get(scope.as_bytes()).unwrap().unwrap();
+                    let commitment = *commitment(&current).unwrap();
                     Write::replace(scope, commitment, tombstone(scope, number))
                 });
                 assert_eq!(store.apply(&writes).unwrap(), [Outcome::Applied; 2]);
@@ -325,7 +325,7 @@ fn a_batch_names_a_scope_once(store: &dyn Store) {
     for batch in [&writes[..], &[first, again]] {
         let error = store.apply(batch).unwrap_err();
         assert!(matches!(error, StoreError::Repeated), "{error:?}");
-        assert_eq!(error.to_string(), "a batch of writes names one scope twice");
+        assert_eq!(error.to_string(), "the batch has two writes to one scope");
     }
     assert_eq!(store.scan(&[], None, 9, Fetch::Heads).unwrap(), []);
 }

@@ -158,9 +158,9 @@ impl<S: Store> Store for Faulty<S> {
 }
 
 fn unavailable() -> StoreError {
-    StoreError::Unavailable("told to".into())
+    StoreError::Unavailable("requested".into())
 }
 
 fn unknown() -> StoreError {
-    StoreError::Unknown("told to".into())
+    StoreError::Unknown("requested".into())
 }

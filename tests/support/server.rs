@@ -81,12 +81,12 @@ impl Schema {
         self.driven.lock().unwrap().drain(..).for_each(|task| task.abort());
     }
 
-    /// Makes a store of a user with permission to read only.
-    pub(crate) async fn restricted(&self) -> PostgresStore {
+    /// Makes a store of a role that has only these rights on the tables.
+    pub(crate) async fn store_with(&self, rights: &str) -> PostgresStore {
         let name = &self.name;
         let grant = format!(
             "CREATE ROLE {name}; GRANT USAGE ON SCHEMA {name} TO {name}; \
-             GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {name}"
+             GRANT {rights} ON ALL TABLES IN SCHEMA {name} TO {name}"
         );
         self.client().await.batch_execute(&grant).await.unwrap();
         let config = format!("{} options='-c search_path={name} -c role={name}'", self.config);

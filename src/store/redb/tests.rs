@@ -1,4 +1,6 @@
-//! What takes a disk that is not a file: cuts of the power, and errors.
+//! Tests that replace the file by a simulated disk: cuts of the power, and errors.
+//!
+//! They are unit tests because only this module can replace the file.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -17,8 +19,8 @@ use redb::StorageBackend;
 use crate::store::StoreError;
 use crate::store::redb::{RedbOptions, RedbStore, guarded, prepare};
 
-/// A store on whatever `backend` gives, new if that is empty. `backend` is called again after an
-/// error.
+/// Opens a store on a simulated disk, or creates it if the disk is empty. The store calls `backend`
+/// again after an error.
 fn store_on<B: StorageBackend>(
     options: &RedbOptions,
     backend: impl Fn() -> io::Result<B> + Send + Sync + 'static,

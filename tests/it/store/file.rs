@@ -31,13 +31,13 @@ fn what_was_written_is_there_when_it_is_opened_again() {
 
 #[test]
 fn creating_and_opening_are_two_things() {
-    const MISSING: &str = "there is no database; create it first";
-    const EXISTS: &str = "there is a file already; open it instead";
+    const MISSING: &str = "the database does not exist; create it first";
+    const EXISTS: &str = "the file already exists; open it instead";
     let folder = Folder::new();
     let file = folder.join("vault.redb");
     refuses(RedbStore::open(&file), MISSING);
     refuses(RedbStore::open(folder.join("absent/vault.redb")), MISSING);
-    assert!(!file.exists(), "to open makes nothing");
+    assert!(!file.exists(), "opening creates nothing");
     fs::write(&file, "").unwrap();
     refuses(RedbStore::open(&file), MISSING);
     refuses(RedbStore::create(&file), EXISTS);
@@ -45,7 +45,7 @@ fn creating_and_opening_are_two_things() {
 
     let store = RedbStore::create(&file).unwrap();
     refuses(RedbStore::create(&file), EXISTS);
-    refuses(RedbStore::open(&file), "another process has the database open");
+    refuses(RedbStore::open(&file), "the database is already open, here or in another process");
     drop(store);
     RedbStore::open(&file).unwrap();
     refuses(RedbStore::open(file.join("below")), "the store is unavailable; nothing was changed");
@@ -53,13 +53,13 @@ fn creating_and_opening_are_two_things() {
         RedbStore::create(folder.join("absent/vault.redb")),
         "the store is unavailable; nothing was changed",
     );
-    // A folder that nobody can write to.
+    // Nobody can create a file in this folder.
     #[cfg(target_os = "linux")]
     refuses(RedbStore::create("/proc/vault.redb"), "the store is unavailable; nothing was changed");
 }
 
 #[test]
-fn a_name_alone_stands_in_the_current_folder() {
+fn a_bare_name_is_a_file_in_the_current_folder() {
     let name = format!("secrets-toml-test-{}.redb", std::process::id());
     let created = RedbStore::create(&name);
     fs::remove_file(&name).unwrap();
@@ -78,7 +78,8 @@ fn the_file_is_its_owner_s_alone() {
 
 #[test]
 fn another_program_s_file_is_refused_and_left_alone() {
-    const FOREIGN: &str = "the file is not a database of this library";
+    const FOREIGN: &str =
+        "the database belongs to another program, or to a later version of this library";
     let folder = Folder::new();
     let file = folder.join("theirs");
     let text = "[section]\nkey = 'value'\n".repeat(9999);
@@ -108,9 +109,9 @@ fn a_database_without_a_table_was_never_used() {
     assert_eq!(store.get(b"anything").unwrap(), None);
 }
 
-/// Wherever in a record a byte is changed, and wherever in what leads to it.
+/// A changed byte in a record, and one in its scope.
 #[test]
-fn a_damaged_file_is_told_when_it_is_opened() {
+fn a_damaged_file_is_refused_when_it_is_opened() {
     let folder = Folder::new();
     let file = folder.join("vault.redb");
     let scopes: Vec<_> = (0..40).map(|i| scope(&format!("chat-{i}"))).collect();
@@ -134,7 +135,7 @@ fn a_damaged_file_is_told_when_it_is_opened() {
             }
         }
         fs::write(&file, &damaged).unwrap();
-        refuses(RedbStore::open(&file), "the store is damaged");
+        refuses(RedbStore::open(&file), "the store is damaged; restore it from a backup");
         let saved = RedbOptions::new().without_check().open(&file).unwrap();
         assert!(saved.get(scopes[3].as_bytes()).unwrap().is_some());
         let damaged = saved.get(scopes[17].as_bytes()).unwrap();
@@ -142,7 +143,7 @@ fn a_damaged_file_is_told_when_it_is_opened() {
         drop(saved);
     }
     fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
-    refuses(RedbStore::open(&file), "the store is damaged");
+    refuses(RedbStore::open(&file), "the store is damaged; restore it from a backup");
     fs::write(&file, &bytes).unwrap();
     RedbStore::open(&file).unwrap();
 }
@@ -158,6 +159,9 @@ fn a_file_of_another_version_is_told_from_a_damaged_one() {
     for version in [2, 4] {
         [bytes[64], bytes[192]] = [version, version];
         fs::write(&file, &bytes).unwrap();
-        refuses(RedbStore::open(&file), "the file is not a database of this library");
+        refuses(
+            RedbStore::open(&file),
+            "the database belongs to another program, or to a later version of this library",
+        );
     }
 }

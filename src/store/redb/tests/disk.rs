@@ -1,5 +1,4 @@
-//! A disk that remembers what was written to it and when it was synced, so that the power can be cut
-//! at any moment afterwards.
+//! A disk that records its writes and syncs, so that a test can cut the power after any of them.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -8,10 +7,10 @@ use redb::StorageBackend;
 
 use crate::store::redb::tests::dice::Dice;
 
-/// What a disk writes whole, or not at all.
+/// A disk writes a sector completely or not at all.
 const SECTOR: usize = 512;
 
-/// What was asked of the disk.
+/// One call to the disk.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Write(usize, Vec<u8>),
@@ -28,11 +27,11 @@ impl Step {
         }
     }
 
-    /// Carries out what a cut of the power left of it.
+    /// Carries out the part that a cut of the power has left.
     fn tear(&self, bytes: &mut Vec<u8>, dice: &mut Dice) {
         match self {
             Self::Write(at, data) => {
-                // Some writes arrive whole, some not at all, some in part.
+                // A third of the writes arrive completely, a third in part, a third not at all.
                 let odds = dice.roll(3);
                 for (i, sector) in data.chunks(SECTOR).enumerate() {
                     if odds == 0 || (odds == 1 && dice.roll(2) == 0) {
@@ -54,7 +53,7 @@ fn write(bytes: &mut Vec<u8>, at: usize, data: &[u8]) {
     bytes[at..end].copy_from_slice(data);
 }
 
-/// A backend of redb in memory; clones are the same disk.
+/// A backend of redb in memory. Clones share one disk.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Disk(Arc<Mutex<State>>);
 
@@ -69,14 +68,14 @@ impl Disk {
         Self(Arc::new(Mutex::new(State { bytes, steps: None })))
     }
 
-    /// Remembers every step from now on.
+    /// Records every step from now on, and returns the bytes of the disk.
     pub(super) fn record(&self) -> Vec<u8> {
         let mut state = self.0.lock().unwrap();
         state.steps = Some(Vec::new());
         state.bytes.clone()
     }
 
-    /// How many steps there were since.
+    /// The number of recorded steps.
     pub(super) fn steps(&self) -> usize {
         self.0.lock().unwrap().steps.as_ref().map_or(0, Vec::len)
     }
@@ -125,16 +124,16 @@ impl StorageBackend for Disk {
     }
 }
 
-/// What is on a disk when the power is cut after so many steps: what was synced, and of the later
-/// steps whatever happened to arrive, in whatever order.
+/// Images of a disk whose power is cut: everything synced, and any part of the later steps, in any
+/// order.
 pub(super) struct Cuts<'a> {
     steps: &'a [Step],
-    /// What the disk holds for certain, up to the last sync.
+    /// The bytes that are certain: those up to the last sync.
     synced: Vec<u8>,
-    /// How many steps that takes in.
+    /// The number of steps before that sync.
     certain: usize,
     syncs: usize,
-    /// Of so many syncs the last is one that the disk only says it did.
+    /// Every so many syncs, the disk reports one that it did not do.
     skipped: Option<usize>,
 }
 
@@ -143,7 +142,7 @@ impl<'a> Cuts<'a> {
         Self { steps, synced: start, certain: 0, syncs: 0, skipped }
     }
 
-    /// An image; `at` never goes back.
+    /// An image after `at` steps. `at` must not decrease from call to call.
     pub(super) fn image(&mut self, at: usize, dice: &mut Dice) -> Vec<u8> {
         for i in self.certain..at {
             if !matches!(self.steps[i], Step::Sync) {

@@ -30,7 +30,7 @@ fn applies(store: &RedbStore, write: Write) {
     assert_eq!(store.apply(&[write]).unwrap(), [Outcome::Applied]);
 }
 
-/// A file in memory that fails when it is told to.
+/// A file in memory that fails on request.
 #[derive(Debug, Clone, Default)]
 struct Disk(Arc<Mutex<Platter>>);
 
@@ -39,11 +39,11 @@ struct Platter {
     bytes: Vec<u8>,
     /// How many more writes and syncs succeed before all fail.
     until_failure: Option<u64>,
-    /// Whether a new handle fails too.
+    /// Opening the disk again fails, too.
     gone: bool,
-    /// Whether the next read panics, as redb may on a damaged file.
+    /// The next read panics, as redb may on a damaged file.
     panics: bool,
-    /// Whether the next read finds no bytes, as in a file that is too short.
+    /// The next read finds no bytes, as in a file that is too short.
     ends: bool,
 }
 
@@ -53,7 +53,7 @@ impl Disk {
         store_on(&RedbOptions::new().cache_len(0), move || disk.handle()).unwrap()
     }
 
-    /// A new handle finds the disk repaired, unless it is gone.
+    /// Opens the disk again, which repairs it unless it is gone.
     fn handle(&self) -> io::Result<Self> {
         let mut platter = self.0.lock().unwrap();
         if platter.gone {
@@ -63,7 +63,7 @@ impl Disk {
         Ok(self.clone())
     }
 
-    fn tell(&self, change: impl FnOnce(&mut Platter)) {
+    fn set(&self, change: impl FnOnce(&mut Platter)) {
         change(&mut self.0.lock().unwrap());
     }
 
@@ -121,7 +121,7 @@ impl StorageBackend for Disk {
     }
 }
 
-/// Wherever the disk fails in the course of a write, the store knows afterwards whether it wrote.
+/// At whichever step of a write the disk fails, the store knows afterwards whether it wrote.
 #[test]
 fn after_an_error_of_the_disk_what_was_in_flight_is_known() {
     let chat = chat();
@@ -129,20 +129,20 @@ fn after_an_error_of_the_disk_what_was_in_flight_is_known() {
     for until_failure in 0.. {
         let disk = Disk::default();
         let store = disk.store();
-        disk.tell(|platter| platter.until_failure = Some(until_failure));
+        disk.set(|platter| platter.until_failure = Some(until_failure));
         let write = create(&chat);
         let result = store.apply(std::slice::from_ref(&write));
         let failed = disk.0.lock().unwrap().until_failure.take().is_none();
-        let standing = store.get(chat.as_bytes()).unwrap();
+        let current = store.get(chat.as_bytes()).unwrap();
         match result {
             Ok(outcomes) => {
                 assert_eq!(outcomes, [Outcome::Applied]);
-                assert_eq!(standing.as_deref(), Some(write.record()));
+                assert_eq!(current.as_deref(), Some(write.record()));
                 written += u64::from(failed);
             }
             Err(error) => {
                 assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
-                assert_eq!(standing, None, "after {until_failure}");
+                assert_eq!(current, None, "after {until_failure}");
                 applies(&store, write.clone());
                 not_written += 1;
             }
@@ -158,18 +158,18 @@ fn after_an_error_of_the_disk_what_was_in_flight_is_known() {
 }
 
 #[test]
-fn where_the_disk_is_gone_it_is_not_known() {
+fn a_write_to_a_disk_that_is_gone_is_unknown() {
     let chat = chat();
     let disk = Disk::default();
     let store = disk.store();
-    disk.tell(|platter| (platter.until_failure, platter.gone) = (Some(3), true));
+    disk.set(|platter| (platter.until_failure, platter.gone) = (Some(3), true));
     let write = create(&chat);
     let error = store.apply(std::slice::from_ref(&write)).unwrap_err();
     assert!(matches!(error, StoreError::Unknown(_)), "{error:?}");
-    assert_eq!(error.to_string(), "the store did not tell whether it wrote");
+    assert_eq!(error.to_string(), "the store did not report whether the write happened");
     let error = store.apply(std::slice::from_ref(&write)).unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
-    disk.tell(|platter| platter.gone = false);
+    disk.set(|platter| platter.gone = false);
     applies(&store, write);
 }
 
@@ -179,7 +179,7 @@ fn a_read_that_fails_is_unavailable_and_the_next_one_is_not() {
     let disk = Disk::default();
     let store = disk.store();
     applies(&store, create(&chat));
-    disk.tell(|platter| platter.until_failure = Some(0));
+    disk.set(|platter| platter.until_failure = Some(0));
     let error = store.get(chat.as_bytes()).unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     assert!(store.get(chat.as_bytes()).unwrap().is_some());
@@ -191,17 +191,17 @@ fn a_panic_is_a_damaged_file() {
     let disk = Disk::default();
     let store = disk.store();
     applies(&store, create(&chat));
-    disk.tell(|platter| platter.panics = true);
+    disk.set(|platter| platter.panics = true);
     let error = store.get(chat.as_bytes()).unwrap_err();
     assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
-    assert_eq!(error.to_string(), "the store is damaged");
+    assert_eq!(error.to_string(), "the store is damaged; restore it from a backup");
     assert_eq!(error.source().unwrap().to_string(), "the database library panicked");
     assert!(store.get(chat.as_bytes()).unwrap().is_some(), "it was opened again");
-    disk.tell(|platter| platter.panics = true);
+    disk.set(|platter| platter.panics = true);
     let next = Write::replace(&chat, [0; 32], tombstone(&chat, Revision::FIRST.next().unwrap()));
     assert!(matches!(store.apply(&[next]).unwrap_err(), StoreError::Corrupt(_)));
     assert!(store.purge(chat.as_bytes()).unwrap());
-    disk.tell(|platter| platter.ends = true);
+    disk.set(|platter| platter.ends = true);
     let error = store.get(chat.as_bytes()).unwrap_err();
     assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
     assert_eq!(store.get(chat.as_bytes()).unwrap(), None);

@@ -44,17 +44,17 @@ fn records(store: &impl Store) -> Result<Records, StoreError> {
     }
 }
 
-/// The same keys in another keyring, which is locked for it and unlocked again.
+/// Copies a keyring by locking and unlocking it.
 fn copy(keyring: &mut Keyring) -> Keyring {
     let locked = keyring.lock(Protection::raw(&KEK)).unwrap();
     LockedKeyring::parse(&locked).unwrap().unlock(Unlock::Kek(&KEK)).unwrap()
 }
 
-/// A workload on a disk that remembers it.
+/// The record of a workload.
 struct Tape {
     start: Vec<u8>,
     steps: Vec<Step>,
-    /// After how many steps each operation was acknowledged, and what stood then.
+    /// For each operation, the number of steps when it was acknowledged, and the records then.
     acknowledged: Vec<(usize, Records)>,
 }
 
@@ -71,13 +71,13 @@ impl Tape {
         let mut acknowledged = vec![(0, Records::new())];
         for operation in 0..operations {
             let scope = scope(dice.roll(12));
-            let standing = vault.get(&scope).unwrap();
-            let expected = standing
+            let current = vault.get(&scope).unwrap();
+            let expected = current
                 .as_ref()
                 .map_or(Expected::Absent, |opened| Expected::Revision(opened.revision()));
             match dice.roll(12) {
-                0 if standing.as_ref().is_some_and(|opened| !opened.is_tombstone()) => {
-                    vault.delete(&scope, standing.unwrap().revision()).unwrap();
+                0 if current.as_ref().is_some_and(|opened| !opened.is_tombstone()) => {
+                    vault.delete(&scope, current.unwrap().revision()).unwrap();
                 }
                 1 => _ = vault.purge(&scope).unwrap(),
                 // A batch of all records.
@@ -87,7 +87,7 @@ impl Tape {
                     vault.set_keyring(copy(&mut keyring));
                     vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
                 }
-                // A large one, so that the file grows.
+                // A large document, so that the file grows.
                 3 => {
                     let text = format!("A = '{}'", "x".repeat(dice.roll(20_000)));
                     vault.put(&scope, &secrets(&text), expected).unwrap();
@@ -111,8 +111,8 @@ impl Tape {
         Self { start, steps: disk.into_steps(), acknowledged }
     }
 
-    /// Cuts the power so many times, and counts the images that show neither what was acknowledged
-    /// nor what was under way.
+    /// Cuts the power `images` times. Counts the images with other records than those acknowledged, or
+    /// those of the operation that was under way.
     fn replay(&self, images: usize, skipped: Option<usize>) -> usize {
         let mut dice = Dice(0xC0FFEE);
         let mut cuts = Cuts::new(self.start.clone(), &self.steps, skipped);
@@ -130,7 +130,7 @@ impl Tape {
             let found = opened.and_then(|store| {
                 let found = records(&store)?;
                 if i % 100 == 0 {
-                    // It goes on from there.
+                    // The store can be written to.
                     let vault = Vault::new(store, keyring());
                     let new = Scope::module("new").unwrap();
                     vault
