@@ -2,6 +2,8 @@
 
 mod form;
 mod prefill;
+mod sections;
+mod texts;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +11,8 @@ use std::sync::Arc;
 use crate::document::{Document, MAX_LEN};
 use crate::marker::{Marked, Marker};
 use crate::role;
-use crate::template::{Inner, Template};
+use crate::template::Template;
+use crate::template::schema::Schema;
 use crate::text::wiped::Wiped;
 pub use crate::update::prefill::Prefilled;
 use crate::validate::{self, Invalid, Secrets};
@@ -82,7 +85,7 @@ impl Template {
 fn validate(
     entered: Document,
     current: &Document,
-    template: Option<&Arc<Inner>>,
+    template: Option<&Arc<Schema>>,
 ) -> Result<Secrets, Invalid> {
     let kept = kept(&entered, current);
     if kept.is_empty() {

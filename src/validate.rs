@@ -1,20 +1,26 @@
 //! Validation: what keeps a document from being a module's secrets, and what looks wrong in it.
 
+mod against;
 mod check;
 #[cfg(feature = "miette")]
 mod diagnostic;
 mod excerpt;
 mod finding;
+mod findings;
+mod problem;
+mod wording;
 
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::document::Document;
-use crate::template::{Inner, Template};
+use crate::template::Template;
+use crate::template::schema::Schema;
 use crate::validate::check::Validator;
-use crate::validate::finding::Findings;
-pub use crate::validate::finding::{Finding, FindingKind, Severity};
+pub use crate::validate::finding::Finding;
+use crate::validate::findings::Findings;
+pub use crate::validate::problem::{FindingKind, Severity};
 
 impl Document {
     /// Checks the document without a template: nothing may be blank.
@@ -78,7 +84,7 @@ impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Secrets")
             .field("document", &self.document)
-            .field("warnings", &self.findings.records.len())
+            .field("warnings", &self.findings.raw.len())
             .finish()
     }
 }
@@ -164,10 +170,10 @@ impl std::error::Error for Invalid {}
 
 pub(crate) fn validate(
     document: Document,
-    template: Option<&Arc<Inner>>,
+    template: Option<&Arc<Schema>>,
 ) -> Result<Secrets, Invalid> {
-    let records = Validator::new(&document, template.map(Arc::as_ref)).run();
-    let refused = records.iter().any(|record| record.severity == Severity::Error);
-    let findings = Findings { records, template: template.map(Arc::clone) };
+    let raw = Validator::new(&document, template.map(Arc::as_ref)).run();
+    let refused = raw.iter().any(|finding| finding.severity == Severity::Error);
+    let findings = Findings { raw, template: template.map(Arc::clone) };
     if refused { Err(Invalid::new(document, findings)) } else { Ok(Secrets { document, findings }) }
 }

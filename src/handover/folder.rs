@@ -6,10 +6,9 @@
 
 use std::fs::{File, Permissions, TryLockError};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{self, Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, open, openat, unlinkat};
 use rustix::io::Errno;
@@ -31,13 +30,13 @@ const PREFIX: &str = "secrets-toml-";
 const ATTEMPTS: usize = 64;
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-const NEW: OFlags = OFlags::WRONLY
+pub(super) const NEW: OFlags = OFlags::WRONLY
     .union(OFlags::CREATE)
     .union(OFlags::EXCL)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
 /// For a file that somebody may have put there: no link, and no wait for a pipe's other end.
-const EXISTING: OFlags = OFlags::WRONLY
+pub(super) const EXISTING: OFlags = OFlags::WRONLY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY)
@@ -209,78 +208,6 @@ pub(super) fn hold(lock: &File) -> io::Result<bool> {
     }
 }
 
-/// A file that was written here, with what it takes to overwrite it.
-pub(super) struct Written {
-    pub(super) file: File,
-    len: u64,
-    modified: SystemTime,
-}
-
-impl Written {
-    /// Writes a new file with mode 0600. On failure nothing is left of it.
-    pub(super) fn new(folder: &Folder, name: &str, text: &str) -> Result<Self, HandoverError> {
-        let path = folder.path.join(name);
-        let file = openat(&folder.handle, name, NEW, Mode::RUSR | Mode::WUSR);
-        let file = File::from(file.map_err(HandoverError::io(&path, Step::Make))?);
-        let modified = SystemTime::UNIX_EPOCH;
-        let mut written = Self { file, len: text.len() as u64, modified };
-        written.fill(text).map_err(|error| {
-            written.discard(folder, name);
-            HandoverError::io(path, Step::Write)(error)
-        })?;
-        Ok(written)
-    }
-
-    /// It is not synced: a file that is removed in time need never reach the disk.
-    fn fill(&mut self, text: &str) -> io::Result<()> {
-        self.file.set_permissions(Permissions::from_mode(0o600))?;
-        self.file.write_all(text.as_bytes())?;
-        self.modified = self.file.metadata()?.modified()?;
-        Ok(())
-    }
-
-    /// Makes the file newer than another one, even if the clock was set back in between: Streamlit looks
-    /// only at a file whose time of modification is later than before.
-    pub(super) fn date_after(&mut self, earlier: &Self) -> io::Result<()> {
-        let earliest = earlier.modified.checked_add(Duration::from_millis(1));
-        if let Some(earliest) = earliest.filter(|earliest| self.modified < *earliest) {
-            self.file.set_modified(earliest)?;
-            self.modified = earliest;
-        }
-        Ok(())
-    }
-
-    /// Removes the file, then overwrites it: whoever opens its path sees the content or no file.
-    pub(super) fn discard(&self, folder: &Folder, name: &str) {
-        let _ = folder.unlink(name);
-        self.overwrite();
-    }
-
-    /// Overwrites the content with zeros.
-    pub(super) fn overwrite(&self) {
-        overwrite(&self.file, self.len);
-    }
-}
-
-/// Overwrites at most `limit` bytes of a file with zeros, as far as it can be done. The file may have been
-/// cut, or made long, by the user that it was handed to.
-fn overwrite(file: &File, limit: u64) {
-    const ZEROS: [u8; 4096] = [0; 4096];
-
-    let len = file.metadata().map_or(limit, |metadata| metadata.len().min(limit));
-    let mut at = 0;
-    while at < len {
-        let some = (len - at).min(ZEROS.len() as u64);
-        if file.write_all_at(&ZEROS[..some as usize], at).is_err() {
-            break;
-        }
-        at += some;
-    }
-    // The content may be on the disk by now; so the zeros are to get there, too, before the blocks are
-    // free.
-    let _ = file.sync_data();
-}
-
 /// Opens the lock file of a folder that may be abandoned; `None` if it is not one.
 pub(super) fn open_lock(folder: &File) -> Result<Option<File>, Errno> {
     match openat(folder, LOCK, EXISTING, Mode::empty()) {
@@ -288,22 +215,6 @@ pub(super) fn open_lock(folder: &File) -> Result<Option<File>, Errno> {
         Err(Errno::ACCESS | Errno::PERM | Errno::LOOP | Errno::NXIO | Errno::ISDIR) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// Removes a file that a killed process has left, and overwrites its content, up to `limit` bytes.
-pub(super) fn remove(folder: &File, name: &str, limit: u64) -> Result<(), Errno> {
-    let file = openat(folder, name, EXISTING, Mode::empty());
-    match unlinkat(folder, name, AtFlags::empty()) {
-        Err(Errno::NOENT) => return Ok(()),
-        other => other?,
-    }
-    let Ok(file) = file.map(File::from) else { return Ok(()) };
-    // The user that the folder was handed to can give its names to other files. What has another name
-    // is left as it is.
-    if file.metadata().is_ok_and(|metadata| metadata.nlink() == 0) {
-        overwrite(&file, limit);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -6,13 +6,14 @@ use std::ops::Range;
 
 use crate::document::Document;
 use crate::document::error::ParseError;
-use crate::document::index::{Kind, ROOT};
+use crate::document::index::Kind;
 use crate::marker::Marked;
 use crate::path::KeyPath;
 use crate::role::{self, Elements, Role};
 use crate::template::Template;
 use crate::text::wiped::Wiped;
-use crate::update::form::hide;
+use crate::update::sections::{Sections, header};
+use crate::update::texts::Texts;
 use crate::value::{self, Value};
 
 /// A template with the values of an earlier document, and what found no place in it.
@@ -61,7 +62,7 @@ impl Template {
         let changes = changes(self, &marked, earlier);
 
         let text = self.text();
-        let mut texts = Texts { earlier, marked: &marked, filled: Vec::new(), form: String::new() };
+        let mut texts = Texts::new(earlier, &marked);
         let mut has_place = vec![false; earlier.index().len() as usize];
         let mut end = 0;
         let mut sections = None;
@@ -219,8 +220,8 @@ enum Content {
 
 /// The changes to the template's text, in its order.
 fn changes(template: &Template, marked: &Marked<'_>, earlier: &Document) -> Vec<Change> {
-    let inner = &template.0;
-    let document = &inner.document;
+    let schema = &template.0;
+    let document = &schema.document;
     let index = document.index();
     let counterparts = role::counterparts(document, earlier, Elements::ByPosition);
     let mut sections = None;
@@ -228,7 +229,7 @@ fn changes(template: &Template, marked: &Marked<'_>, earlier: &Document) -> Vec<
     for node in 1..index.len() {
         let Some(counterpart) = counterparts[node as usize] else { continue };
         let role = marked.roles[counterpart as usize];
-        match inner.roles[node as usize] {
+        match schema.roles[node as usize] {
             Role::Variable if role == Role::Variable && role::is_blank(earlier, counterpart) => {}
             Role::Variable if matches!(role, Role::Variable | Role::Tables) => {
                 let at = index.node(node).span.range();
@@ -255,175 +256,4 @@ fn changes(template: &Template, marked: &Marked<'_>, earlier: &Document) -> Vec<
     // What is added behind the same line belongs to the innermost array first.
     changes.sort_by_key(|(change, node)| (change.at.start, Reverse(*node)));
     changes.into_iter().map(|(change, _)| change).collect()
-}
-
-/// The filled template in pieces, and its form: the two differ in the values alone.
-struct Texts<'a> {
-    earlier: &'a Document,
-    marked: &'a Marked<'a>,
-    filled: Vec<&'a str>,
-    form: String,
-}
-
-impl<'a> Texts<'a> {
-    fn push(&mut self, text: &'a str) {
-        self.filled.push(text);
-        self.form.push_str(text);
-    }
-
-    /// A part of the earlier text.
-    fn part(&mut self, part: Range<usize>) {
-        self.form.push_str(&hide(self.earlier, self.marked, part.clone()));
-        self.filled.push(&self.earlier.expose_text()[part]);
-    }
-
-    /// A value, written on one line if headers made it.
-    fn value(&mut self, node: u32) {
-        let earlier = self.earlier;
-        let index = earlier.index();
-        let (open, close) = match index.node(node).kind {
-            Kind::Table => ("{", "}"),
-            Kind::ArrayOfTables => ("[", "]"),
-            _ => return self.part(index.node(node).span.range()),
-        };
-        self.push(open);
-        for (i, &child) in index.children(node).iter().enumerate() {
-            self.push(match (i, open) {
-                (0, "{") => " ",
-                (0, _) => "",
-                _ => ", ",
-            });
-            if !index.is_element(child) {
-                self.key(child);
-            }
-            self.value(child);
-        }
-        if open == "{" && !index.children(node).is_empty() {
-            self.push(" ");
-        }
-        self.push(close);
-    }
-
-    fn key(&mut self, node: u32) {
-        let span = self.earlier.index().node(node).key_span.range();
-        self.push(&self.earlier.expose_text()[span]);
-        self.push(" = ");
-    }
-
-    /// Elements, each below a header. `open_end`: the text before them ends without a newline, and
-    /// so does the whole.
-    fn blocks(
-        &mut self,
-        elements: &[u32],
-        header: &'a str,
-        sections: &Sections,
-        newline: &'a str,
-        open_end: bool,
-    ) {
-        let earlier = self.earlier;
-        let index = earlier.index();
-        let mut parts =
-            elements.iter().flat_map(|&element| sections.of_element(element)).peekable();
-        if parts.peek().is_some() {
-            // As they were written: each with the headers below it.
-            for part in parts {
-                let text = &earlier.expose_text()[part.clone()];
-                let content = text.strip_suffix('\n').unwrap_or(text);
-                let content = content.strip_suffix('\r').unwrap_or(content);
-                if open_end {
-                    self.push(newline);
-                }
-                self.part(part.start..part.start + content.len());
-                if !open_end {
-                    self.push(if text[content.len()..].starts_with('\r') { "\r\n" } else { "\n" });
-                }
-            }
-            return;
-        }
-        for &element in elements {
-            if open_end {
-                self.push(newline);
-            }
-            self.push(header);
-            for &child in index.children(element) {
-                self.push(newline);
-                self.key(child);
-                self.value(child);
-            }
-            if !open_end {
-                self.push(newline);
-            }
-        }
-    }
-}
-
-/// The header of an array's elements, as the template writes it.
-fn header(template: &Document, array: u32) -> &str {
-    let text = template.expose_text();
-    let Some(&first) = template.index().children(array).first() else { return "" };
-    let key = template.index().node(first).key_span.range();
-    let start = line_start(text, key.start);
-    let close = text[key.end..].find("]]").map_or(text.len(), |close| key.end + close + 2);
-    text[start..close].trim_start()
-}
-
-/// The parts of a text that begin with a header: each to the end of the line of its last value.
-struct Sections {
-    /// The table of the header, and the part.
-    all: Vec<(u32, Range<usize>)>,
-    /// For every node, the sections of its table and of the tables below it.
-    below: Vec<Vec<usize>>,
-}
-
-impl Sections {
-    fn of(document: &Document) -> Self {
-        let (text, index) = (document.expose_text(), document.index());
-        let is_header = |node: &u32| {
-            index.node(*node).kind == Kind::Table
-                && (index.is_element(*node) || !index.is_implicit(*node))
-        };
-        let key = |node: u32| index.node(node).key_span.range();
-        let mut all: Vec<_> = (1..index.len())
-            .filter(is_header)
-            .map(|node| (node, line_start(text, key(node).start)..key(node).end))
-            .collect();
-        all.sort_by_key(|(_, part)| part.start);
-        for node in 1..index.len() {
-            let Range { start, end } = match index.node(node).kind {
-                Kind::Table | Kind::ArrayOfTables => continue,
-                _ => index.node(node).span.range(),
-            };
-            let section = all.partition_point(|(_, part)| part.start <= start);
-            if let Some((_, part)) = section.checked_sub(1).and_then(|i| all.get_mut(i)) {
-                part.end = part.end.max(end);
-            }
-        }
-        for (_, part) in &mut all {
-            part.end = text[part.end..].find('\n').map_or(text.len(), |i| part.end + i + 1);
-        }
-        let mut below = vec![Vec::new(); index.len() as usize];
-        for (i, &(mut node, _)) in all.iter().enumerate() {
-            while node != ROOT {
-                below[node as usize].push(i);
-                node = index.node(node).parent;
-            }
-        }
-        Self { all, below }
-    }
-
-    /// The parts that belong to an element; none if no header made it.
-    fn of_element(&self, element: u32) -> impl Iterator<Item = Range<usize>> + '_ {
-        self.below[element as usize].iter().map(|&i| self.all[i].1.clone())
-    }
-
-    /// Where the last part of an element ends.
-    fn end(&self, document: &Document, element: u32) -> usize {
-        self.of_element(element).last().map_or(document.expose_text().len(), |part| part.end)
-    }
-}
-
-/// The start of the line of an offset, without what a byte order mark takes.
-fn line_start(text: &str, offset: usize) -> usize {
-    let bom = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-    text[..offset].rfind('\n').map_or(bom, |newline| newline + 1)
 }

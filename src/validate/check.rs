@@ -1,7 +1,5 @@
 //! The checks, one document against at most one template.
 
-use std::collections::{HashMap, HashSet};
-use std::mem;
 use std::ops::Range;
 
 use crate::document::Document;
@@ -9,19 +7,11 @@ use crate::document::decode::PythonLimit;
 use crate::document::index::{Kind, ROOT};
 use crate::env;
 use crate::marker::{self, Marker};
-use crate::role::{self, Elements, Role, Shape};
-use crate::template::Inner as Template;
+use crate::role::{self, Role, Shape};
 use crate::template::placeholder;
-use crate::validate::finding::{Location, Problem, RawFinding, Severity};
-
-/// How many missing variables are named. A short document of many empty `[[tables]]` would
-/// otherwise lack a long template's variables in each of them.
-const MAX_MISSING: usize = 1000;
-
-/// How many unknown names are compared with the absent ones, and the longest that are: the
-/// comparison takes the product of their lengths.
-const MAX_COMPARED: usize = 20;
-const MAX_COMPARED_LEN: usize = 64;
+use crate::template::schema::Schema;
+use crate::validate::against::Against;
+use crate::validate::problem::{Location, Problem, RawFinding, Severity};
 
 /// Checks one document.
 pub(super) struct Validator<'a> {
@@ -31,23 +21,8 @@ pub(super) struct Validator<'a> {
     found: Vec<RawFinding>,
 }
 
-/// The template, and how the document's nodes correspond to its.
-struct Against<'a> {
-    template: &'a Template,
-    counterparts: Vec<Option<u32>>,
-    /// For each node of the template, whether the document has it.
-    present: Vec<bool>,
-    /// The absent variables by their last name, and how many have that name.
-    absent: HashMap<&'a str, (u32, usize)>,
-    /// The absent variables that the document has elsewhere.
-    elsewhere: Vec<bool>,
-    /// The absent sections that a table of the document has under a misspelt name.
-    misspelt: HashSet<(u32, u32)>,
-    compared: usize,
-}
-
 impl<'a> Validator<'a> {
-    pub(super) fn new(document: &'a Document, template: Option<&'a Template>) -> Self {
+    pub(super) fn new(document: &'a Document, template: Option<&'a Schema>) -> Self {
         let against = template.map(|template| Against::new(document, template));
         Self { document, roles: role::roles(document), against, found: Vec::new() }
     }
@@ -207,154 +182,6 @@ impl<'a> Validator<'a> {
         let absent = !scalars && against.template.requires(counterpart);
         let severity = if absent { Severity::Error } else { Severity::Warning };
         self.add(severity, Problem::Kind { found, expected }, node);
-    }
-}
-
-impl<'a> Against<'a> {
-    fn new(document: &'a Document, template: &'a Template) -> Self {
-        let counterparts = role::counterparts(document, &template.document, Elements::First);
-        let mut present = vec![false; template.document.index().len() as usize];
-        for &counterpart in counterparts.iter().flatten() {
-            present[counterpart as usize] = true;
-        }
-        let mut absent = HashMap::new();
-        for node in template.variables().filter(|&node| !present[node as usize]) {
-            let entry = absent.entry(template.document.key(node)).or_insert((node, 0));
-            entry.1 += 1;
-        }
-        let elsewhere = vec![false; present.len()];
-        let misspelt = HashSet::new();
-        Self { template, counterparts, present, absent, elsewhere, misspelt, compared: 0 }
-    }
-
-    /// The one absent variable of this name, where one of the two stands at the root and the other
-    /// below a section. It is not reported as missing, once.
-    fn misplaced(&mut self, document: &Document, node: u32) -> Option<u32> {
-        let &(counterpart, 1) = self.absent.get(document.key(node))? else { return None };
-        if document.index().is_element(node) {
-            return None;
-        }
-        let root = document.index().node(node).parent == ROOT;
-        let counterpart_root = self.template.document.index().node(counterpart).parent == ROOT;
-        if root == counterpart_root {
-            return None;
-        }
-        self.elsewhere[counterpart as usize] = true;
-        Some(counterpart)
-    }
-
-    /// The absent name that is most like an unknown one, of the same table if possible, which is
-    /// `first` in the template.
-    fn similar(
-        &mut self,
-        entered: &Document,
-        node: u32,
-        variable: bool,
-        first: u32,
-    ) -> Option<u32> {
-        let (name, within) = (entered.key(node), entered.index().node(node).parent);
-        if self.compared == MAX_COMPARED || name.len() > MAX_COMPARED_LEN {
-            return None;
-        }
-        self.compared += 1;
-        let name = name.to_lowercase();
-        let document = &self.template.document;
-        let absent = (1..document.index().len()).filter(|&node| {
-            let same = match self.template.roles[node as usize] {
-                Role::Variable => variable,
-                Role::Table | Role::Tables => !variable,
-                Role::Inside => false,
-            };
-            let is_absent = match document.index().node(node).parent == first {
-                true => entered.child(within, document.key(node)).is_none(),
-                false => !self.present[node as usize],
-            };
-            same && !document.index().is_element(node) && is_absent
-        });
-        absent
-            .filter_map(|node| {
-                let other = document.key(node);
-                let allowed = name.len().max(other.len()).div_ceil(4);
-                if other.len() > MAX_COMPARED_LEN || name.len().abs_diff(other.len()) > allowed {
-                    return None;
-                }
-                let distance = strsim::osa_distance(&name, &other.to_lowercase());
-                let elsewhere = document.index().node(node).parent != first;
-                (distance <= allowed).then_some((distance, elsewhere, node))
-            })
-            .min()
-            .map(|(.., node)| node)
-    }
-
-    /// Adds what is required and absent, in the template's order.
-    fn find_missing(self, document: &Document, roles: &[Role], found: &mut Vec<RawFinding>) {
-        let Self { template, counterparts, mut elsewhere, misspelt, .. } = self;
-        let index = template.document.index();
-        // How many of them each table of the document has, in whatever shape: another shape is a
-        // finding of its own.
-        let mut have = vec![0_u32; document.index().len() as usize];
-        for node in 1..document.index().len() {
-            if counterparts[node as usize]
-                .is_some_and(|counterpart| template.needed[counterpart as usize])
-            {
-                have[document.index().node(node).parent as usize] += 1;
-            }
-        }
-        // Only a table that lacks something is looked at more closely, so each look finds one.
-        let mut missing = Vec::new();
-        let mut required = HashSet::new();
-        for within in 0..document.index().len() {
-            let Some(first) = counterparts[within as usize] else { continue };
-            let table = roles[within as usize] == Role::Table
-                && template.roles[first as usize] == Role::Table;
-            if !table || have[within as usize] == template.needs[first as usize] {
-                continue;
-            }
-            let mut absent: Vec<u32> = index.children(first).iter().rev().copied().collect();
-            absent.retain(|&counterpart| {
-                let key = template.document.key(counterpart);
-                template.needed[counterpart as usize]
-                    && document.child(within, key).is_none()
-                    && !misspelt.contains(&(within, counterpart))
-            });
-            while let Some(node) = absent.pop() {
-                match template.roles[node as usize] {
-                    // Of many tables, one lacks what is elsewhere once.
-                    Role::Variable if mem::take(&mut elsewhere[node as usize]) => {
-                        required.insert(node);
-                    }
-                    Role::Variable => missing.push((node, within, first)),
-                    // Of an array of tables, the first alone is needed.
-                    _ => absent.extend(
-                        index
-                            .children(node)
-                            .iter()
-                            .rev()
-                            .filter(|&&node| template.needed[node as usize]),
-                    ),
-                }
-                if missing.len() == MAX_MISSING {
-                    break;
-                }
-            }
-            if missing.len() == MAX_MISSING {
-                break;
-            }
-        }
-        // Also in an optional section that is present.
-        for record in found.iter_mut() {
-            if matches!(record.problem, Problem::Misplaced { template } if required.contains(&template))
-            {
-                record.severity = Severity::Error;
-            }
-        }
-        missing.sort_unstable();
-        found.extend(missing.into_iter().map(|(node, within, first)| RawFinding {
-            severity: Severity::Error,
-            problem: Problem::Missing { within, first, misspelt: None },
-            node,
-            place: None,
-        }));
     }
 }
 
