@@ -1,7 +1,7 @@
-//! Validation: what keeps a document from being a module's secrets, and what looks wrong in it.
+//! Validation: a document becomes a module's secrets, or is returned with every finding.
 
-mod against;
 mod check;
+mod comparison;
 #[cfg(feature = "miette")]
 mod diagnostic;
 mod excerpt;
@@ -23,11 +23,26 @@ use crate::validate::findings::Findings;
 pub use crate::validate::problem::{FindingKind, Severity};
 
 impl Document {
-    /// Checks the document without a template: nothing may be blank.
+    /// Checks the document without a template: no string may be blank.
+    ///
+    /// With a template, call [`Template::validate`] instead.
     ///
     /// # Errors
     ///
-    /// [`Invalid`] with every finding, where one of them is an error.
+    /// Returns [`Invalid`] if any finding is an error. It holds every finding, and the document.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use secrets_toml::Document;
+    ///
+    /// let invalid = Document::parse("PAT = \"\"\n")?.validate().unwrap_err();
+    /// assert_eq!(
+    ///     invalid.findings().next().unwrap().to_string(),
+    ///     "line 1, column 7: `PAT` is blank",
+    /// );
+    /// # Ok::<(), secrets_toml::ParseError>(())
+    /// ```
     pub fn validate(self) -> Result<Secrets, Invalid> {
         validate(self, None)
     }
@@ -36,36 +51,66 @@ impl Document {
 impl Template {
     /// Checks a document against the template.
     ///
+    /// [`FindingKind`] lists the checks.
+    ///
     /// # Errors
     ///
-    /// [`Invalid`] with every finding and the document, where one finding is an error.
+    /// Returns [`Invalid`] if any finding is an error. It holds every finding, and the document.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use secrets_toml::{Document, FindingKind, Template};
+    ///
+    /// let template = Template::parse("PAT = \"\"\nPORT = 8080 # @optional\n")?;
+    /// let secrets = template.validate(Document::parse("PAT = \"hunter2\"\nMODEL = 1\n")?)?;
+    /// let kinds: Vec<_> = secrets.warnings().map(|finding| finding.kind()).collect();
+    /// assert_eq!(kinds, [FindingKind::Unknown]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn validate(&self, document: Document) -> Result<Secrets, Invalid> {
         validate(document, Some(&self.0))
     }
 }
 
-/// A document that passed validation: nothing in it is left to fill in.
+/// A document that passed validation, with its warnings.
 ///
-/// Only `Secrets` can be sealed, so that a store never holds an unfilled form. It dereferences to
-/// the [`Document`].
+/// Validation is the way to get one: [`Template::validate`], [`Template::validate_update`], or the
+/// methods of the same names of [`Document`]. A vault and a keyring accept only `Secrets`, so a
+/// store never holds a form that is not filled in. They return `Secrets`, too.
+///
+/// `Secrets` dereferences to the [`Document`], so that all its methods for reading can be called.
+///
+/// # Examples
+///
+/// ```
+/// use secrets_toml::Document;
+///
+/// let secrets = Document::parse("PAT = \"hunter2\"\n")?.validate()?;
+/// assert_eq!(secrets.get("PAT").and_then(|value| value.as_str()), Some("hunter2"));
+/// assert_eq!(secrets.warnings().len(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Secrets {
     document: Document,
     findings: Findings,
 }
 
 impl Secrets {
-    /// A document that passed when it was sealed: it is not checked again.
+    /// Wraps a document that passed validation before it was sealed. It is not checked again.
     #[cfg(feature = "vault")]
     pub(crate) fn accepted(document: Document) -> Self {
         Self { document, findings: Findings::default() }
     }
 
-    /// What looks wrong and is no error, in document order.
+    /// The warnings, in the order of [`Invalid::findings`].
+    ///
+    /// `Secrets` that were opened from a record have no warnings.
     pub fn warnings(&self) -> impl ExactSizeIterator<Item = Finding<'_>> {
         self.findings.iter(&self.document)
     }
 
-    /// The document.
+    /// Returns the document, and drops the warnings.
     #[must_use]
     pub fn into_document(self) -> Document {
         self.document
@@ -91,8 +136,13 @@ impl fmt::Debug for Secrets {
 
 /// A document that did not pass validation, with every finding.
 ///
-/// `Display` is what its author should read: a block for each finding, with the place, the
-/// variable's path, what to do, and the source line with every value and comment masked.
+/// `Display` writes a report for the author. It has a block for each finding: the place, the path
+/// and the problem, the source line with all values and comments masked, and how to fix it. It
+/// never shows a value.
+///
+/// [`findings`](Self::findings) returns the findings one by one, for a page or for JSON.
+///
+/// # Examples
 ///
 /// ```
 /// use secrets_toml::{Document, Template};
@@ -121,19 +171,22 @@ struct Refused {
 }
 
 impl Invalid {
-    /// Every finding, errors and warnings, in document order; what is missing comes last, in the
-    /// template's order.
+    /// Every finding, errors and warnings, in the order of the document's text.
+    ///
+    /// Missing variables come last, in the order of the template. At most 1,000 of them are
+    /// reported.
     pub fn findings(&self) -> impl ExactSizeIterator<Item = Finding<'_>> {
         self.0.findings.iter(&self.0.document)
     }
 
-    /// The document, to show the form again.
+    /// Returns the document, so that the form can be shown again.
     #[must_use]
     pub fn into_document(self) -> Document {
         self.0.document
     }
 
-    /// A variable of which the value that it would keep does not fit into a document any more.
+    /// Rejects an update because the kept values make the text too long. `node` is the marker to
+    /// report.
     pub(crate) fn too_long(document: Document, node: u32) -> Self {
         let findings = Findings::too_long(&document, node);
         Self::new(document, findings)
@@ -143,8 +196,8 @@ impl Invalid {
         Self(Box::new(Refused { document, findings }))
     }
 
-    /// The findings at their places in `entered`, of which the document that was checked is a copy
-    /// with some values kept: those of the nodes that `is_kept` tells.
+    /// Moves the findings to `entered`, which has markers in the place of some values of the
+    /// checked document. `is_kept` returns `true` for the nodes of those markers.
     pub(crate) fn moved_to(mut self, entered: Document, is_kept: impl Fn(u32) -> bool) -> Self {
         let Refused { document: filled, findings } = &mut *self.0;
         findings.move_to(filled, &entered, is_kept);

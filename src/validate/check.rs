@@ -1,4 +1,4 @@
-//! The checks, one document against at most one template.
+//! The checks of a document, with or without a template.
 
 use std::ops::Range;
 
@@ -10,27 +10,27 @@ use crate::marker::{self, Marker};
 use crate::role::{self, Role, Shape};
 use crate::template::placeholder;
 use crate::template::schema::Schema;
-use crate::validate::against::Against;
+use crate::validate::comparison::Comparison;
 use crate::validate::problem::{Location, Problem, RawFinding, Severity};
 
-/// Checks one document.
+/// The checks of one document, and the findings so far.
 pub(super) struct Validator<'a> {
     document: &'a Document,
     roles: Vec<Role>,
-    against: Option<Against<'a>>,
+    comparison: Option<Comparison<'a>>,
     found: Vec<RawFinding>,
 }
 
 impl<'a> Validator<'a> {
     pub(super) fn new(document: &'a Document, template: Option<&'a Schema>) -> Self {
-        let against = template.map(|template| Against::new(document, template));
-        Self { document, roles: role::roles(document), against, found: Vec::new() }
+        let comparison = template.map(|template| Comparison::new(document, template));
+        Self { document, roles: role::roles(document), comparison, found: Vec::new() }
     }
 
     pub(super) fn run(mut self) -> Vec<RawFinding> {
         for node in 1..self.document.index().len() {
             if self.roles[node as usize] != Role::Inside {
-                self.check_against(node);
+                self.compare(node);
             }
             match self.document.index().node(node).kind {
                 Kind::String => self.check_string(node),
@@ -45,16 +45,17 @@ impl<'a> Validator<'a> {
                 self.check_environment(node);
             }
         }
-        // A table that a later header opened is behind its children.
+        // Nodes are not quite in the order of the text: a table may be opened by a header after its
+        // children.
         RawFinding::place(&mut self.found, self.document);
-        if let Some(against) = self.against.take() {
-            against.find_missing(self.document, &self.roles, &mut self.found);
+        if let Some(comparison) = self.comparison.take() {
+            comparison.find_missing(self.document, &self.roles, &mut self.found);
         }
         self.found
     }
 
     fn counterpart(&self, node: u32) -> Option<u32> {
-        self.against.as_ref().and_then(|against| against.counterparts[node as usize])
+        self.comparison.as_ref().and_then(|comparison| comparison.counterparts[node as usize])
     }
 
     /// Adds a finding at the node's value.
@@ -74,14 +75,14 @@ impl<'a> Validator<'a> {
         self.found.push(RawFinding { severity, problem, node, place });
     }
 
-    /// `Unkept`, `Blank` and `Placeholder`.
+    /// Reports `Unkept`, `Blank` or `Placeholder`.
     fn check_string(&mut self, node: u32) {
         let value = self.document.content(node);
         if Marker::read(value).is_some() {
-            // What keeps a value was replaced by it before.
-            let expected = self.counterpart(node).zip(self.against.as_ref());
+            // An update replaces markers that keep a value before the checks.
+            let expected = self.counterpart(node).zip(self.comparison.as_ref());
             let expected =
-                expected.map(|(counterpart, against)| against.template.shape(counterpart));
+                expected.map(|(counterpart, comparison)| comparison.template.shape(counterpart));
             self.add(Severity::Error, Problem::Unkept { expected }, node);
             return;
         }
@@ -89,13 +90,13 @@ impl<'a> Validator<'a> {
             return;
         }
         let counterpart = self.counterpart(node);
-        let template = self.against.as_ref().map(|against| against.template);
+        let template = self.comparison.as_ref().map(|comparison| comparison.template);
         let same = counterpart.zip(template);
         if value.trim().is_empty() {
             if same.is_some_and(|(counterpart, template)| template.optional[counterpart as usize]) {
                 return;
             }
-            // In the place of a table or an array, it is a finding of its own.
+            // If the template has a table or an array, `compare` reports that.
             if same.is_some_and(|(counterpart, template)| !template.is_scalar(counterpart)) {
                 return;
             }
@@ -113,7 +114,7 @@ impl<'a> Validator<'a> {
         }
     }
 
-    /// `Unmappable` and `ReservedName`.
+    /// Reports `Unmappable` and `ReservedName`.
     fn check_environment(&mut self, node: u32) {
         if !env::is_mapped(self.document, node) {
             return;
@@ -130,63 +131,71 @@ impl<'a> Validator<'a> {
         }
     }
 
-    /// `Misplaced`, `Unknown`, `KindMismatch`, and what is `Missing` for being misspelt.
-    fn check_against(&mut self, node: u32) {
-        let Some(against) = &mut self.against else { return };
-        let index = self.document.index();
-        let parent = index.node(node).parent;
-        let template = &against.template.document;
-        let Some(counterpart) = against.counterparts[node as usize] else {
-            let variable = self.roles[node as usize] == Role::Variable;
-            if let Some(counterpart) =
-                variable.then(|| against.misplaced(self.document, node)).flatten()
-            {
-                let severity = match against.template.may_be_absent(counterpart) {
-                    true => Severity::Warning,
-                    false => Severity::Error,
-                };
-                self.add_at_key(severity, Problem::Misplaced { template: counterpart }, node);
-                return;
-            }
-            // Of an unknown section, the section is named and not each of its keys.
-            let known = against.counterparts[parent as usize]
-                .filter(|&parent| template.index().node(parent).kind.is_table());
-            let Some(first) = known.filter(|_| !index.is_element(node)) else { return };
-            let similar = against.similar(self.document, node, variable, first);
-            let section = similar.filter(|&section| {
-                !variable
-                    && template.index().node(section).parent == first
-                    && against.template.needed[section as usize]
-                    && against.misspelt.insert((parent, section))
-            });
-            if let Some(section) = section {
-                let problem = Problem::Missing { within: parent, first, misspelt: Some(node) };
-                let span = index.node(node).key_span.range();
-                self.push(Severity::Error, problem, section, span);
-            } else {
-                self.add_at_key(Severity::Warning, Problem::Unknown { similar }, node);
-            }
-            return;
+    /// Reports `KindMismatch`, or how a node without a counterpart may be meant.
+    fn compare(&mut self, node: u32) {
+        let Some(comparison) = &self.comparison else { return };
+        let Some(counterpart) = comparison.counterparts[node as usize] else {
+            return self.report_unmatched(node);
         };
-        let found = Shape::of(index.node(node).kind, self.roles[node as usize]);
-        let expected = against.template.shape(counterpart);
+        let kind = self.document.index().node(node).kind;
+        let found = Shape::of(kind, self.roles[node as usize]);
+        let expected = comparison.template.shape(counterpart);
         if found.fits(expected) {
             return;
         }
-        let scalars = matches!((found, expected), (Shape::Scalar(_), Shape::Scalar(_)));
-        let is_empty = role::is_blank(self.document, node) && scalars;
+        let are_scalars = matches!((found, expected), (Shape::Scalar(_), Shape::Scalar(_)));
+        let is_empty = role::is_blank(self.document, node) && are_scalars;
         if is_empty || marker::is_marker(self.document, node) {
             return;
         }
-        // What is required is absent if something of another shape is in its place.
-        let absent = !scalars && against.template.requires(counterpart);
-        let severity = if absent { Severity::Error } else { Severity::Warning };
+        // A value of another shape takes the place of required variables.
+        let is_error = !are_scalars && comparison.template.requires(counterpart);
+        let severity = if is_error { Severity::Error } else { Severity::Warning };
         self.add(severity, Problem::Kind { found, expected }, node);
+    }
+
+    /// Reports a node that the template does not have as `Misplaced`, as the misspelt name of a
+    /// section that is `Missing`, or as `Unknown`.
+    fn report_unmatched(&mut self, node: u32) {
+        let Some(comparison) = &mut self.comparison else { return };
+        let index = self.document.index();
+        let parent = index.node(node).parent;
+        let template = &comparison.template.document;
+        let is_variable = self.roles[node as usize] == Role::Variable;
+        if is_variable && let Some(template) = comparison.find_misplaced(self.document, node) {
+            let severity = match comparison.template.may_be_absent(template) {
+                true => Severity::Warning,
+                false => Severity::Error,
+            };
+            self.add_at_key(severity, Problem::Misplaced { template }, node);
+            return;
+        }
+        // An unknown section is reported once, and not again for each of its keys.
+        let known = comparison.counterparts[parent as usize]
+            .filter(|&parent| template.index().node(parent).kind.is_table());
+        let Some(counterpart) = known.filter(|_| !index.is_element(node)) else { return };
+        let similar = comparison.find_similar(self.document, node, is_variable, counterpart);
+        // Only one of several misspelt names can be meant.
+        let section = similar.filter(|&section| {
+            !is_variable
+                && template.index().node(section).parent == counterpart
+                && comparison.template.needed[section as usize]
+                && comparison.misspelt.insert((parent, section))
+        });
+        if let Some(section) = section {
+            let misspelt = Some(node);
+            let problem = Problem::Missing { table: parent, counterpart, misspelt };
+            let span = index.node(node).key_span.range();
+            self.push(Severity::Error, problem, section, span);
+        } else {
+            self.add_at_key(Severity::Warning, Problem::Unknown { similar }, node);
+        }
     }
 }
 
-/// Names that the process which runs a module needs for itself: of the loader, the shell, the
-/// languages, what speaks TLS, Streamlit, and proxies, which are read in any case.
+/// Returns `true` for the names of variables that a module's process needs: those of the loader,
+/// the shell, the languages, TLS, Streamlit, and the proxies, which programs read in upper and
+/// lower case.
 #[rustfmt::skip]
 fn is_reserved(name: &str) -> bool {
     matches!(

@@ -1,7 +1,8 @@
 //! Feature `miette`: findings and syntax errors as diagnostics.
 //!
-//! They carry no source text, since a reporter prints what it is given. They have no related
-//! diagnostics either: `Display` of the whole names each finding, and a reporter would print it again.
+//! The diagnostics have no source text, since a reporter would print it, values included. They have
+//! no related diagnostics either: `Display` of [`ParseError`] and [`Invalid`] already shows each
+//! one, and a reporter would print it a second time.
 
 use std::fmt::Display;
 

@@ -1,4 +1,4 @@
-//! Findings as an author reads them: with their source line, every value and comment masked.
+//! The report of findings for an author: source lines with every value and comment masked.
 
 use std::fmt::{self, Write};
 
@@ -9,10 +9,10 @@ use crate::document::Document;
 use crate::text::shown::{Limited, is_unsafe};
 use crate::validate::finding::Finding;
 
-/// What stands for a value or a comment: of one width, so that it tells no length.
+/// The mask of a value or a comment. Its width is fixed, so that it does not show a length.
 const MASK: &str = "••••••••";
 
-/// How much of a line is shown, in characters: a line may be a megabyte long.
+/// The maximum length of a shown line, in characters. A line may be a megabyte long.
 const MAX_SHOWN: usize = 100;
 
 /// Writes a block for each finding.
@@ -21,7 +21,7 @@ pub(super) fn write<'a>(
     document: &Document,
     findings: impl Iterator<Item = Finding<'a>>,
 ) -> fmt::Result {
-    // Values in the order of the text.
+    // In the order of the text.
     let leaves: Vec<u32> = document.leaves().collect();
     for (i, finding) in findings.enumerate() {
         if i > 0 {
@@ -42,7 +42,8 @@ pub(super) fn write<'a>(
     Ok(())
 }
 
-/// Writes the line around an offset. Of a long line, what comes from the value before it on.
+/// Writes the line around an offset. A long line is shown from the end of the value before the
+/// offset, or from [`MAX_SHOWN`] bytes before it.
 fn write_line(
     f: &mut fmt::Formatter<'_>,
     document: &Document,
@@ -65,7 +66,7 @@ fn write_line(
             before.max(near)
         }
     };
-    // The line may begin inside a value of several lines.
+    // The line may begin inside a multi-line value.
     let mut next = leaves.partition_point(|&leaf| span(leaf).end <= at);
     loop {
         let value = leaves.get(next).map(|&leaf| span(leaf)).unwrap_or(text.len()..text.len());
@@ -86,8 +87,8 @@ fn write_line(
     }
 }
 
-/// Writes what stands between two values: keys, punctuation, and comments masked. `false`: the
-/// line ends here.
+/// Writes the text between two values: keys and punctuation as they are, comments masked. Returns
+/// `false` if the line ends in it.
 fn write_gap(shown: &mut Limited<'_, fmt::Formatter<'_>>, gap: &str) -> Result<bool, fmt::Error> {
     let source = Source::new(gap);
     for token in source.lex() {

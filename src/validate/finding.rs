@@ -1,4 +1,4 @@
-//! What validation found, in words.
+//! A finding, with its document and its template.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,10 +10,29 @@ use crate::path::KeyPath;
 use crate::template::schema::Schema;
 use crate::validate::problem::{FindingKind, Problem, RawFinding, Severity};
 
-/// One thing that validation found.
+/// One finding of validation.
 ///
-/// `Display` says where, what, and why, on one line, and [`help`](Self::help) what to do. It
-/// serializes as `code`, `severity`, `path`, `line`, `column`, `message` and `help`, never with a value.
+/// `Display` writes the place, the path and the problem on one line; [`help`](Self::help) says how
+/// to fix it. A finding serializes as a map of `code`, `severity`, `path`, `line`, `column`,
+/// `message` and `help`. Neither contains a value of the document.
+///
+/// # Examples
+///
+/// ```
+/// use secrets_toml::{Document, FindingKind, Template};
+///
+/// let template = Template::parse("[db]\npassword = \"\"\n")?;
+/// let invalid = template.validate(Document::parse("[db]\npasword = \"hunter2\"\n")?).unwrap_err();
+/// let [unknown, missing] = [0, 1].map(|i| invalid.findings().nth(i).unwrap());
+///
+/// assert_eq!(unknown.kind(), FindingKind::Unknown);
+/// assert_eq!(unknown.to_string(), "line 2, column 1: `db.pasword` is not in the template");
+/// assert_eq!(unknown.help(), "did you mean `db.password`?");
+///
+/// assert_eq!((missing.line(), missing.template_line()), (None, Some(2)));
+/// assert_eq!(missing.message(), "`db.password` is missing: line 2 of the template expects it");
+/// # Ok::<(), secrets_toml::ParseError>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Finding<'a> {
     pub(super) document: &'a Document,
@@ -22,50 +41,54 @@ pub struct Finding<'a> {
 }
 
 impl<'a> Finding<'a> {
-    /// How much it weighs.
+    /// The severity: an error or a warning.
     #[must_use]
     pub fn severity(&self) -> Severity {
         self.raw.severity
     }
 
-    /// What it is about.
+    /// The kind, for programs that treat some findings differently.
     #[must_use]
     pub fn kind(&self) -> FindingKind {
         self.raw.kind()
     }
 
-    /// The variable, where it stands or should stand.
+    /// The path of the variable or section. If it is missing, the path at which it is expected.
     #[must_use]
     pub fn path(&self) -> KeyPath<'a> {
         match (self.raw.problem, self.template) {
-            (Problem::Missing { within, first, .. }, Some(template)) => {
+            (Problem::Missing { table, counterpart, .. }, Some(template)) => {
                 let (of, node) = (&template.document, self.raw.node);
-                KeyPath::within(of, node, first, self.document, within)
+                KeyPath::within(of, node, counterpart, self.document, table)
             }
             _ => self.document.path(self.raw.node),
         }
     }
 
-    /// The line in the document, counted from 1; `None` for what is missing, unless it is there
-    /// under a misspelt name.
+    /// The line in the document, counted from 1.
+    ///
+    /// Returns `None` if the variable is missing, since the document has no place for it. The
+    /// finding about a misspelt section has the line of that section.
     #[must_use]
     pub fn line(&self) -> Option<usize> {
         self.raw.place.as_ref().map(|place| place.line)
     }
 
-    /// The column in characters, counted from 1; `None` if there is no line.
+    /// The column in characters, counted from 1. Returns `None` if [`line`](Self::line) does.
     #[must_use]
     pub fn column(&self) -> Option<usize> {
         self.raw.place.as_ref().map(|place| place.column)
     }
 
-    /// The place in bytes of the document's text; `None` if there is no line.
+    /// The place as a range of bytes of the document's text. Returns `None` if [`line`](Self::line)
+    /// does.
     #[must_use]
     pub fn span(&self) -> Option<Range<usize>> {
         self.raw.place.as_ref().map(|place| place.span.clone())
     }
 
-    /// The template's line, of a variable that is missing or misplaced.
+    /// The line of the variable in the template, counted from 1, if it is missing or misplaced.
+    /// Returns `None` for other kinds.
     #[must_use]
     pub fn template_line(&self) -> Option<usize> {
         match self.raw.problem {

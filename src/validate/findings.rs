@@ -9,7 +9,8 @@ use crate::text::places::Places;
 use crate::validate::finding::Finding;
 use crate::validate::problem::{Location, Problem, RawFinding, Severity};
 
-/// The findings of one document, without what they borrow from it.
+/// The findings of one document. The document is passed to [`iter`](Self::iter), since `Secrets`
+/// and `Invalid` own it beside the findings.
 #[derive(Default)]
 pub(super) struct Findings {
     pub(super) raw: Vec<RawFinding>,
@@ -25,7 +26,7 @@ impl Findings {
         self.raw.iter().map(move |raw| Finding { document, template, raw })
     }
 
-    /// One variable whose value would make the text too long.
+    /// A single [`Problem::TooLong`] at a node.
     pub(super) fn too_long(document: &Document, node: u32) -> Self {
         let span = document.index().node(node).span.range();
         let mut places = Places::new(document.expose_text());
@@ -35,46 +36,49 @@ impl Findings {
         Self { raw: vec![raw], template: None }
     }
 
-    /// Moves what was found in `filled` to the same places of `entered`, which differs from it in
-    /// the values that `is_kept` tells, by their nodes in `entered`. What was found inside of one is
-    /// found at its marker.
+    /// Moves the findings on `filled` to `entered`, which has markers in the place of some values.
+    /// `is_kept` returns `true` for the nodes of those markers in `entered`. Findings inside a kept
+    /// value move to its marker.
     pub(super) fn move_to(
         &mut self,
         filled: &Document,
         entered: &Document,
         is_kept: impl Fn(u32) -> bool,
     ) {
-        // Both have the same nodes in the same order, but for those inside of what was kept.
+        // `moved[node of filled]` is the corresponding node of `entered`. The two texts differ only
+        // in the kept values. A marker is one node. The value in its place may be an array, whose
+        // elements are more nodes, numbered directly after it: they correspond to the marker. All
+        // other nodes have the same order in both documents. `kept` is the kept value that was
+        // reached last, and a node is inside it if its parent is `kept` or a later node.
         let mut moved: Vec<u32> = vec![ROOT];
         let mut kept = None;
         let mut next = ROOT + 1;
         for node in 1..filled.index().len() {
             let parent = filled.index().node(node).parent;
-            let inside = kept.filter(|&kept| parent >= kept);
-            moved.push(match inside {
-                Some(_) => moved[parent as usize],
-                None => {
-                    kept = is_kept(next).then_some(node);
-                    next += 1;
-                    next - 1
-                }
-            });
+            if kept.is_some_and(|kept| parent >= kept) {
+                moved.push(moved[parent as usize]);
+            } else {
+                kept = is_kept(next).then_some(node);
+                moved.push(next);
+                next += 1;
+            }
         }
         for raw in &mut self.raw {
-            let mut of_document = raw.node;
-            if let Problem::Missing { within, misspelt, .. } = &mut raw.problem {
-                *within = moved[*within as usize];
+            let mut found_at = raw.node;
+            if let Problem::Missing { table, misspelt, .. } = &mut raw.problem {
+                *table = moved[*table as usize];
+                // `raw.node` is a node of the template. Only a misspelt section has a place.
                 let Some(misspelt) = misspelt else { continue };
-                of_document = *misspelt;
+                found_at = *misspelt;
                 *misspelt = moved[*misspelt as usize];
             } else {
                 raw.node = moved[raw.node as usize];
             }
-            let from = filled.index().node(of_document);
-            let to = entered.index().node(moved[of_document as usize]);
+            let from = filled.index().node(found_at);
+            let to = entered.index().node(moved[found_at as usize]);
             if let Some(place) = &mut raw.place {
                 let at_key =
-                    place.span == from.key_span.range() && !filled.index().is_element(of_document);
+                    place.span == from.key_span.range() && !filled.index().is_element(found_at);
                 place.span = if at_key { to.key_span.range() } else { to.span.range() };
             }
         }

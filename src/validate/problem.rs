@@ -1,4 +1,4 @@
-//! What validation found, by the nodes of the documents.
+//! The kinds of findings, and raw findings, which refer to the documents by node numbers.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,13 +9,16 @@ use crate::env::Unmappable;
 use crate::role::Shape;
 use crate::text::places::Places;
 
-/// How much a finding weighs.
+/// The severity of a finding.
+///
+/// `Error` is greater than `Warning`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Severity {
-    /// It travels with the [`Secrets`](crate::Secrets).
+    /// The document may be accepted. [`Secrets::warnings`](crate::Secrets::warnings) returns the
+    /// finding.
     Warning,
-    /// It keeps the document from becoming [`Secrets`](crate::Secrets).
+    /// The document is rejected with [`Invalid`](crate::Invalid).
     Error,
 }
 
@@ -28,46 +31,70 @@ impl fmt::Display for Severity {
     }
 }
 
-/// What a finding is about.
+/// The kind of a finding.
+///
+/// The variants say which findings are errors and which are warnings. `Missing`, `Misplaced`,
+/// `KindMismatch` and `Unknown` are only found with a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum FindingKind {
-    /// A variable is the empty string, at any depth, unless the template says `@optional`: an
-    /// error. White space only: a warning.
+    /// A variable is the empty string (an error) or only white space (a warning), unless the
+    /// template says `@optional`.
+    ///
+    /// Variables at any depth are checked. Elements of an array that is a variable are not.
     Blank,
-    /// A required variable of the template is absent: an error. If its section is there under a
-    /// misspelt name, the section is missing.
+    /// A required variable of the template is absent: an error.
+    ///
+    /// If the document has its section under a misspelt name, one finding reports the section
+    /// instead of each variable.
     Missing,
-    /// The template has the variable at the root and the document below a `[section]`, or the
-    /// reverse: an error if it is required, else a warning. It stands for `Missing` and `Unknown`.
+    /// The template has the variable at the root and the document has it below a `[section]`, or
+    /// the reverse: an error if the variable is required, otherwise a warning.
+    ///
+    /// It is reported instead of `Missing` and `Unknown`.
     Misplaced,
-    /// A string reads like something to be replaced: an error if it is still the template's, else
-    /// a warning.
+    /// A string reads like a placeholder, such as `your-token`: an error if it equals the
+    /// template's value, otherwise a warning.
     Placeholder,
-    /// The kind is not the template's; if that is a string, a number will do. A warning. Another
-    /// shape (a value, an array, a table, an array of tables) is an error if anything that is
-    /// required is absent because of it, and stands for `Missing`.
+    /// The value has another kind or shape than the template's value.
+    ///
+    /// - Another kind of scalar, such as a boolean for an integer, is a warning. A number is
+    ///   accepted for a string, since environment variables are text.
+    /// - Another shape (a scalar, an array, a table, an array of tables) is an error if a required
+    ///   variable is absent because of it, otherwise a warning. It is reported instead of
+    ///   `Missing`.
     KindMismatch,
-    /// The template has no such name: a warning.
+    /// The template has no such variable or section: a warning.
     Unknown,
-    /// A root string, integer or float cannot be an environment variable: an error. One that is too
-    /// long for a Linux process to be started with: a warning, since a file can carry it.
+    /// A string, integer or float at the root cannot be an environment variable.
+    ///
+    /// - The name is empty or contains `=`, or the name or the value contains a NUL: an error.
+    /// - The name, `=` and the value are longer than 131,071 bytes: a warning. Linux starts no
+    ///   process with such a variable, but a file can deliver it.
     Unmappable,
-    /// It would shadow a variable that the process itself needs, such as `PATH`: a warning.
+    /// A variable at the root would replace one that the process itself needs, such as `PATH`: a
+    /// warning.
     ReservedName,
-    /// With the value that it would keep in an [update](crate::Template::validate_update) the text
-    /// would be longer than [`MAX_LEN`](crate::MAX_LEN): an error, and the only one then.
+    /// The values that the markers of an [update](crate::Template::validate_update) keep would make
+    /// the text longer than [`MAX_LEN`](crate::MAX_LEN): an error.
+    ///
+    /// It is reported once, at the marker of the longest value, and nothing else is checked.
     TooLong,
-    /// A marker of a [form](crate::Document::form) that keeps no value, in
-    /// [an update](crate::Template::validate_update) or without one: an error.
+    /// A marker of a [form](crate::Document::form) keeps no value: an error.
+    ///
+    /// In an [update](crate::Template::validate_update), the marker has an unknown number, or was
+    /// moved to another path. Without an update, every marker is an error.
     Unkept,
-    /// The value is probably not what its author means: a warning. A date of the year 0 or a time
-    /// with the second 60, which TOML allows and Python cannot read.
+    /// The value is probably not what the author intends: a warning.
+    ///
+    /// That is a date in the year 0, or a time with the second 60. TOML allows them, and Python
+    /// cannot read them.
     Suspicious,
 }
 
 impl FindingKind {
-    /// A name for programs, which stays as it is: `blank`, `kind_mismatch`.
+    /// A name for programs, such as `blank` or `kind_mismatch`. Names do not change between
+    /// versions.
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
@@ -86,15 +113,18 @@ impl FindingKind {
     }
 }
 
+/// A finding without the documents that its node numbers refer to. [`Finding`](crate::Finding)
+/// adds them.
 #[derive(Debug)]
 pub(super) struct RawFinding {
     pub(super) severity: Severity,
     pub(super) problem: Problem,
-    /// A node of the document; of what is missing, a node of the template.
+    /// A node of the template for [`Problem::Missing`], otherwise a node of the document.
     pub(super) node: u32,
     pub(super) place: Option<Location>,
 }
 
+/// A place in the document. Line and column are 0 until [`RawFinding::place`] counts them.
 #[derive(Debug)]
 pub(super) struct Location {
     pub(super) span: Range<usize>,
@@ -102,10 +132,10 @@ pub(super) struct Location {
     pub(super) column: usize,
 }
 
-/// What was found, with the nodes that its message names.
+/// A kind of finding, with the nodes and details that its message and help mention.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Problem {
-    /// `template`: the variable of the template.
+    /// `template`: the template's variable, if there is a template and it has the variable.
     Blank {
         template: Option<u32>,
     },
@@ -127,23 +157,24 @@ pub(super) enum Problem {
     LongVariable,
     ReservedName,
     TooLong,
-    /// `expected`: what the template has.
+    /// `expected`: the shape of the template's value, if it has one.
     Unkept {
         expected: Option<Shape>,
     },
     Datetime(PythonLimit),
-    /// `within`: the table of the document that lacks it; `first`: that table's counterpart; `misspelt`:
-    /// the document's node that probably means it.
+    /// `table`: the table of the document that lacks the variable. `counterpart`: that table in the
+    /// template. `misspelt`: the node of the document that is probably meant to be it.
     Missing {
-        within: u32,
-        first: u32,
+        table: u32,
+        counterpart: u32,
         misspelt: Option<u32>,
     },
 }
 
 impl RawFinding {
-    /// Orders records by their places, what has none last, and counts lines and columns. Stable, so
-    /// that the findings on one variable keep their order.
+    /// Sorts findings by place, those without one last, and counts lines and columns.
+    ///
+    /// The sort is stable, so findings on one variable keep their order.
     pub(super) fn place(findings: &mut [Self], document: &Document) {
         let start = |finding: &Self| finding.place.as_ref().map(|place| place.span.start);
         findings.sort_by_key(|finding| (start(finding).is_none(), start(finding)));

@@ -12,7 +12,7 @@ use crate::validate::finding::Finding;
 use crate::validate::problem::Problem;
 
 impl Finding<'_> {
-    /// What and why, without the place: for a form that shows it beside the line.
+    /// The path and the problem, without the place, for a form that shows it beside the line.
     #[must_use]
     pub fn message(&self) -> String {
         let mut message = String::new();
@@ -20,7 +20,7 @@ impl Finding<'_> {
         message
     }
 
-    /// What to do about it.
+    /// How to fix it, such as "write the value between the quotes".
     #[must_use]
     pub fn help(&self) -> Cow<'static, str> {
         match self.raw.problem {
@@ -32,7 +32,9 @@ impl Finding<'_> {
                 self.document.path(misspelt)
             )
             .into(),
-            Problem::Missing { within, first, misspelt: None } => self.help_missing(within, first),
+            Problem::Missing { table, counterpart, misspelt: None } => {
+                self.help_missing(table, counterpart)
+            }
             Problem::Misplaced { template: node } => match self.template {
                 Some(template) => self.help_misplaced(&template.document, node),
                 None => "move the line".into(),
@@ -111,6 +113,7 @@ impl Finding<'_> {
         }
     }
 
+    /// Says how to fill in a variable, and which optional section can be removed instead.
     fn help_blank(&self, template: Option<u32>) -> Cow<'static, str> {
         const WRITE: &str = "write the value between the quotes";
         let section = self.template.zip(template).and_then(|(template, node)| {
@@ -124,10 +127,10 @@ impl Finding<'_> {
         }
     }
 
-    /// How to write what the template has.
+    /// Says how to write a value of the template's shape.
     fn help_shape(&self, found: Shape, expected: Shape) -> String {
         let path = self.path();
-        // Below an inline table or an array no header can be written.
+        // Inside an inline table or an array, no header can be written.
         let inline = self.document.is_inline(self.raw.node);
         match expected {
             Shape::Scalar(kind) if found == Shape::Scalar(Kind::String) => {
@@ -150,21 +153,22 @@ impl Finding<'_> {
         }
     }
 
-    fn help_missing(&self, within: u32, first: u32) -> Cow<'static, str> {
+    /// Says where to add a variable that `table` of the document lacks.
+    fn help_missing(&self, table: u32, counterpart: u32) -> Cow<'static, str> {
         let Some(template) = self.template.map(|template| &template.document) else {
             return "add it".into();
         };
         let index = template.index();
         let parent = index.node(self.raw.node).parent;
-        let path = |node| KeyPath::within(template, node, first, self.document, within);
-        // A header would define a second time what is written without one, and cannot say which
-        // element of an array it is in.
-        let inline = !self.document.takes_header(within);
+        let path = |node| KeyPath::within(template, node, counterpart, self.document, table);
+        // If the table is written without a header, a header would define it a second time. In an
+        // array, a header cannot say which element it belongs to.
+        let inline = !self.document.takes_header(table);
         if parent == ROOT {
             "add the line above the first `[section]`".into()
         } else if inline {
             format!("add it to `{}`", path(parent)).into()
-        } else if parent == first {
+        } else if parent == counterpart {
             format!("add the line below `[{}]`", path(parent)).into()
         } else if index.is_element(parent) && !is_in_array(index, index.node(parent).parent) {
             format!("add it below a `[[{}]]`", path(index.node(parent).parent)).into()
@@ -181,7 +185,7 @@ impl Finding<'_> {
         let parent = index.node(node).parent;
         if parent == ROOT {
             return "move the line above the first `[section]`: \
-                    what stands below one does not reach the environment"
+                    only the variables there reach the environment"
                 .into();
         }
         let section = template.path(parent);
@@ -198,6 +202,7 @@ impl Finding<'_> {
         }
     }
 
+    /// The path of the table around a node of the template, or `None` at the root.
     fn template_parent(&self, node: u32) -> Option<String> {
         let document = &self.template?.document;
         let parent = document.index().node(node).parent;
@@ -205,7 +210,7 @@ impl Finding<'_> {
     }
 }
 
-/// Whether a table stands in an element of an array: no header names it then.
+/// Returns `true` if a table is an element of an array, or inside one: no header can name it then.
 fn is_in_array(index: &Index, mut table: u32) -> bool {
     while table != ROOT && !index.is_element(table) {
         table = index.node(table).parent;

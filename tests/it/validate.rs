@@ -180,7 +180,7 @@ fn elements_are_held_against_the_templates_first() {
 }
 
 #[test]
-fn misplaced_stands_for_missing_and_unknown() {
+fn misplaced_replaces_missing_and_unknown() {
     let template = "PAT = ''\n# @optional\nURL = ''\n[db]\npassword = ''\n";
     assert_findings(
         template,
@@ -199,7 +199,7 @@ fn misplaced_stands_for_missing_and_unknown() {
     assert_eq!(help[0], "move the line below `[db]`");
     assert_eq!(
         help[1],
-        "move the line above the first `[section]`: what stands below one does not reach the environment"
+        "move the line above the first `[section]`: only the variables there reach the environment"
     );
     let lines: Vec<_> = invalid.findings().map(|f| f.template_line()).collect();
     assert_eq!(lines, [Some(5), Some(1)]);
@@ -505,7 +505,7 @@ fn only_a_few_short_names_are_compared_with_those_that_are_absent() {
 }
 
 #[test]
-fn any_array_stands_for_an_array() {
+fn any_array_fits_an_array() {
     assert_findings("A = []\n", "A = [{ x = 1 }]\n", &[]);
     assert_findings("A = [{ x = 1 }]\n", "[[A]]\nx = 1\n", &[]);
 }
