@@ -1,4 +1,4 @@
-//! The template that a module's repository carries.
+//! Templates: the `secrets.toml` files of modules' repositories.
 
 mod comments;
 pub(crate) mod placeholder;
@@ -15,17 +15,30 @@ use crate::template::schema::Schema;
 pub use crate::template::variable::Variable;
 use crate::text::wiped::Wiped;
 
-/// The longest template, in bytes: it is shown whole in a form.
+/// The maximum length of a template, in bytes: 64 KiB.
+///
+/// A form shows the whole text of a template.
 pub const MAX_TEMPLATE_LEN: usize = 64 * 1024;
 
 // `Fault::TemplateTooLong` names the limit.
 const _: () = assert!(MAX_TEMPLATE_LEN == 64 * 1024);
 
-/// A template: the `.streamlit/secrets.toml` that a module's repository carries. It shows which
-/// variables the module expects, with the values left as `""` or as a placeholder.
+/// A template: the `.streamlit/secrets.toml` in a module's repository.
 ///
-/// It is a public file, so it is no secret and may be cloned and printed; what was entered into
-/// it is a [`Document`].
+/// A template lists the variables that the module expects. Their values are blank (`""`),
+/// placeholders such as `"your-token"`, or defaults. An author fills in the text, and
+/// [`validate`](Self::validate) checks the resulting [`Document`].
+///
+/// A template is a public file. Unlike a document, it may be cloned, and its memory is not treated
+/// as secret.
+///
+/// # Required variables
+///
+/// Every variable is required, even one with a default, unless a comment above it, or after it on
+/// its line, contains the word `@optional`. At a `[header]`, `@optional` lets a document omit the
+/// whole section. If the section is present, its variables are required.
+///
+/// # Examples
 ///
 /// ```
 /// use secrets_toml::{Document, Template};
@@ -46,31 +59,31 @@ const _: () = assert!(MAX_TEMPLATE_LEN == 64 * 1024);
 /// );
 /// # Ok::<(), secrets_toml::ParseError>(())
 /// ```
-///
-/// Every variable is required, those with a default included, unless a comment above or behind it
-/// says `@optional`. Above or behind a `[header]`, it lets the whole section be absent; once the
-/// section is present, its variables are required.
 #[derive(Clone)]
 pub struct Template(pub(crate) Arc<Schema>);
 
 impl Template {
-    /// Reads a template.
+    /// Parses a template.
     ///
     /// # Errors
     ///
-    /// As [`Document::parse`], with a limit of 64 KiB.
+    /// Returns [`ParseError`] if the text is not valid TOML or is longer than
+    /// [`MAX_TEMPLATE_LEN`]. The other limits are those of [`Document::parse`].
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let text = Wiped::new(text.to_owned());
         let document = Document::read(text, MAX_TEMPLATE_LEN, Fault::TemplateTooLong)?;
         Ok(Self(Arc::new(Schema::new(document))))
     }
 
-    /// The variables, in the order of the text. Of an array of tables, those of the first element.
+    /// The variables, in the order of the text.
+    ///
+    /// The first element of an array of tables describes all elements, so only its variables are
+    /// listed.
     pub fn variables(&self) -> impl ExactSizeIterator<Item = Variable<'_>> {
         self.0.described.iter().map(|described| Variable { schema: &self.0, described })
     }
 
-    /// The text, byte for byte, for the form's text area.
+    /// The text, byte for byte. A form shows it in its text area.
     #[must_use]
     pub fn text(&self) -> &str {
         self.0.document.expose_text()

@@ -1,5 +1,7 @@
-//! Which comments belong to which key, and what they say. This is the one place that uses
-//! `toml_edit`: a template is a public file, so it may keep copies of it.
+//! The comments of a template, and the keys that they belong to.
+//!
+//! Only this file uses `toml_edit`, which copies the text. A template is public, so that is safe; a
+//! document is not read with it.
 
 use std::ops::Range;
 
@@ -8,14 +10,15 @@ use toml_edit::{InlineTable, Item, RawString, Table, TableLike, Value};
 use crate::document::Document;
 use crate::document::index::Kind;
 
-/// The comments of a template: `toml_edit` knows which belong to which key.
+/// The comments of a template, as `toml_edit` assigns them to keys.
 pub(super) struct Comments<'t> {
     text: &'t str,
-    /// A key or a header, and what stands before it since the last expression, by position.
+    /// The spans of each key or header and of the text between it and the previous expression, in
+    /// the order of the text.
     before: Vec<(Range<usize>, Range<usize>)>,
 }
 
-/// What the comments of a key say.
+/// The meaning of a key's comments.
 pub(super) struct Comment {
     pub(super) description: Option<Box<str>>,
     pub(super) optional: bool,
@@ -24,7 +27,7 @@ pub(super) struct Comment {
 impl<'t> Comments<'t> {
     pub(super) fn read(text: &'t str) -> Self {
         let mut comments = Self { text, before: Vec::new() };
-        // Below our limits `toml_edit` reads what `Document` reads.
+        // The text was parsed before, and below our limits `toml_edit` accepts the same texts.
         if let Ok(document) = toml_edit::Document::parse(text) {
             comments.collect_table(document.as_table());
         }
@@ -43,7 +46,7 @@ impl<'t> Comments<'t> {
                     }
                 }
                 Item::Value(value) => {
-                    // What the first parts of a dotted key made has no line of its own.
+                    // A table that a dotted key creates has no line of its own.
                     if !value.as_inline_table().is_some_and(InlineTable::is_dotted) {
                         self.push(key.span(), key.leaf_decor().prefix());
                     }
@@ -75,7 +78,7 @@ impl<'t> Comments<'t> {
         }
     }
 
-    /// What the comments of a node say: of a key, or of a table that a header opened.
+    /// The comment of a key, or of a table that a header opens. Other nodes have none.
     pub(super) fn of(&self, document: &Document, id: u32) -> Comment {
         let index = document.index();
         let node = index.node(id);
@@ -92,36 +95,37 @@ impl<'t> Comments<'t> {
             }
             _ => Vec::new(),
         };
-        let behind = self.behind(if header { key.end } else { node.span.range().end }, header);
+        let after =
+            self.comment_after(if header { key.end } else { node.span.range().end }, header);
 
         let optional =
-            above.iter().chain(&behind).any(|line| words(line).any(|word| is_optional(&word)));
-        let description = describe(&above).or_else(|| describe(behind.as_slice()));
+            above.iter().chain(&after).any(|line| words(line).any(|word| is_optional(&word)));
+        let description = describe(&above).or_else(|| describe(after.as_slice()));
         Comment { description, optional }
     }
 
-    /// The lines of comment that stand directly above an expression.
+    /// The comment lines directly above an expression. `before` is the text since the previous one.
     fn block_above(&self, before: Range<usize>) -> Vec<&'t str> {
         let text = &self.text[before.clone()];
-        // In an inline table, the first line ends another key's line.
+        // In an inline table, the first line is the rest of another key's line.
         let whole = before.start == 0 || self.text[..before.start].ends_with(['\n', '\u{feff}']);
         let mut lines: Vec<_> = text.split('\n').skip(usize::from(!whole)).map(str::trim).collect();
-        // What stands before the key on its own line is white space.
+        // The last part is white space before the key on its own line.
         lines.pop();
-        // From the last that is blank, which says nothing.
+        // Comments above a blank line do not belong to the key.
         let start = lines.iter().rposition(|line| !line.starts_with('#')).unwrap_or(0);
         lines.split_off(start)
     }
 
-    /// The comment behind a value or a header, on its line.
-    fn behind(&self, end: usize, header: bool) -> Option<&'t str> {
+    /// The comment after a value or a header, on its line.
+    fn comment_after(&self, end: usize, header: bool) -> Option<&'t str> {
         let close: &[char] = if header { &[' ', '\t', ']'] } else { &[' ', '\t', ','] };
         let rest = self.text[end..].trim_start_matches(close);
         rest.starts_with('#').then(|| rest.lines().next().unwrap_or_default().trim())
     }
 }
 
-/// The text of some lines of comment, without `@optional`. `None` where nothing is left.
+/// The text of comment lines, without `#` and `@optional`. Returns `None` if nothing is left.
 fn describe(lines: &[&str]) -> Option<Box<str>> {
     let mut description = String::new();
     for line in lines {
@@ -145,7 +149,7 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
     line.trim_start_matches('#').split_whitespace()
 }
 
-/// The one word that changes what a variable requires; a sentence may end with it.
+/// Returns `true` for `@optional`, with or without the punctuation of a sentence after it.
 fn is_optional(word: &&str) -> bool {
     word.trim_end_matches(['.', ',', ':', ';']) == "@optional"
 }

@@ -1,15 +1,15 @@
 //! Strings that read like something to be replaced: `your-token`, `<key>`, `xxxx`, `changeme`.
 //!
-//! The rule looks at words, not at entropy: a real default (a URL, a model's name, a port,
-//! `localhost`, a bucket) reads like none of them, and a random token almost never does. Nothing
-//! is copied, since most of what it looks at is a secret.
+//! The rules compare words and do not measure entropy. Real defaults (a URL, the name of a model, a
+//! port, `localhost`, a bucket) match none of them, and random tokens almost never do. Nothing is
+//! copied, since most of the values are secrets.
 
 use crate::text::bytes::any;
 
-/// Longer texts are keys and certificates, not notes to the author.
+/// The maximum length of a placeholder, in bytes. Longer texts are keys and certificates.
 const MAX_LEN: usize = 200;
 
-/// What, alone, says that a value is missing.
+/// Values that say, without any other word, that the real value is missing.
 const WORDS: [&str; 15] = [
     "changeit",
     "changeme",
@@ -28,41 +28,43 @@ const WORDS: [&str; 15] = [
     "tobedefined",
 ];
 
-/// The longest of [`WORDS`].
+/// The length of the longest of [`WORDS`].
 const MAX_WORD: usize = 11;
 
-/// What asks for something, and what shows that it is a request and not a name.
+/// First words of a request to the author: `enter your token`.
 const VERBS: [&str; 9] =
     ["add", "change", "enter", "fill", "insert", "paste", "put", "replace", "set"];
+/// Words that make a request of a verb: `set-top-box` begins with one, too, and is a name.
 const OBJECTS: [&str; 8] = ["here", "in", "it", "me", "this", "with", "your", "yours"];
 
-/// What an author is asked for: `yourapikey`, `key here`.
+/// Nouns for the requested value: `yourapikey`, `key here`.
 const THINGS: [&str; 16] = [
     "access", "account", "api", "app", "client", "email", "host", "id", "key", "name", "pass",
     "password", "pat", "secret", "token", "user",
 ];
 
-/// Whether a string reads like a placeholder.
+/// Returns `true` if a string reads like a placeholder.
 pub(crate) fn is_placeholder(value: &str) -> bool {
     let value = value.trim_ascii();
     if value.is_empty() || value.len() > MAX_LEN {
         return false;
     }
-    // Most secrets are one long word without an `x`: neither words nor a mask.
-    let speaks = |byte: u8| !byte.is_ascii_alphanumeric() | (byte | 0x20 == b'x');
-    if value.len() > MAX_WORD && !any(value.as_bytes(), speaks) {
+    // Fast path: most secrets are one long alphanumeric word without an `x`, so that no rule but
+    // `is_your_thing` can match.
+    let may_match = |byte: u8| !byte.is_ascii_alphanumeric() | (byte | 0x20 == b'x');
+    if value.len() > MAX_WORD && !any(value.as_bytes(), may_match) {
         return is_your_thing(value);
     }
     !value.contains('\n')
         && (is_cut_off(value) || is_masked(value) || is_bracketed(value) || is_request(value))
 }
 
-/// `sk-...`, `ghp_…`.
+/// Returns `true` for `sk-...`, `ghp_…`.
 fn is_cut_off(value: &str) -> bool {
     !value.contains(' ') && (value.ends_with("...") || value.ends_with('…'))
 }
 
-/// `xxxx`, `sk-xxxxxxxx`, `****`, `???`.
+/// Returns `true` for `xxxx`, `sk-xxxxxxxx`, `****`, `???`.
 fn is_masked(value: &str) -> bool {
     let bytes = value.as_bytes();
     let mask = |byte| matches!(byte, b'x' | b'X' | b'*' | b'?' | b'.' | b'_' | b'-' | b'#');
@@ -77,7 +79,7 @@ fn is_masked(value: &str) -> bool {
         })
 }
 
-/// `<your key>`, `https://<account>.example.com`, `${KEY}`, `{{ key }}`.
+/// Returns `true` for `<your key>`, `https://<account>.example.com`, `${KEY}`, `{{ key }}`.
 fn is_bracketed(value: &str) -> bool {
     let within = |open: &str, close: &str| {
         let Some((_, rest)) = value.split_once(open) else { return false };
@@ -89,12 +91,12 @@ fn is_bracketed(value: &str) -> bool {
     (within("<", ">") && !value.contains("</")) || within("${", "}") || within("{{", "}}")
 }
 
-/// `your-token`, `YOUR PAT KEY`, `REPLACE_ME`, `insert key here`, `TODO`.
+/// Returns `true` for `your-token`, `YOUR PAT KEY`, `REPLACE_ME`, `insert key here`, `TODO`.
 fn is_request(value: &str) -> bool {
     let is = |word: &str, list: &[&str]| {
         word.len() <= MAX_WORD && list.iter().any(|other| word.eq_ignore_ascii_case(other))
     };
-    // A note such as `TODO: ask Ada`, not a name such as `todo-app`.
+    // Matches a note such as `TODO: ask Ada`, and not a name such as `todo-app`.
     let note = value.split([':', ' ']).next().unwrap_or_default();
     if is(note, &["todo", "fixme", "tbd"]) || joined_is(value, &WORDS) {
         return true;
@@ -104,7 +106,8 @@ fn is_request(value: &str) -> bool {
     if is_your_thing(first) || (is(first, &["your"]) && words.clone().next().is_some()) {
         return true;
     }
-    // A sentence that only speaks of what is the reader's is a greeting, not a request.
+    // A longer sentence is a request only if it speaks to the reader: "put your token in", but not
+    // "Set this and go".
     let objects = if words.clone().count() < 3 { &OBJECTS[..] } else { &["here", "your", "yours"] };
     if is(first, &VERBS) && words.clone().any(|word| is(word, objects)) {
         return true;
@@ -118,7 +121,7 @@ fn is_request(value: &str) -> bool {
     your || here
 }
 
-/// `yourapikey`, `yourpassword`.
+/// Returns `true` for `yourapikey`, `yourpassword`.
 fn is_your_thing(word: &str) -> bool {
     let Some((your, thing)) = word.split_at_checked(4) else { return false };
     your.eq_ignore_ascii_case("your")
@@ -127,7 +130,8 @@ fn is_your_thing(word: &str) -> bool {
         })
 }
 
-/// Whether the value, without what stands between its words, is one of the list: `change-me`.
+/// Returns `true` if the value is in the list once separators and brackets are removed:
+/// `change-me`.
 fn joined_is(value: &str, list: &[&str]) -> bool {
     let letters = || value.bytes().filter(u8::is_ascii_alphanumeric);
     if letters().count() > MAX_WORD {
@@ -198,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_no_placeholder() {
+    fn a_long_text_is_not_a_placeholder() {
         for (len, expected) in [(MAX_LEN, true), (MAX_LEN + 1, false)] {
             let value = format!("{:-<len$}", "your-token");
             assert_eq!(is_placeholder(&value), expected, "{len} bytes");

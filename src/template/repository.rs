@@ -10,29 +10,32 @@ use crate::document::Document;
 use crate::document::error::ParseError;
 use crate::template::{MAX_TEMPLATE_LEN, Template};
 
-/// Where a repository keeps its template.
+/// The folder and the file of the template in a repository.
 const PLACE: [&str; 2] = [".streamlit", "secrets.toml"];
 
 impl Template {
-    /// Reads the template of a checked-out repository: `<root>/.streamlit/secrets.toml`. Returns
-    /// `None` if the repository has none, since a module may need no secrets: the folder
-    /// `.streamlit` is absent, or it has no `secrets.toml`.
+    /// Reads the template of a checked-out repository, `<root>/.streamlit/secrets.toml`.
     ///
-    /// The root may be a symbolic link to a folder, since it is the caller's own path. An empty
-    /// path is no folder, as everywhere in [`std::fs`]; the working directory is `"."`.
+    /// Returns `None` if the folder `.streamlit` does not exist, or has no `secrets.toml`: a module
+    /// may need no secrets.
     ///
-    /// The file is looked at, then read, and on Unix refused if a link was put in its place in
-    /// between. It is *not* promised that somebody who changes the checkout meanwhile cannot put
-    /// another file or another folder there.
+    /// The root may be a symbolic link, since the caller chooses it. An empty path is not a folder,
+    /// as everywhere in [`std::fs`]. Pass `"."` for the working directory.
+    ///
+    /// Nobody else should change the checkout during the call. On Unix, a link that replaces the
+    /// file between the check and the read is rejected. It is *not* promised that another file or
+    /// folder cannot be put there in that time.
     ///
     /// # Errors
     ///
-    /// - The root does not exist, or is not a folder.
-    /// - `.streamlit` is not a folder, or `secrets.toml` is not a regular file. That either is a
-    ///   symbolic link is refused, too: a repository must not show what is outside it.
-    /// - The file cannot be read.
-    /// - The text is not UTF-8, over 64 KiB, or malformed. [`TemplateError::text`] gives it, so
-    ///   that a form can show it anyway.
+    /// Returns [`TemplateError`] if
+    ///
+    /// - the root does not exist or is not a folder;
+    /// - `.streamlit` is not a folder, or `secrets.toml` is not a regular file. Symbolic links are
+    ///   rejected, because they could show a file from outside the repository;
+    /// - the file cannot be read;
+    /// - the text is not UTF-8, is longer than 64 KiB, or is not valid TOML. A form can show a
+    ///   malformed text anyway: see [`TemplateError::text`].
     ///
     /// # Examples
     ///
@@ -53,12 +56,12 @@ impl Template {
             Err(error) => return Err(TemplateError::new(root, TemplateErrorKind::Io(error))),
         }
         let folder = root.join(PLACE[0]);
-        let Some(metadata) = look_at(&folder)? else { return Ok(None) };
+        let Some(metadata) = metadata_of(&folder)? else { return Ok(None) };
         if !metadata.is_dir() {
             return Err(TemplateError::new(&folder, TemplateErrorKind::NotAFolder));
         }
         let path = folder.join(PLACE[1]);
-        let Some(metadata) = look_at(&path)? else { return Ok(None) };
+        let Some(metadata) = metadata_of(&path)? else { return Ok(None) };
         if !metadata.is_file() {
             return Err(TemplateError::new(&path, TemplateErrorKind::NotAFile));
         }
@@ -66,7 +69,7 @@ impl Template {
             .map_err(|error| TemplateError::new(&path, TemplateErrorKind::Io(error)))?;
         let (parsed, text) = match String::from_utf8(bytes) {
             Ok(text) => (Self::parse(&text), Some(text)),
-            // It was cut off behind the limit, within a character.
+            // The text was cut after the limit, inside a character. `parse` reports its length.
             Err(error)
                 if error.as_bytes().len() > MAX_TEMPLATE_LEN
                     && error.utf8_error().error_len().is_none() =>
@@ -86,14 +89,14 @@ impl Template {
     }
 }
 
-/// A repository's template that cannot be read.
+/// An error from [`Template::from_repository`].
 ///
-/// `Display` says which file or folder and what is wrong with it; `source()` is the error of the
-/// system, or the [`ParseError`].
+/// `Display` names the file or folder and the problem. `source()` returns the error of the
+/// operating system or the [`ParseError`], if there is one.
 pub struct TemplateError {
     path: PathBuf,
     kind: TemplateErrorKind,
-    /// The malformed text.
+    /// The malformed text, if a form can show it.
     text: Option<String>,
 }
 
@@ -102,13 +105,13 @@ impl TemplateError {
         Self { path: path.to_owned(), kind, text: None }
     }
 
-    /// The file or folder that is wrong: the template, the `.streamlit` around it, or the root.
+    /// The path with the problem: the template, the folder `.streamlit`, or the root.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What is wrong with its text, if that is the reason.
+    /// The syntax errors of the text, or `None` if the problem is another one.
     #[must_use]
     pub fn parse_error(&self) -> Option<&ParseError> {
         match &self.kind {
@@ -118,8 +121,10 @@ impl TemplateError {
     }
 
     /// The malformed text, byte for byte, so that a form can show it beside
-    /// [`parse_error`](Self::parse_error). Returns `None` if there was nothing to read, or if the
-    /// file is not UTF-8 or is longer than [`MAX_TEMPLATE_LEN`].
+    /// [`parse_error`](Self::parse_error).
+    ///
+    /// Returns `None` if no text was read, if it is not UTF-8, or if it is longer than
+    /// [`MAX_TEMPLATE_LEN`].
     ///
     /// Neither `Display` nor `Debug` shows it.
     #[must_use]
@@ -160,7 +165,7 @@ enum TemplateErrorKind {
     NotAFolder,
     #[error("a symbolic link: a template is a regular file of the repository")]
     SymbolicLink,
-    #[error("no regular file")]
+    #[error("not a regular file")]
     NotAFile,
     #[error("cannot be read")]
     Io(#[source] io::Error),
@@ -168,8 +173,12 @@ enum TemplateErrorKind {
     Parse(#[source] ParseError),
 }
 
-/// What is at a path of the repository, if anything is. A symbolic link is an error.
-fn look_at(path: &Path) -> Result<Option<fs::Metadata>, TemplateError> {
+/// The metadata of a path of the repository, or `None` if it does not exist.
+///
+/// # Errors
+///
+/// Returns [`TemplateError`] if the path is a symbolic link, or cannot be looked at.
+fn metadata_of(path: &Path) -> Result<Option<fs::Metadata>, TemplateError> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => {
             Err(TemplateError::new(path, TemplateErrorKind::SymbolicLink))
@@ -184,10 +193,10 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Reads a file of any length up to one byte over the limit.
+/// Reads at most one byte more than the limit, which is enough to report that the text is too long.
 fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
-    if !stands_at(&file, path)? {
+    if !is_at(&file, path)? {
         return Err(io::Error::other("it was replaced while it was read"));
     }
     let mut bytes = Vec::new();
@@ -195,9 +204,9 @@ fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether an open file is what stands at a path, and not what a link there leads to.
+/// Returns `true` if the path is the open file itself, not a link to it.
 #[cfg(unix)]
-fn stands_at(file: &File, path: &Path) -> io::Result<bool> {
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
 
     let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
@@ -205,7 +214,7 @@ fn stands_at(file: &File, path: &Path) -> io::Result<bool> {
 }
 
 #[cfg(not(unix))]
-fn stands_at(_: &File, _: &Path) -> io::Result<bool> {
+fn is_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
@@ -213,9 +222,9 @@ fn stands_at(_: &File, _: &Path) -> io::Result<bool> {
 mod tests {
     use super::*;
 
-    /// As where somebody puts it there between the look and the opening.
+    /// Somebody may replace the file by a link after `metadata_of` and before `File::open`.
     #[test]
-    fn a_link_is_not_read_though_it_was_looked_at() {
+    fn a_link_that_replaces_the_file_is_not_read() {
         let folder = std::env::temp_dir().join(format!("secrets-toml-race-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let (file, link) = (folder.join("file"), folder.join("link"));

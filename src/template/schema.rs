@@ -1,27 +1,31 @@
-//! What a template knows.
+//! The facts about a template that are computed once: roles, comments, required nodes.
 
 use crate::document::Document;
 use crate::role::{self, Role, Shape};
 use crate::template::comments::Comments;
 use crate::text::places::{Lines, Places};
 
-/// What a template knows; findings share it.
+/// A parsed template with the facts that validation needs. Findings share it.
+///
+/// Except for `described`, each vector has an entry for every node of `document`, at the node's
+/// number.
 pub(crate) struct Schema {
     pub(crate) document: Document,
     pub(crate) roles: Vec<Role>,
+    /// The variables that `Template::variables` lists, by ascending node number.
     pub(super) described: Vec<Described>,
-    /// For every node, whether its own comments say `@optional`.
+    /// `true` if the node's own comments say `@optional`.
     pub(crate) optional: Vec<bool>,
-    /// For every node, the outermost table from the root that is optional and holds it, or itself.
+    /// The outermost optional section that contains the node, or that is the node.
     pub(crate) optional_section: Vec<Option<u32>>,
-    /// For every node, whether it is required where the table around it is present: a required
-    /// variable, or a table that is not optional and leads to one.
+    /// `true` if the node is required once the table around it is present: a variable that is not
+    /// optional, or a table that is not optional and has a needed child.
     pub(crate) needed: Vec<bool>,
-    /// For every table, how many of its children are needed.
+    /// The number of needed children. Validation compares it with the number in the document.
     pub(crate) needs: Vec<u32>,
 }
 
-/// A variable with what its comments say.
+/// A variable, its line and its comment.
 pub(super) struct Described {
     pub(super) node: u32,
     pub(super) line: usize,
@@ -45,7 +49,7 @@ impl Schema {
             let is_section = comment.optional && roles[id as usize] != Role::Variable;
             optional_section[id as usize] =
                 optional_section[node.parent as usize].or(is_section.then_some(id));
-            // Of an array of tables, the first element stands for all.
+            // The first element of an array of tables describes all elements.
             listed[id as usize] =
                 listed[node.parent as usize] && (!index.is_element(id) || index.position(id) == 0);
             if listed[id as usize] && roles[id as usize] == Role::Variable {
@@ -59,6 +63,7 @@ impl Schema {
         for &Described { node, .. } in &described {
             needed[node as usize] = !optional[node as usize];
         }
+        // Backwards, so that the children of a node are counted before the node is decided.
         for id in (1..index.len()).rev().filter(|&id| listed[id as usize]) {
             needed[id as usize] |= needs[id as usize] > 0 && !optional[id as usize];
             if needed[id as usize] {
@@ -68,7 +73,7 @@ impl Schema {
         Self { document, roles, described, optional, optional_section, needed, needs }
     }
 
-    /// The line of a variable or a section, counted from 1.
+    /// The line of a variable or section, counted from 1.
     pub(crate) fn line(&self, node: u32) -> usize {
         match self.described.binary_search_by_key(&node, |described| described.node) {
             Ok(i) => self.described[i].line,
@@ -84,8 +89,9 @@ impl Schema {
         self.optional[node as usize] || self.optional_section[node as usize].is_some()
     }
 
-    /// Returns `true` if something of another shape in its place lacks what is required: a required
-    /// variable, or one of a section, which is present then, optional or not.
+    /// Returns `true` if a required variable is absent when the document has a value of another
+    /// shape at this path. That is the variable itself, or a variable of the section: the section
+    /// counts as present then, even if it is optional.
     pub(crate) fn requires(&self, node: u32) -> bool {
         match self.roles[node as usize] {
             Role::Table => self.needs[node as usize] > 0,

@@ -1,4 +1,4 @@
-//! A variable of a template.
+//! The variables of a template, as a form shows them.
 
 use std::fmt;
 
@@ -6,7 +6,24 @@ use crate::path::KeyPath;
 use crate::template::schema::{Described, Schema};
 use crate::value::Value;
 
-/// A variable of a [`Template`](crate::Template).
+/// A variable of a [`Template`](crate::Template), with its comment.
+///
+/// [`Template::variables`](crate::Template::variables) lists them.
+///
+/// # Examples
+///
+/// ```
+/// use secrets_toml::Template;
+///
+/// let template = Template::parse("[db]\nport = 5432 # The server's port. @optional\n")?;
+/// let port = template.variables().next().unwrap();
+/// assert_eq!(port.path().to_string(), "db.port");
+/// assert_eq!((port.kind(), port.line()), ("integer", 2));
+/// assert_eq!(port.default_value().and_then(|value| value.as_integer()), Some(5432));
+/// assert_eq!(port.description(), Some("The server's port."));
+/// assert!(!port.is_required());
+/// # Ok::<(), secrets_toml::ParseError>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Variable<'a> {
     pub(super) schema: &'a Schema,
@@ -14,33 +31,39 @@ pub struct Variable<'a> {
 }
 
 impl<'a> Variable<'a> {
-    /// The path, `db_credentials.username`.
+    /// The path, such as `db_credentials.username`.
     #[must_use]
     pub fn path(&self) -> KeyPath<'a> {
         self.schema.document.path(self.described.node)
     }
 
-    /// The kind of the template's value, as [`Value::kind`] names it.
+    /// The name of the kind of the template's value, such as `"string"`. See [`Value::kind`].
     #[must_use]
     pub fn kind(&self) -> &'static str {
         self.value().kind()
     }
 
-    /// The template's value; `None` where it is blank.
+    /// The template's value, or `None` if it is the empty string.
     #[must_use]
     pub fn default_value(&self) -> Option<Value<'a>> {
         Some(self.value()).filter(|value| value.as_str() != Some(""))
     }
 
-    /// Returns `true` if a document without it is refused: neither its comments nor those of a
-    /// section around it say `@optional`. In an optional section that is present, every variable is
-    /// required but those that say `@optional` themselves.
+    /// Returns `true` if validation rejects a document that lacks this variable and the sections
+    /// around it.
+    ///
+    /// That is the case unless the comments of the variable, or of a section around it, say
+    /// `@optional`. Once an optional section is present, each of its variables is required, except
+    /// those whose own comments say `@optional`.
     #[must_use]
     pub fn is_required(&self) -> bool {
         !self.schema.may_be_absent(self.described.node)
     }
 
-    /// The comment directly above the key, else the one behind the value on its line.
+    /// The comment directly above the key, or else the one after the value on its line.
+    ///
+    /// It has no `#` and no `@optional`. Returns `None` if the variable has no comment, or if
+    /// nothing else is left of it.
     #[must_use]
     pub fn description(&self) -> Option<&'a str> {
         self.described.description.as_deref()

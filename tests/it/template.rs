@@ -107,7 +107,7 @@ fn optional_is_a_whole_word() {
 }
 
 #[test]
-fn a_comment_belongs_to_what_stands_directly_below_it() {
+fn a_comment_belongs_to_the_key_directly_below_it() {
     let text = "# apart\n\n#\n# one\n#\n# two\n  A = ''\n\n# after all\n";
     let template = Template::parse(&text.replace('\n', "\r\n")).unwrap();
     let variable = template.variables().next().unwrap();
@@ -496,7 +496,7 @@ fn what_is_no_small_regular_utf8_file_is_refused() {
     assert!(repository.error().contains("line 1, column 1: the text is not UTF-8"));
     fs::remove_file(repository.file()).unwrap();
     fs::create_dir(repository.file()).unwrap();
-    assert_eq!(repository.error(), "FILE: no regular file");
+    assert_eq!(repository.error(), "FILE: not a regular file");
 
     // The folder is a file, so the template cannot exist. That is an error, not a module without
     // secrets.
