@@ -1,4 +1,4 @@
-//! The update of a document by a form that shows no value and was filled in.
+//! Updates: a form with markers in the place of values is filled in and checked.
 
 mod form;
 mod prefill;
@@ -18,40 +18,50 @@ pub use crate::update::prefill::Prefilled;
 use crate::validate::{self, Invalid, Secrets};
 
 impl Document {
-    /// Checks a form of `current` that was filled in again, without a template: each marker stands
-    /// for a value of `current`. The rules are those of
-    /// [`Template::validate_update`](crate::Template::validate_update).
+    /// Checks a filled-in form of `current`, without a template.
+    ///
+    /// Each marker in `self` is replaced by the value of `current` that it keeps. The rules are
+    /// those of [`Template::validate_update`]. [`Document::form`] makes the form, and its example
+    /// shows an update.
     ///
     /// # Errors
     ///
-    /// [`Invalid`] with every finding, at its place in `self`, and with `self` as it was.
+    /// Returns [`Invalid`] if any finding is an error. It holds every finding, at its place in
+    /// `self`, and `self` with its markers.
     pub fn validate_update(self, current: &Self) -> Result<Secrets, Invalid> {
         validate(self, current, None)
     }
 }
 
 impl Template {
-    /// Checks a form that was made from `current` without showing its values, by
-    /// [`Prefilled::form`] or [`Document::form`], and filled in again. Each marker in `entered` is
-    /// replaced by the value that it stands for, as it is written in `current`; then the whole is
-    /// checked.
+    /// Checks a filled-in form that was made from `current` by [`Prefilled::form`] or
+    /// [`Document::form`].
     ///
-    /// - A marker is the whole value, and keeps a value from the same path. `"<unchanged>"` stands
-    ///   for it outside arrays of tables. Inside them a marker has a number, which is the value's
-    ///   place among all variables of `current`, and positions make no difference: it moves with its
-    ///   block, so blocks can be deleted, appended, reordered and copied.
-    /// - A marker that keeps no value is [`Unkept`](crate::FindingKind::Unkept), an error.
-    /// - A blank is a blank, and refused as everywhere. A variable is removed by removing its line.
-    /// - The whole has at most [`MAX_LEN`](crate::MAX_LEN) bytes, too: what would make it longer is
-    ///   [`TooLong`](crate::FindingKind::TooLong).
+    /// Each marker in `entered` is replaced by the value of `current` that it keeps, as `current`
+    /// writes it. The result is then checked like any other document.
     ///
-    /// `current` must be the document that the form was made from: numbers mean nothing in another.
-    /// A service compares the revision that its form carries before it calls this.
+    /// - A marker must be the whole value.
+    /// - Outside arrays of tables, the marker is `"<unchanged>"`. It keeps the value at the same
+    ///   path.
+    /// - Inside an array of tables, a marker has a number, as in `"<unchanged 3>"`: the position of
+    ///   the kept value among all variables of `current`, counted from 1. The two paths must be the
+    ///   same, but may differ in positions: `users[0].pw` may keep the value of `users[2].pw`. So
+    ///   an author may delete, append, reorder and copy the blocks of the array.
+    /// - Any other marker is an error of the kind [`Unkept`](crate::FindingKind::Unkept).
+    /// - A blank string does not keep a value, and is rejected as in any document. To remove a
+    ///   variable, the author removes its line.
+    /// - If the kept values make the text longer than [`MAX_LEN`](crate::MAX_LEN), that is an error
+    ///   of the kind [`TooLong`](crate::FindingKind::TooLong).
+    ///
+    /// `current` must be the document that the form was made from, because numbers refer to its
+    /// variables. This is not checked. A service stores the document's revision in the form and
+    /// compares it first.
     ///
     /// # Errors
     ///
-    /// [`Invalid`] with every finding, at its place in `entered`, and with `entered` as it was: no
-    /// value of `current` was put into it, so the form can be shown again.
+    /// Returns [`Invalid`] if any finding is an error. It holds every finding, at its place in
+    /// `entered`, and `entered` with its markers. It holds no value of `current`, so the form can
+    /// be shown again.
     ///
     /// # Examples
     ///
@@ -81,17 +91,17 @@ impl Template {
     }
 }
 
-/// Checks a document whose markers stand for the values of another.
+/// Replaces the markers of `entered` by the values of `current`, and checks the result.
 fn validate(
     entered: Document,
     current: &Document,
     template: Option<&Arc<Schema>>,
 ) -> Result<Secrets, Invalid> {
-    let kept = kept(&entered, current);
+    let kept = kept_values(&entered, current);
     if kept.is_empty() {
         return validate::validate(entered, template);
     }
-    // Markers may be copied, so that much more may be kept than was entered.
+    // An author may copy a marker, so the kept values may be much longer than the entered text.
     let text = entered.expose_text();
     let marker = |node| entered.raw(node).len();
     let grown = kept.iter().map(|(_, value)| value.len()).sum::<usize>();
@@ -118,9 +128,9 @@ fn is_kept(kept: &[(u32, &str)], node: u32) -> bool {
     kept.binary_search_by_key(&node, |&(node, _)| node).is_ok()
 }
 
-/// The variables whose markers keep a value, in the order of the text, each with the value as it is
-/// written.
-fn kept<'a>(entered: &Document, current: &'a Document) -> Vec<(u32, &'a str)> {
+/// The markers that keep a value, in the order of the text: the node of `entered`, and the value as
+/// `current` writes it.
+fn kept_values<'a>(entered: &Document, current: &'a Document) -> Vec<(u32, &'a str)> {
     let Marked { repeated, variables, .. } = Marked::new(entered);
     let read = |&node: &u32| Some((node, Marker::read(role::string(entered, node)?)?));
     let markers: Vec<(u32, Marker)> = variables.iter().filter_map(read).collect();
@@ -128,24 +138,27 @@ fn kept<'a>(entered: &Document, current: &'a Document) -> Vec<(u32, &'a str)> {
         return Vec::new();
     }
     let marked = Marked::new(current);
-    let (mut known, mut places) = (HashMap::new(), Vec::new());
-    let paths = paths(current, |from, step| {
-        let next = known.len() as u32 + 1;
-        Some(*known.entry((from, step)).or_insert(next))
+    // Every path of `current` gets a number. A path that only `entered` has gets none.
+    let mut numbers = HashMap::new();
+    let current_paths = path_numbers(current, |parent, key| {
+        let next = numbers.len() as u32 + 1;
+        Some(*numbers.entry((parent, key)).or_insert(next))
     });
-    let entered_paths = self::paths(entered, |from, step| known.get(&(from, step)).copied());
-    // Outside arrays of tables one variable has a path.
-    places.resize(known.len() + 1, None);
+    let entered_paths = path_numbers(entered, |parent, key| numbers.get(&(parent, key)).copied());
+    // For the number of each path outside arrays of tables, the one variable at that path.
+    let mut variable_at = vec![None; numbers.len() + 1];
     for &node in marked.variables.iter().filter(|&&node| !marked.repeated[node as usize]) {
-        places[paths[node as usize].unwrap_or(0) as usize] = Some(node);
+        variable_at[current_paths[node as usize].unwrap_or(0) as usize] = Some(node);
     }
     let source = |node: u32, marker| {
         let path = entered_paths[node as usize]?;
         match marker {
-            Marker::Plain => places[path as usize],
+            Marker::Plain => variable_at[path as usize],
+            // The same path is required, so that nobody can move a secret to a variable whose value
+            // a form shows.
             Marker::Numbered(number) if repeated[node as usize] => {
                 let &source = marked.variables.get(number - 1)?;
-                (paths[source as usize] == Some(path)).then_some(source)
+                (current_paths[source as usize] == Some(path)).then_some(source)
             }
             _ => None,
         }
@@ -158,11 +171,15 @@ fn kept<'a>(entered: &Document, current: &'a Document) -> Vec<(u32, &'a str)> {
         .collect()
 }
 
-/// A number for the path of every node, the same for paths that differ in positions alone: each key
-/// is looked at once, however many paths it is part of. `None` steps over a position; the root is 0.
-fn paths<'a>(
+/// The path of every node as a number. Paths that differ only in positions, such as `users[0].name`
+/// and `users[1].name`, have the same number. The root has 0.
+///
+/// `number` gives the number of the path that is one step longer than a parent's: a key, or `None`
+/// for any position. Numbers keep this linear, since each key is hashed once. Whole paths would
+/// repeat a long key in the path of everything below it.
+fn path_numbers<'a>(
     document: &'a Document,
-    mut step: impl FnMut(u32, Option<&'a str>) -> Option<u32>,
+    mut number: impl FnMut(u32, Option<&'a str>) -> Option<u32>,
 ) -> Vec<Option<u32>> {
     let index = document.index();
     let mut paths = Vec::with_capacity(index.len() as usize);
@@ -170,7 +187,7 @@ fn paths<'a>(
     for node in 1..index.len() {
         let key = (!index.is_element(node)).then(|| document.key(node));
         let parent: Option<u32> = paths[index.node(node).parent as usize];
-        paths.push(parent.and_then(|parent| step(parent, key)));
+        paths.push(parent.and_then(|parent| number(parent, key)));
     }
     paths
 }

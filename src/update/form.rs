@@ -1,4 +1,4 @@
-//! Forms that show no value.
+//! Forms of a document, with markers in the place of values.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -9,15 +9,21 @@ use crate::document::{self, Document};
 use crate::marker::Marked;
 
 impl Document {
-    /// The text for a form that must not show a value: each is hidden by a marker, and there are no
-    /// comments, since one may hold what was a value; so an update drops them.
-    /// [`validate_update`](Self::validate_update) puts the values back where the markers are.
+    /// Returns the text for a form that shows no value: a marker replaces each one.
     ///
-    /// The marker is `"<unchanged>"`. Inside an array of tables it has a number, the value's place
-    /// among all variables of the document, so that it can be moved with its block. What is blank
-    /// stays `""`: it is left to be filled in.
+    /// The author edits the form, and [`validate_update`](Self::validate_update) puts the values
+    /// back in the place of the markers.
     ///
-    /// The form of a document that is nearly [`MAX_LEN`] bytes long may be longer than that.
+    /// - The marker is `"<unchanged>"`. Inside an array of tables it has a number, the position of
+    ///   the value among all variables of the document. It keeps its value if its block is moved.
+    /// - A blank string stays `""`, so that the author sees what to fill in.
+    /// - Comments are removed, since a comment may contain an old value. An update therefore loses
+    ///   them.
+    ///
+    /// Markers may be longer than values, so the form of a document of nearly
+    /// [`MAX_LEN`](crate::MAX_LEN) bytes may be longer than that.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use secrets_toml::Document;
@@ -46,8 +52,8 @@ impl Document {
     }
 }
 
-/// A part of a text, from the start of a line or value to the end of one, without its values and
-/// comments.
+/// Returns a part of a document's text with markers for its values, and without comments. The part
+/// begins at the start of a line or value, and ends at the end of one.
 pub(super) fn hide(document: &Document, marked: &Marked<'_>, part: Range<usize>) -> String {
     let text = &document.expose_text()[part.clone()];
     let span = |node: u32| document.index().node(node).span.range();
@@ -67,7 +73,7 @@ pub(super) fn hide(document: &Document, marked: &Marked<'_>, part: Range<usize>)
     let mut form = String::with_capacity(text.len());
     let mut end = 0;
     for (span, instead) in hidden {
-        // An array may have comments inside.
+        // Comments inside an array are hidden with it.
         if span.start >= end {
             form.push_str(&text[end..span.start]);
             form.push_str(&instead);
@@ -78,7 +84,8 @@ pub(super) fn hide(document: &Document, marked: &Marked<'_>, part: Range<usize>)
     form
 }
 
-/// A comment with the blanks before it, and with the line if nothing else is on it.
+/// The span to remove for a comment: with the blanks before it, and with the whole line if nothing
+/// else is on it.
 fn comment(text: &str, span: Range<usize>) -> Range<usize> {
     let start = text[..span.start].trim_end_matches([' ', '\t']).len();
     let alone = matches!(text[..start].chars().next_back(), None | Some('\n' | '\u{feff}'));

@@ -1,4 +1,4 @@
-//! A template with the values of an earlier document, for the form of a new version.
+//! Prefilling: the values of an earlier document in the template of a new version.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -16,30 +16,38 @@ use crate::update::sections::{Sections, header};
 use crate::update::texts::Texts;
 use crate::value::{self, Value};
 
-/// A template with the values of an earlier document, and what found no place in it.
+/// A template that is filled in with the values of an earlier document.
+///
+/// [`Template::prefill`] makes it when a module has a new version. [`form`](Self::form) is the text
+/// to show to the author. [`carried`](Self::carried) and [`dropped`](Self::dropped) list the
+/// earlier values that have, and do not have, a place in the new template.
 pub struct Prefilled<'e> {
     template: Template,
     earlier: &'e Document,
     document: Document,
     form: String,
-    /// Nodes of the filled template.
+    /// The carried variables, as nodes of `document`.
     carried: Vec<u32>,
-    /// Nodes of the earlier document.
+    /// The dropped variables, as nodes of `earlier`.
     dropped: Vec<u32>,
 }
 
 impl Template {
-    /// Puts the values of an earlier document into the template's places. Comments, order, line
-    /// ends and a missing final newline stay as the template has them; a value stays as it was
-    /// written, `0x1_F` included.
+    /// Returns the template with the values of an earlier document filled in.
     ///
-    /// - Blank values are not carried.
-    /// - Elements of arrays of tables go by position. Those beyond the template's are carried whole,
-    ///   as they were written, behind the template's last one. Comments above them are not carried.
+    /// The template's text is kept, with its comments, order, line endings and final newline or
+    /// lack of one. Only values are replaced. They are copied as the earlier document writes them:
+    /// `0x1_F` stays `0x1_F`.
+    ///
+    /// - A variable of the earlier document fills in the variable at the same path.
+    /// - Blank values are not carried over.
+    /// - Elements of arrays of tables correspond by position. If the earlier document has more
+    ///   elements than the template, the others are added after the template's last one, as the
+    ///   earlier document writes them, but without the comments above them.
     ///
     /// # Errors
     ///
-    /// The filled template is longer than [`MAX_LEN`](crate::MAX_LEN).
+    /// Returns [`ParseError`] if the filled-in template is longer than [`MAX_LEN`](crate::MAX_LEN).
     ///
     /// # Examples
     ///
@@ -121,44 +129,50 @@ impl Template {
 }
 
 impl<'e> Prefilled<'e> {
-    /// The filled template, to be read.
+    /// The filled-in template, with the values.
     #[must_use]
     pub fn document(&self) -> &Document {
         &self.document
     }
 
-    /// The filled template, to be kept.
+    /// Returns the filled-in template, with the values.
     #[must_use]
     pub fn into_document(self) -> Document {
         self.document
     }
 
-    /// The template's text for a form that must not show the earlier values: each is hidden by a
-    /// marker, as in [`Document::form`]. [`Template::validate_update`] puts the values back where the
-    /// markers are, if it is given the same earlier document.
+    /// The text for a form that shows no earlier value: the template's text, with a marker in the
+    /// place of each carried value, as in [`Document::form`].
     ///
-    /// The comments are the template's. Those of the earlier document are not shown, since one may
-    /// hold what was a value, so an update drops them.
+    /// [`Template::validate_update`] puts the values back in the place of the markers. Pass it the
+    /// same earlier document.
+    ///
+    /// The comments are the template's. Those of the earlier document are removed, since a comment
+    /// may contain an old value.
     #[must_use]
     pub fn form(&self) -> &str {
         &self.form
     }
 
-    /// The variables that have an earlier value, in the order of the filled template.
+    /// The variables that were filled in with an earlier value, in the order of the filled-in
+    /// template.
     pub fn carried(&self) -> impl ExactSizeIterator<Item = KeyPath<'_>> {
         self.carried.iter().map(|&node| self.document.path(node))
     }
 
-    /// The earlier document's variables that found no place, in its order.
+    /// The variables of the earlier document that have no place in the template, in the order of
+    /// that document. Blank ones are left out.
     pub fn dropped(&self) -> impl ExactSizeIterator<Item = KeyPath<'e>> {
         let earlier = self.earlier;
         self.dropped.iter().map(move |&node| earlier.path(node))
     }
 
-    /// The carried variables that still have the default of the `previous` template, while this
-    /// template has another: the author may want the new one.
+    /// The carried variables whose default has changed, if the author never changed the value.
     ///
-    /// An element of an array of tables is held against the first element of each template.
+    /// Their value is the default of the `previous` template, and this template has another
+    /// default, which the author may prefer.
+    ///
+    /// Every element of an array of tables is compared with the first element of each template.
     ///
     /// # Examples
     ///
@@ -205,20 +219,20 @@ impl fmt::Debug for Prefilled<'_> {
     }
 }
 
-/// A part of the template's text, and what of the earlier document comes in its place.
+/// A part of the template's text, and the nodes of the earlier document that replace it.
 struct Change {
     at: Range<usize>,
     content: Content,
 }
 
 enum Content {
-    /// A value.
+    /// A value, in the place of the template's.
     Value(u32),
-    /// The elements of an array beyond the template's.
+    /// The elements of `array` from a position on, after the last of `template_array`.
     Elements { array: u32, template_array: u32, from: usize },
 }
 
-/// The changes to the template's text, in its order.
+/// The changes to the template's text, in the order of the text.
 fn changes(template: &Template, marked: &Marked<'_>, earlier: &Document) -> Vec<Change> {
     let schema = &template.0;
     let document = &schema.document;
@@ -253,7 +267,8 @@ fn changes(template: &Template, marked: &Marked<'_>, earlier: &Document) -> Vec<
             _ => {}
         }
     }
-    // What is added behind the same line belongs to the innermost array first.
+    // Several arrays may end at the same line. The elements of the innermost come first: they
+    // belong to the last element of the array around it.
     changes.sort_by_key(|(change, node)| (change.at.start, Reverse(*node)));
     changes.into_iter().map(|(change, _)| change).collect()
 }

@@ -1,11 +1,11 @@
-//! The parts of a text that headers begin.
+//! The sections of a text: a header and the lines below it.
 
 use std::ops::Range;
 
 use crate::document::Document;
 use crate::document::index::{Kind, ROOT};
 
-/// The header of an array's elements, as the template writes it.
+/// The header of an array's elements, such as `[[users]]`, as the template writes it.
 pub(super) fn header(template: &Document, array: u32) -> &str {
     let text = template.expose_text();
     let Some(&first) = template.index().children(array).first() else { return "" };
@@ -15,11 +15,16 @@ pub(super) fn header(template: &Document, array: u32) -> &str {
     text[start..close].trim_start()
 }
 
-/// The parts of a text that begin with a header: each to the end of the line of its last value.
+/// The sections of a document's text. Each begins with the line of a `[header]` or `[[header]]`,
+/// and ends with the line of the last value below it. Comments after that belong to no section.
+///
+/// An element of an array of tables may have several: its own `[[users]]`, and a `[users.address]`
+/// for a table inside it. TOML allows other sections between them, so an element is a list of
+/// sections, not one span.
 pub(super) struct Sections {
-    /// The table of the header, and the part.
+    /// The table that the header opens, and the span, in the order of the text.
     all: Vec<(u32, Range<usize>)>,
-    /// For every node, the sections of its table and of the tables below it.
+    /// For every node, its own section and those of the tables inside it, as indices of `all`.
     below: Vec<Vec<usize>>,
 }
 
@@ -36,6 +41,7 @@ impl Sections {
             .map(|node| (node, line_start(text, key(node).start)..key(node).end))
             .collect();
         all.sort_by_key(|(_, part)| part.start);
+        // Each value extends the last section that begins before it.
         for node in 1..index.len() {
             let Range { start, end } = match index.node(node).kind {
                 Kind::Table | Kind::ArrayOfTables => continue,
@@ -59,18 +65,18 @@ impl Sections {
         Self { all, below }
     }
 
-    /// The parts that belong to an element; none if no header made it.
+    /// The sections of an element, in the order of the text. There are none if the array is inline.
     pub(super) fn of_element(&self, element: u32) -> impl Iterator<Item = Range<usize>> + '_ {
         self.below[element as usize].iter().map(|&i| self.all[i].1.clone())
     }
 
-    /// Where the last part of an element ends.
+    /// The end of an element's last section.
     pub(super) fn end(&self, document: &Document, element: u32) -> usize {
         self.of_element(element).last().map_or(document.expose_text().len(), |part| part.end)
     }
 }
 
-/// The start of the line of an offset, without what a byte order mark takes.
+/// The start of the line around an offset, after a byte order mark.
 fn line_start(text: &str, offset: usize) -> usize {
     let bom = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     text[..offset].rfind('\n').map_or(bom, |newline| newline + 1)

@@ -1,4 +1,4 @@
-//! The text of a filled template, and of its form.
+//! The texts of a filled-in template: with the values, and with markers.
 
 use std::ops::Range;
 
@@ -8,7 +8,10 @@ use crate::marker::Marked;
 use crate::update::form::hide;
 use crate::update::sections::Sections;
 
-/// The filled template in pieces, and its form: the two differ in the values alone.
+/// The filled-in template and its form, while they are written. They differ only in the values.
+///
+/// `filled` holds pieces, not a text: they are put together once, in a buffer that is wiped and
+/// does not grow.
 pub(super) struct Texts<'a> {
     earlier: &'a Document,
     marked: &'a Marked<'a>,
@@ -26,13 +29,13 @@ impl<'a> Texts<'a> {
         self.form.push_str(text);
     }
 
-    /// A part of the earlier text.
+    /// Writes a part of the earlier document's text.
     fn part(&mut self, part: Range<usize>) {
         self.form.push_str(&hide(self.earlier, self.marked, part.clone()));
         self.filled.push(&self.earlier.expose_text()[part]);
     }
 
-    /// A value, written on one line if headers made it.
+    /// Writes a value. A table or array that headers define is written on one line.
     pub(super) fn value(&mut self, node: u32) {
         let earlier = self.earlier;
         let index = earlier.index();
@@ -65,8 +68,8 @@ impl<'a> Texts<'a> {
         self.push(" = ");
     }
 
-    /// Elements, each below a header. `open_end`: the text before them ends without a newline, and
-    /// so does the whole.
+    /// Writes elements of an array of tables, each below a header. `open_end` is `true` if the text
+    /// before them does not end with a newline. The result does not, either.
     pub(super) fn blocks(
         &mut self,
         elements: &[u32],
@@ -80,7 +83,7 @@ impl<'a> Texts<'a> {
         let mut parts =
             elements.iter().flat_map(|&element| sections.of_element(element)).peekable();
         if parts.peek().is_some() {
-            // As they were written: each with the headers below it.
+            // As the earlier document writes them: each with its header and the headers below it.
             for part in parts {
                 let text = &earlier.expose_text()[part.clone()];
                 let content = text.strip_suffix('\n').unwrap_or(text);
