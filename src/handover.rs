@@ -1,24 +1,29 @@
-//! Delivery to a Streamlit process: a file of secrets that it is told of, and that is removed after it.
+//! Delivers secrets to a Streamlit process, in a file that is removed and overwritten after use.
 //!
-//! [`Command::envs`](std::process::Command::envs) with a document's [`Env`](crate::Env) does not reach a
-//! Streamlit module. Streamlit parses the `.streamlit/secrets.toml` of the checkout, which is the
-//! template, and writes its blank values over the environment. So the module is told to read another
-//! file instead, by `STREAMLIT_SECRETS_FILES`; and nothing secret is in its environment, which `/proc`
-//! shows.
+//! Environment variables do not reach a Streamlit module. Streamlit parses the
+//! `.streamlit/secrets.toml` of the checkout, which is the template, and writes its blank values
+//! over the environment that it was started with. So [`SecretsFile`] writes another file, and the
+//! variable `STREAMLIT_SECRETS_FILES` tells Streamlit to read it instead. No secret is in the
+//! environment of the process, which `/proc` shows.
 //!
-//! # Which modules this serves
+//! # Supported modules
 //!
-//! Those that are started with `streamlit run`, whose command line reads the variable. Under `uvicorn`,
-//! under `python app.py` and under Streamlit's `AppTest` the variable is ignored. There, copy the
-//! checkout, and put the delivered text in the place of the template in the copy. A module that is not
-//! Streamlit's gets its variables by `Command::env_clear().envs(&env)`.
+//! - A module that is started with `streamlit run`: that command reads the variable.
+//! - Under `uvicorn`, `python app.py` and Streamlit's `AppTest`, the variable is ignored. Copy the
+//!   checkout, and overwrite the template in the copy with the delivered text.
+//! - A module that does not use Streamlit needs no file. Pass the [`Env`](crate::Env) to
+//!   [`Command::envs`](std::process::Command::envs), after
+//!   [`env_clear`](std::process::Command::env_clear).
 //!
-//! # Where to put the file
+//! # The folder
 //!
-//! Make a folder in memory that only root or the service can write to, such as `/run/modules`. There the
-//! overwritten pages are the only ones. On a disk, a journal, a snapshot or an SSD may keep older
-//! blocks, which no program can overwrite. The folder's own parents are the caller's to protect: whoever
-//! can rename one of them can give the module another file.
+//! Choose a folder in memory (tmpfs) that only root or the service can write to, such as
+//! `/run/modules`. Removed files are overwritten with zeros. In memory, no copy remains, unless it
+//! was swapped out. On a disk, a journal, a snapshot or an SSD may keep older blocks, which no
+//! program can overwrite.
+//!
+//! The caller must protect the parents of the folder: whoever can rename one of them can give the
+//! module another file.
 
 mod error;
 mod folder;
@@ -39,19 +44,26 @@ use crate::handover::error::{Problem, Step};
 use crate::handover::folder::{FILE, Folder, LOCK, NEXT, Parent};
 use crate::handover::written::Written;
 
-/// The environment variable that gives `streamlit run` the files to read instead of the checkout's.
+/// The environment variable that lists the files that `streamlit run` reads instead of the
+/// checkout's.
 const VARIABLE: &str = "STREAMLIT_SECRETS_FILES";
 
-/// A `secrets.toml` in a folder of its own, which a Streamlit process reads while it runs.
+/// A `secrets.toml` in a folder of its own, for a Streamlit process to read while it runs.
 ///
-/// The folder has mode 0700 and the file 0600. The file holds the text of the document, byte for byte.
+/// The folder has mode 0700 and the file 0600. The file contains the text of the document, byte for
+/// byte. Usually that is the result of [`Document::for_streamlit`].
 ///
-/// On drop, also while a panic unwinds, the file is removed, then overwritten with zeros, and the folder
-/// is removed. A running module keeps its values, which it has in memory; it sees no zeros unless it is
-/// reading the file at that moment. A process that is killed, that calls
-/// [`exit`](std::process::exit), or that aborts on a panic leaves the file behind:
-/// [`sweep`](Self::sweep) removes it. Its modules go on without it: whoever stops a launcher stops them,
-/// too, as `systemd` does with all processes of a service.
+/// # Removal
+///
+/// On drop, also while a panic unwinds, the file is removed and overwritten with zeros, and the
+/// folder is removed. A running module keeps its values, which it has in memory. It sees zeros only
+/// if it is reading the file at that moment.
+///
+/// A process that is killed, calls [`exit`](std::process::exit), or aborts on a panic leaves the
+/// file behind. [`sweep`](Self::sweep) removes it, also while the module still runs. To stop
+/// modules together with the service that started them, use a supervisor such as `systemd`.
+///
+/// # Examples
 ///
 /// ```no_run
 /// use std::process::Command;
@@ -76,27 +88,27 @@ const VARIABLE: &str = "STREAMLIT_SECRETS_FILES";
 pub struct SecretsFile {
     path: PathBuf,
     file: Written,
-    /// Removed after the file.
+    /// Removed after the file, since fields are dropped after `SecretsFile::drop`.
     folder: Folder,
 }
 
 impl SecretsFile {
-    /// Writes the document to `secrets.toml` in a new folder with a random name in `folder`, which must
-    /// exist. A relative path is made absolute.
+    /// Writes the document to `secrets.toml` in a new folder with a random name inside `folder`.
     ///
-    /// No link is followed below `folder`, but it may be reached by links itself.
+    /// `folder` must exist. A relative path is made absolute. The path may contain symbolic links,
+    /// but none is followed inside `folder`.
     ///
     /// # Errors
     ///
-    /// The folder is refused if
+    /// Returns [`HandoverError`] if
     ///
-    /// - others can write to it, and it does not have the sticky bit, as `/tmp` has;
-    /// - it is owned by another user than root and the user of this process;
-    /// - its path is not UTF-8, or has white space: Streamlit splits the variable there, and knows no
-    ///   escape.
+    /// - other users can write to `folder`, and it does not have the sticky bit (as `/tmp` has);
+    /// - `folder` belongs to a user other than root and the user of this process;
+    /// - the path is not UTF-8 or contains white space: Streamlit splits the variable at white
+    ///   space, and has no escape for it;
+    /// - the operating system refuses a step, for example because the disk is full.
     ///
-    /// Otherwise, the operating system may refuse a step, such as when the disk is full. Nothing is left
-    /// behind then.
+    /// Nothing is left behind on an error.
     ///
     /// # Examples
     ///
@@ -121,13 +133,50 @@ impl SecretsFile {
         Ok(Self { path: folder.path.join(FILE), file, folder })
     }
 
-    /// Writes the document to a new file, and renames it over the old one, which is overwritten with
-    /// zeros. Owner and mode are as before, and there is a file at every moment: Streamlit stops looking at
-    /// one that is ever absent. It looks at the file every few seconds, and takes over what is new.
+    /// Removes the files that killed processes have left in `folder`, and returns the number of
+    /// folders that were cleared.
+    ///
+    /// Call it when a service starts. It is safe at any time, while other processes create, replace
+    /// and sweep in the same folder. It only touches folders that are named like those of
+    /// [`create_in`](Self::create_in) and whose lock nobody holds. It does not remove
+    ///
+    /// - a folder that was [kept](Self::keep);
+    /// - another user's folder, unless this process runs as root;
+    /// - other files that a module has put into its folder, and then the folder itself.
+    ///
+    /// Removed files are overwritten with zeros. A file with a second hard link is removed, but not
+    /// overwritten, because it may be somebody else's.
     ///
     /// # Errors
     ///
-    /// The operating system refuses a step. The old file is as it was then, and nothing else is left.
+    /// Returns [`HandoverError`] if `folder` does not exist, if others can write to it, or if it
+    /// belongs to another user: see [`create_in`](Self::create_in). If something cannot be removed,
+    /// the sweep goes on, and the first such error is returned.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use secrets_toml::handover::SecretsFile;
+    ///
+    /// let swept = SecretsFile::sweep("/run/modules")?;
+    /// eprintln!("removed the secrets of {swept} modules, whose launcher was killed");
+    /// # Ok::<(), secrets_toml::handover::HandoverError>(())
+    /// ```
+    pub fn sweep(folder: impl AsRef<Path>) -> Result<usize, HandoverError> {
+        sweep::sweep(folder.as_ref())
+    }
+
+    /// Replaces the content of the file by another document.
+    ///
+    /// The document is written to a new file with the owner and mode of the old one, and renamed
+    /// over it. Then the old file is overwritten with zeros. The rename is atomic, because
+    /// Streamlit stops watching a file that is ever absent. Streamlit checks the file every few
+    /// seconds, and reloads it if it has changed.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`HandoverError`] if the operating system refuses a step. The old file is unchanged
+    /// then, and the new one is removed.
     ///
     /// # Examples
     ///
@@ -149,11 +198,12 @@ impl SecretsFile {
             next.discard(&self.folder, NEXT);
             return Err(error);
         }
+        // The rename has removed the old file, so it can be overwritten: no path leads to it.
         mem::replace(&mut self.file, next).overwrite();
         Ok(())
     }
 
-    /// Puts a file in the place of the present one.
+    /// Renames a file over the present one, with its owner and a later time.
     fn put(&self, next: &mut Written) -> Result<(), HandoverError> {
         let path = self.folder.path.join(NEXT);
         next.date_after(&self.file).map_err(HandoverError::io(&path, Step::Write))?;
@@ -167,17 +217,19 @@ impl SecretsFile {
         renameat(folder, NEXT, folder, FILE).map_err(HandoverError::io(&self.path, Step::Rename))
     }
 
-    /// Hands the folder and the file to the user that the module runs as, who alone can read them then.
-    /// This takes root, and so does whatever is done with the file later, drop included. The caller's
-    /// folder must let that user pass: mode 0711 or 0755.
+    /// Makes the user that the module runs as the owner of the folder and the file.
     ///
-    /// The user can do in the folder what they like. This process follows no link there, and overwrites
-    /// no file of theirs but the one that it has written.
+    /// Only that user and root can read the file then. The process must run as root, also when it
+    /// replaces or drops the file later. The folder given to [`create_in`](Self::create_in) must
+    /// let the user pass: mode 0711 or 0755.
+    ///
+    /// The user can change anything in the new folder. This process follows no link there, and
+    /// overwrites only the file that it has written.
     ///
     /// # Errors
     ///
-    /// The operating system refuses it; or an ID is 4294967295, which stands for no user. The owner is
-    /// as before then.
+    /// Returns [`HandoverError`] if the operating system refuses it, or if an ID is 4294967295,
+    /// which is not the ID of a user or group. The owner is unchanged then.
     ///
     /// # Examples
     ///
@@ -197,7 +249,7 @@ impl SecretsFile {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn for_user(&mut self, uid: u32, gid: u32) -> Result<(), HandoverError> {
-        // The system call would take it for "as it is".
+        // `fchown` leaves the owner as it is for this ID.
         if uid == u32::MAX || gid == u32::MAX {
             return Err(HandoverError::new(&self.path, Problem::NoUser));
         }
@@ -211,13 +263,13 @@ impl SecretsFile {
         })
     }
 
-    /// Leaves the folder and the file where they are, and returns the path of the file. No
-    /// [`sweep`](Self::sweep) takes them for abandoned: the lock file is removed.
+    /// Keeps the folder and the file, and returns the path of the file.
     ///
-    /// This is for modules that outlive this process. Whoever ends the module removes the folder.
+    /// This is for modules that outlive this process. A [`sweep`](Self::sweep) does not remove the
+    /// folder, because its lock file is removed. Whoever ends the module must remove the folder.
     ///
-    /// If the process has given up the right to change the folder since it made it, the lock file stays,
-    /// and a sweep removes the file after this process has ended.
+    /// If this process no longer has permission to change the folder, the lock file remains. A
+    /// sweep then removes the file after this process has ended.
     ///
     /// # Examples
     ///
@@ -244,11 +296,13 @@ impl SecretsFile {
         &self.path
     }
 
-    /// The one environment variable that a Streamlit process needs, `STREAMLIT_SECRETS_FILES`, with the
-    /// path, for [`Command::envs`](std::process::Command::envs).
+    /// The environment variable that a Streamlit process needs, for
+    /// [`Command::envs`](std::process::Command::envs): `STREAMLIT_SECRETS_FILES` with the path.
     ///
-    /// It replaces the list of files that Streamlit reads; a `secrets.files` in the checkout's
-    /// `config.toml` does not count then. It serves `streamlit run` only: see [the module](self).
+    /// The variable replaces the list of files that Streamlit reads. It overrides `secrets.files`
+    /// in the checkout's `config.toml`. Only `streamlit run` reads it: see [the module](self).
+    ///
+    /// # Examples
     ///
     /// ```
     /// use secrets_toml::Document;

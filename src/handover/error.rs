@@ -1,4 +1,4 @@
-//! What keeps a file from being delivered, where, and what to do.
+//! The error of a delivery.
 
 use std::fmt;
 use std::io;
@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-/// A file of secrets could not be delivered, replaced or swept.
+/// An error from a [`SecretsFile`](crate::handover::SecretsFile).
 ///
-/// `Display` says what is wrong, with which path, and how to fix it. It never holds text of a document.
+/// `Display` names the path and the problem, and says how to fix it. It never contains text of a
+/// document. `source()` returns the error of the operating system, if there is one.
+///
+/// # Examples
 ///
 /// ```
 /// use std::error::Error;
@@ -35,7 +38,7 @@ impl HandoverError {
         Self { path: path.into(), problem }
     }
 
-    /// For `map_err`, where the operating system has refused a step.
+    /// Returns a function for `map_err`, for a step that the operating system has refused.
     pub(super) fn io<E: Into<io::Error>>(
         path: impl Into<PathBuf>,
         step: Step,
@@ -43,7 +46,7 @@ impl HandoverError {
         move |error| Self::new(path, Problem::Io(step, error.into()))
     }
 
-    /// The path of the folder or file.
+    /// The path of the folder or file with the problem.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -102,7 +105,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// What is asked of the operating system.
+/// A request to the operating system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     Open,

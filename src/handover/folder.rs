@@ -1,8 +1,8 @@
-//! The folder of one delivered file.
+//! The folder of one delivered file, and its lock.
 //!
-//! Everything below the caller's folder is reached from an open descriptor, by a name of one component,
-//! and no link is followed. So whoever owns a folder here, and may rename and link in it as they like,
-//! cannot lead this process out of it.
+//! Everything inside the caller's folder is opened relative to an open descriptor, by a single
+//! name, and without following links. So the owner of a folder there, who can rename and link files
+//! in it, cannot lead this process out of it.
 
 use std::fs::{File, Permissions, TryLockError};
 use std::hash::{BuildHasher, RandomState};
@@ -16,17 +16,18 @@ use rustix::process::geteuid;
 
 use crate::handover::error::{HandoverError, Problem, Step};
 
-/// The delivered file. Streamlit takes a path for that of a file if it ends with `.toml`.
+/// The name of the delivered file. Streamlit treats a path as a file if it ends with `.toml`.
 pub(super) const FILE: &str = "secrets.toml";
-/// The file that is about to replace it.
+/// The name of the file that is about to replace it.
 pub(super) const NEXT: &str = "secrets.toml.next";
-/// Locked by the process that has made the folder, and absent if it was told to keep it.
+/// The name of the lock file. The process that has made the folder holds its lock. It is absent if
+/// the folder was kept.
 pub(super) const LOCK: &str = "lock";
 
-/// How the names of our folders begin; 16 hexadecimal digits follow.
+/// The start of the names of our folders. 16 hexadecimal digits follow.
 const PREFIX: &str = "secrets-toml-";
 
-/// How often a new folder is made if others take each away.
+/// The maximum number of attempts to make a folder, if others remove each one.
 const ATTEMPTS: usize = 64;
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -35,7 +36,8 @@ pub(super) const NEW: OFlags = OFlags::WRONLY
     .union(OFlags::EXCL)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
-/// For a file that somebody may have put there: no link, and no wait for a pipe's other end.
+/// For a file that somebody else may have put there: follows no link, and does not block if it is a
+/// pipe.
 pub(super) const EXISTING: OFlags = OFlags::WRONLY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::NONBLOCK)
@@ -49,7 +51,7 @@ pub(super) struct Parent {
 }
 
 impl Parent {
-    /// Opens the folder, and refuses it if another user can exchange what is in it.
+    /// Opens the folder, and rejects it if another user can rename or remove its entries.
     pub(super) fn open(path: &Path) -> Result<Self, HandoverError> {
         let path = path::absolute(path).map_err(HandoverError::io(path, Step::Open))?;
         let handle = open(&path, FOLDER, Mode::empty());
@@ -66,7 +68,7 @@ impl Parent {
         Ok(Self { path, handle })
     }
 
-    /// Refuses what does not come out of Streamlit's environment variable as it was put in.
+    /// Rejects a path that Streamlit would not read back from its environment variable unchanged.
     pub(super) fn check_path(&self) -> Result<(), HandoverError> {
         let problem = match self.path.to_str() {
             None => Problem::NotUtf8,
@@ -76,19 +78,20 @@ impl Parent {
         Err(HandoverError::new(&self.path, problem))
     }
 
-    /// A folder of ours, by its name alone.
+    /// Opens one of our folders by its name.
     pub(super) fn open_entry(&self, name: &str) -> Result<File, Errno> {
         Ok(openat(&self.handle, name, FOLDER | OFlags::NOFOLLOW, Mode::empty())?.into())
     }
 
-    /// Removes a folder of ours if it is empty.
+    /// Removes one of our folders if it is empty.
     pub(super) fn remove_entry(&self, name: &str) -> Result<(), Errno> {
         unlinkat(&self.handle, name, AtFlags::REMOVEDIR)
     }
 }
 
-/// Returns `true` for what Python's `str.split()` splits at, which is how click reads a list from a
-/// variable: Unicode's white space, and the four separators of ASCII.
+/// Returns `true` for a character at which Python's `str.split()` splits: Unicode white space and
+/// the four separators of ASCII. Click, Streamlit's command line, reads a list from a variable this
+/// way.
 fn is_python_space(character: char) -> bool {
     character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
 }
@@ -105,18 +108,19 @@ pub(super) struct Folder {
     name: String,
     pub(super) path: PathBuf,
     pub(super) handle: File,
-    /// Held, and released by the operating system if this process is killed.
+    /// The lock that is held. The operating system releases it if this process is killed.
     _lock: File,
     pub(super) kept: bool,
 }
 
 impl Folder {
-    /// Makes a folder. A sweep may take the new folder for one that a killed process has left, up to the
-    /// moment when it is locked; then another one is made.
+    /// Makes a folder and locks it. Until it is locked, a sweep may mistake it for one that a
+    /// killed process has left, and remove it. Then another one is made.
     pub(super) fn make(parent: Parent) -> Result<Self, HandoverError> {
         for _ in 0..ATTEMPTS {
-            // Nobody must be able to guess which names to occupy, which is all that is asked of it: an
-            // existing folder is never used. So the keys of std's hash maps will do.
+            // The name only has to be hard to guess, so that nobody can occupy it in advance: an
+            // existing folder is never used. The random keys of std's hash maps are enough for
+            // that.
             let name = format!("{PREFIX}{:016x}", RandomState::new().hash_one(()));
             match mkdirat(&parent.handle, &name, Mode::RWXU) {
                 Ok(()) => {}
@@ -131,7 +135,7 @@ impl Folder {
                     return Ok(Self { parent, name, path, handle, _lock: lock, kept: false });
                 }
                 other => {
-                    // If there is anything in it, a sweep has the lock and will remove it.
+                    // If it is not empty, a sweep holds the lock and will remove it.
                     let _ = parent.remove_entry(&name);
                     other?;
                 }
@@ -148,15 +152,15 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if !self.kept {
-            // The lock goes before the folder and is held until both are gone, so that a sweep finds
-            // something locked or something empty. What others have put there stays.
+            // The lock file is removed before the folder, and `_lock` is held until both are gone.
+            // So a sweep finds a locked folder or an empty one. Other files in the folder remain.
             let _ = self.unlink(LOCK);
             let _ = self.parent.remove_entry(&self.name);
         }
     }
 }
 
-/// Opens and locks a new folder; `None` if a sweep was faster.
+/// Opens and locks a new folder. Returns `None` if a sweep was faster.
 fn lock_new(
     parent: &Parent,
     name: &str,
@@ -169,16 +173,16 @@ fn lock_new(
     };
     let metadata = folder.metadata().map_err(HandoverError::io(path, Step::Open))?;
     if metadata.uid() != geteuid().as_raw() {
-        // In a folder with the sticky bit, somebody else has made one of the same name since.
+        // A sweep has removed the folder, and another user has made one of the same name.
         return Ok(None);
     }
-    // Whatever the umask is, and without the bit that a parent may pass on.
+    // Sets the mode whatever the umask is, and clears a set-group-ID bit that the parent passes on.
     let mode = folder.set_permissions(Permissions::from_mode(0o700));
     mode.map_err(HandoverError::io(path, Step::Make))?;
     Ok(make_lock(&folder, path)?.map(|lock| (folder, lock)))
 }
 
-/// Makes the lock file and locks it; `None` if a sweep was faster.
+/// Makes the lock file and locks it. Returns `None` if a sweep was faster.
 fn make_lock(folder: &File, path: &Path) -> Result<Option<File>, HandoverError> {
     let path = path.join(LOCK);
     let lock = match openat(folder, LOCK, NEW, Mode::RUSR | Mode::WUSR) {
@@ -186,7 +190,7 @@ fn make_lock(folder: &File, path: &Path) -> Result<Option<File>, HandoverError> 
         Err(Errno::NOENT) => return Ok(None),
         Err(error) => return Err(HandoverError::io(path, Step::Make)(error)),
     };
-    // Whatever the umask is: a lock that cannot be opened for writing would keep a sweep away.
+    // Sets the mode whatever the umask is: a sweep must be able to open the file for writing.
     let ready = lock.set_permissions(Permissions::from_mode(0o600)).and_then(|()| hold(&lock));
     match ready {
         Ok(held) => Ok(held.then_some(lock)),
@@ -197,9 +201,11 @@ fn make_lock(folder: &File, path: &Path) -> Result<Option<File>, HandoverError> 
     }
 }
 
-/// Locks an open lock file until it is closed. Returns `false` if somebody else has locked it, or if it
-/// is not, or no longer, the lock file of one folder: whoever held it has removed it in the meantime, or
-/// the module's user has given the name to another file.
+/// Locks an open lock file until it is closed.
+///
+/// Returns `false` if somebody else has locked it, or if it does not have exactly one link. With
+/// none, its holder has removed it since it was opened. With two, the module's user has linked
+/// another file under its name.
 pub(super) fn hold(lock: &File) -> io::Result<bool> {
     match lock.try_lock() {
         Ok(()) => Ok(lock.metadata()?.nlink() == 1),
@@ -208,7 +214,8 @@ pub(super) fn hold(lock: &File) -> io::Result<bool> {
     }
 }
 
-/// Opens the lock file of a folder that may be abandoned; `None` if it is not one.
+/// Opens the lock file of a folder that may be abandoned. Returns `None` if it is not a file that
+/// this process may open.
 pub(super) fn open_lock(folder: &File) -> Result<Option<File>, Errno> {
     match openat(folder, LOCK, EXISTING, Mode::empty()) {
         Ok(lock) => Ok(Some(lock.into())),
@@ -224,7 +231,7 @@ mod tests {
 
     use super::*;
 
-    /// A sweep comes between any two steps of making a folder: each time another one is made.
+    /// A sweep may run between any two steps of making a folder. Each time another one is made.
     #[test]
     fn a_sweep_may_be_faster() {
         let path = env::temp_dir().join(format!("secrets-toml-locks-{}", process::id()));
@@ -263,9 +270,9 @@ mod tests {
         fs::remove_dir_all(path).unwrap();
     }
 
-    /// What `[c for c in map(chr, range(0x110000)) if c.isspace()]` gives.
+    /// The expected list is that of `[c for c in map(chr, range(0x110000)) if c.isspace()]`.
     #[test]
-    fn white_space_is_what_python_takes_for_it() {
+    fn white_space_is_that_of_python() {
         let spaces: Vec<u32> =
             ('\0'..=char::MAX).filter(|&c| is_python_space(c)).map(u32::from).collect();
         let mut expected: Vec<u32> = (0x9..=0xD).chain(0x1C..=0x20).chain([0x85, 0xA0]).collect();
@@ -276,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn our_folders_are_told_by_their_names() {
+    fn our_folders_are_recognized_by_their_names() {
         assert!(is_ours("secrets-toml-0123456789abcdef"));
         for other in [
             "",

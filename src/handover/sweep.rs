@@ -1,4 +1,4 @@
-//! Removing what killed processes have left.
+//! The sweep: removes the folders of killed processes.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -8,68 +8,43 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use crate::document::MAX_LEN;
-use crate::handover::SecretsFile;
 use crate::handover::error::{HandoverError, Step};
 use crate::handover::folder::{FILE, LOCK, NEXT, Parent, hold, is_ours, open_lock};
 use crate::handover::written::remove;
 
-impl SecretsFile {
-    /// Removes what killed processes have left in `folder`, and returns how many folders it cleared.
-    ///
-    /// Call it when a service starts. It may run at any time, beside other processes that create, replace
-    /// and sweep there: it takes only folders with a name like those of [`create_in`](Self::create_in)
-    /// whose lock nobody holds. It leaves alone
-    ///
-    /// - a folder that was [kept](Self::keep);
-    /// - another user's folder, unless this process runs as root;
-    /// - whatever else a module has put into its folder, and then the folder itself.
-    ///
-    /// What is removed is overwritten with zeros, unless the file has another name, too (a hard link),
-    /// which could be that of anybody's file.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`create_in`](Self::create_in) that concern `folder`. If something cannot be removed,
-    /// everything else is, and the first such error is returned.
-    ///
-    /// # Examples
-    ///
-    /// ```no_run
-    /// use secrets_toml::handover::SecretsFile;
-    ///
-    /// let swept = SecretsFile::sweep("/run/modules")?;
-    /// eprintln!("removed the secrets of {swept} modules, whose launcher was killed");
-    /// # Ok::<(), secrets_toml::handover::HandoverError>(())
-    /// ```
-    pub fn sweep(folder: impl AsRef<Path>) -> Result<usize, HandoverError> {
-        let parent = Parent::open(folder.as_ref())?;
-        let mut names = Vec::new();
-        // Read to the end first: a folder need not list everything while entries are removed.
-        for entry in
-            Dir::read_from(&parent.handle).map_err(HandoverError::io(&parent.path, Step::Open))?
-        {
-            let entry = entry.map_err(HandoverError::io(&parent.path, Step::Open))?;
-            names.extend(
-                entry.file_name().to_str().ok().filter(|name| is_ours(name)).map(str::to_owned),
-            );
-        }
-        let (mut swept, mut first) = (0, None);
-        for name in names {
-            match sweep_one(&parent, &name) {
-                Ok(cleared) => swept += usize::from(cleared),
-                Err(error) => first = first.or(Some(error)),
-            }
-        }
-        first.map_or(Ok(swept), Err)
+/// Clears the abandoned folders in `folder`, and returns their number.
+pub(super) fn sweep(folder: &Path) -> Result<usize, HandoverError> {
+    let parent = Parent::open(folder)?;
+    let mut names = Vec::new();
+    // Read to the end first: a folder may skip entries while others are removed.
+    for entry in
+        Dir::read_from(&parent.handle).map_err(HandoverError::io(&parent.path, Step::Open))?
+    {
+        let entry = entry.map_err(HandoverError::io(&parent.path, Step::Open))?;
+        names.extend(
+            entry.file_name().to_str().ok().filter(|name| is_ours(name)).map(str::to_owned),
+        );
     }
+    let (mut swept, mut first) = (0, None);
+    for name in names {
+        match sweep_one(&parent, &name) {
+            Ok(cleared) => swept += usize::from(cleared),
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    first.map_or(Ok(swept), Err)
 }
 
-/// Clears one folder if it is abandoned; returns `false` if it is not.
+/// Clears a folder if nobody holds its lock. Returns `false` if it is in use or kept, or cannot be
+/// entered.
+///
+/// The lock file is removed last, and its lock is held until then. If this process is killed in
+/// between, the folder still has a lock file that nobody holds, and the next sweep clears it.
 fn sweep_one(parent: &Parent, name: &str) -> Result<bool, HandoverError> {
     let path = parent.path.join(name);
     let folder = match parent.open_entry(name) {
         Ok(folder) => folder,
-        // Another user's, another sweep's, no folder at all, or a link.
+        // It belongs to another user, another sweep has removed it, or it is a file or a link.
         Err(Errno::ACCESS | Errno::PERM | Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {
             return Ok(false);
         }
@@ -83,8 +58,8 @@ fn sweep_one(parent: &Parent, name: &str) -> Result<bool, HandoverError> {
     let lock = match open_lock(&folder) {
         Ok(Some(lock)) => lock,
         Ok(None) => return Ok(false),
-        // Kept; or empty, since somebody was killed before it was locked, or is about to lock it and will
-        // make another one.
+        // Either it was kept, and is not empty; or its process was killed before it made the lock
+        // file; or its process is about to make it, and will make another folder instead.
         Err(Errno::NOENT) => {
             return match parent.remove_entry(name) {
                 Ok(()) => Ok(true),
@@ -101,7 +76,7 @@ fn sweep_one(parent: &Parent, name: &str) -> Result<bool, HandoverError> {
         let removed = remove(&folder, name, MAX_LEN as u64);
         removed.map_err(HandoverError::io(path.join(name), Step::Remove))?;
     }
-    // The lock is held until the folder is gone, or has something else in it.
+    // `lock` is held to the end of this function, so that no other sweep comes between.
     let unlocked = unlinkat(&folder, LOCK, AtFlags::empty());
     unlocked.map_err(HandoverError::io(path.join(LOCK), Step::Remove))?;
     match parent.remove_entry(name) {

@@ -1,4 +1,4 @@
-//! A file that is overwritten when it is removed.
+//! The delivered file, which is overwritten with zeros once it is removed.
 
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use crate::handover::error::{HandoverError, Step};
 use crate::handover::folder::{EXISTING, Folder, NEW};
 
-/// A file that was written here, with what it takes to overwrite it.
+/// A file that this process wrote, open to be overwritten.
 pub(super) struct Written {
     pub(super) file: File,
     len: u64,
@@ -19,7 +19,7 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// Writes a new file with mode 0600. On failure nothing is left of it.
+    /// Writes a new file with mode 0600. On an error it is removed.
     pub(super) fn new(folder: &Folder, name: &str, text: &str) -> Result<Self, HandoverError> {
         let path = folder.path.join(name);
         let file = openat(&folder.handle, name, NEW, Mode::RUSR | Mode::WUSR);
@@ -33,7 +33,7 @@ impl Written {
         Ok(written)
     }
 
-    /// It is not synced: a file that is removed in time need never reach the disk.
+    /// The file is not synced: if it is removed soon, it may never reach the disk.
     fn fill(&mut self, text: &str) -> io::Result<()> {
         self.file.set_permissions(Permissions::from_mode(0o600))?;
         self.file.write_all(text.as_bytes())?;
@@ -41,8 +41,8 @@ impl Written {
         Ok(())
     }
 
-    /// Makes the file newer than another one, even if the clock was set back in between: Streamlit looks
-    /// only at a file whose time of modification is later than before.
+    /// Makes the file newer than another one, even if the clock was set back in between. Streamlit
+    /// reloads a file only if its modification time is later than before.
     pub(super) fn date_after(&mut self, earlier: &Self) -> io::Result<()> {
         let earliest = earlier.modified.checked_add(Duration::from_millis(1));
         if let Some(earliest) = earliest.filter(|earliest| self.modified < *earliest) {
@@ -52,7 +52,8 @@ impl Written {
         Ok(())
     }
 
-    /// Removes the file, then overwrites it: whoever opens its path sees the content or no file.
+    /// Removes the file, then overwrites it. In this order, whoever opens the path finds the
+    /// content or no file, and never zeros.
     pub(super) fn discard(&self, folder: &Folder, name: &str) {
         let _ = folder.unlink(name);
         self.overwrite();
@@ -64,8 +65,11 @@ impl Written {
     }
 }
 
-/// Overwrites at most `limit` bytes of a file with zeros, as far as it can be done. The file may have been
-/// cut, or made long, by the user that it was handed to.
+/// Overwrites at most `limit` bytes of a file with zeros. Errors are ignored: nothing better can be
+/// done.
+///
+/// The user that the file was handed to may have changed its length. The limit keeps a long or
+/// sparse file from filling the disk.
 fn overwrite(file: &File, limit: u64) {
     const ZEROS: [u8; 4096] = [0; 4096];
 
@@ -78,12 +82,15 @@ fn overwrite(file: &File, limit: u64) {
         }
         at += some;
     }
-    // The content may be on the disk by now; so the zeros are to get there, too, before the blocks are
-    // free.
+    // The content may be on the disk by now, so write the zeros there, too, before the blocks are
+    // freed.
     let _ = file.sync_data();
 }
 
-/// Removes a file that a killed process has left, and overwrites its content, up to `limit` bytes.
+/// Removes a file that a killed process has left, and overwrites at most `limit` bytes of it.
+///
+/// It is opened before it is removed, since it cannot be opened after that; and overwritten after
+/// it is removed, for the reason given at [`Written::discard`].
 pub(super) fn remove(folder: &File, name: &str, limit: u64) -> Result<(), Errno> {
     let file = openat(folder, name, EXISTING, Mode::empty());
     match unlinkat(folder, name, AtFlags::empty()) {
@@ -91,8 +98,8 @@ pub(super) fn remove(folder: &File, name: &str, limit: u64) -> Result<(), Errno>
         other => other?,
     }
     let Ok(file) = file.map(File::from) else { return Ok(()) };
-    // The user that the folder was handed to can give its names to other files. What has another name
-    // is left as it is.
+    // The user that the folder was handed to may have linked another file under this name. Such a
+    // file still has a link, and must not be overwritten.
     if file.metadata().is_ok_and(|metadata| metadata.nlink() == 0) {
         overwrite(&file, limit);
     }
