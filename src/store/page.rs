@@ -1,4 +1,4 @@
-//! What the stores of this crate share: the check of a batch, and the pages of a scan.
+//! Shared by the stores of this crate: the check of a batch, and the pages of a scan.
 
 use std::collections::HashSet;
 use std::ops::Bound;

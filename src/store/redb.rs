@@ -409,7 +409,7 @@ impl Drop for State {
     }
 }
 
-/// What a transaction has to commit.
+/// The part of a transaction to commit: all of it, or nothing.
 enum Commit {
     Everything,
     Nothing,
