@@ -66,7 +66,7 @@ fn a_killed_process_loses_no_acknowledged_revision() {
             .spawn()
             .unwrap();
         let mut told = BufReader::new(child.stdout.take().unwrap()).lines();
-        // The child is killed at some time after its first write.
+        // The child is killed after a few writes, however slow the machine is.
         let mut acknowledged = BTreeMap::new();
         let mut read = |line: String| {
             let number = |part: Option<&str>| part.and_then(|part| part.parse::<u64>().ok());
@@ -78,7 +78,9 @@ fn a_killed_process_loses_no_acknowledged_revision() {
             }
             false
         };
-        while !told.next().is_some_and(|line| read(line.unwrap())) {}
+        for _ in 0..2 + dice.roll(4) {
+            while !told.next().is_some_and(|line| read(line.unwrap())) {}
+        }
         std::thread::sleep(Duration::from_millis(dice.roll(40) as u64));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -98,7 +100,7 @@ fn a_killed_process_loses_no_acknowledged_revision() {
         }
         assert_eq!(vault.verify().unwrap().failed(), 0);
     }
-    assert!(written > 2 * rounds, "{written} revisions were acknowledged");
+    assert!(written >= 2 * rounds, "{written} revisions were acknowledged");
 }
 
 fn write_for_ever(file: &Path) {
