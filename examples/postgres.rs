@@ -14,7 +14,7 @@ use std::path::Path;
 
 use secrets_toml::Document;
 use secrets_toml::seal::{Keyring, LockedKeyring, Protection, Revision, Scope, Unlock};
-use secrets_toml::store::{self, PostgresStore, RedbStore};
+use secrets_toml::store::{PostgresStore, RedbStore};
 use secrets_toml::vault::{AsyncVault, Expected, Scopes, Vault};
 use tokio_postgres::NoTls;
 
@@ -67,7 +67,7 @@ async fn run(config: String) -> Result<(), Box<dyn Error>> {
     keyring.promote(&new)?;
     vault.set_keyring(copy(&mut keyring)?);
     let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).await?;
-    println!("{} records were rewrapped under key {new}.", moved.done());
+    println!("{} records were rewrapped under key {new}.", moved.written());
 
     let folder = env::temp_dir().join(format!("secrets-toml-postgres-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
@@ -101,7 +101,7 @@ fn export(folder: &Path, keyring: Keyring) -> Result<(), Box<dyn Error>> {
     for install in ["hooli", "umbrella"] {
         vault.put(&version.install(install)?, &secrets, Expected::Absent)?;
     }
-    store::export(vault.store(), File::create(folder.join("export"))?)?;
+    vault.export(File::create(folder.join("export"))?)?;
     Ok(())
 }
 

@@ -105,11 +105,11 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
 
     let bar = ProgressBar::new(vault.usage()?.records(&old));
     let moved = vault.rewrap_all(|now| {
-        bar.set_position(now.done());
+        bar.set_position(now.written());
         ControlFlow::Continue(())
     })?;
     bar.finish();
-    println!("3. rewrapped {} records, {} failed", moved.done(), moved.failed());
+    println!("3. rewrapped {} records, {} failed", moved.written(), moved.failed());
 
     println!("4. {} records need the old key; disabling it", vault.usage()?.records(&old));
     let mut keyring = host.load()?;

@@ -18,7 +18,6 @@ pub mod backend;
 mod blocking;
 mod contract;
 mod error;
-mod export;
 mod memory;
 mod page;
 #[cfg(feature = "postgres")]
@@ -30,8 +29,6 @@ pub use self::blocking::Blocking;
 pub(crate) use self::blocking::now;
 pub use self::contract::{AsyncStore, Store};
 pub use self::error::{Cause, StoreError};
-pub(crate) use self::export::Import;
-pub use self::export::{ExportError, export, export_async};
 pub use self::memory::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresStore;

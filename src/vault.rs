@@ -1,13 +1,17 @@
-//! Secrets kept sealed in a store: a document for every module, version or install.
+//! An encrypted store of secrets.
 //!
-//! A [`Vault`] is a [`Keyring`] and a [`Store`]: what it keeps is sealed
-//! before the store sees it, and authenticated before anybody else does.
+//! A [`Vault`] stores one document for each module, version or install, in a
+//! [`Store`], encrypted under a [`Keyring`]. [`AsyncVault`] is the same for async
+//! code.
 
 mod asynchronous;
 mod decide;
 mod error;
+mod export_format;
 mod list;
 mod manifest;
+mod report;
+mod scan;
 mod sweep;
 mod transfer;
 mod watermark;
@@ -18,26 +22,18 @@ use std::ops::ControlFlow;
 
 pub use self::asynchronous::AsyncVault;
 pub use self::decide::Expected;
-pub use self::error::VaultError;
-pub use self::list::{AsyncListing, Listed, Listing, Scopes, Usage};
-pub use self::manifest::{Comparison, Deviation, DeviationKind, ManifestError};
-pub use self::sweep::{Failure, MAX_FAILURES, Progress, Verification};
-pub use self::transfer::{ImportError, Imported};
-pub use self::watermark::MAX_WATERMARKS;
+pub use self::error::{TransferError, VaultError};
+pub use self::list::{AsyncListing, Listed, Listing, Scopes};
+pub use self::report::{Failure, Report};
 use crate::seal::{Keyring, Opened, Revision, Scope};
 use crate::store::{Blocking, Store, now};
 use crate::validate::Secrets;
 
-/// Secrets kept sealed in a store: a document for every module, version or install.
+/// An encrypted store of secrets: one document for each module, version or install.
 ///
-/// Every operation reads, decides, and writes on the condition that what it read still stands. So
-/// it may be shared by any number of threads, and by as many processes as the store allows: no
-/// update is lost, and none is done twice. There is no blind overwrite: who writes says what must
-/// stand, by [`Expected`].
-///
-/// The **revision** of a scope is 1 at first and one more with each write. It goes on counting
-/// when a document is deleted, which leaves a tombstone, and made again. What is read, replaced,
-/// deleted or copied is authenticated first.
+/// A vault is a [`Keyring`] and a [`Store`]. It encrypts a document before the store sees it, and
+/// authenticates a record before it returns anything of it. [`AsyncVault`] is the same for async
+/// code.
 ///
 /// ```
 /// use secrets_toml::Document;
@@ -49,100 +45,169 @@ use crate::validate::Secrets;
 /// let acme = Scope::module("chat")?.version("1.2.0")?.install("acme")?;
 /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
 ///
+/// // The first write expects that there is no document; the next one names the revision it replaces.
 /// let first = vault.put(&acme, &secrets, Expected::Absent)?;
 /// let second = vault.put(&acme, &secrets, Expected::Revision(first))?;
-/// let lost = vault.put(&acme, &secrets, Expected::Revision(first)).unwrap_err();
-/// assert_eq!(lost.to_string(), "revision 2 stands, and another state was expected");
 ///
-/// let opened = vault.get(&acme)?.ok_or("nothing there")?;
+/// // Somebody who still has the first revision in a form does not overwrite the second.
+/// let conflict = vault.put(&acme, &secrets, Expected::Revision(first)).unwrap_err();
+/// assert_eq!(
+///     conflict.to_string(),
+///     "conflict: the current revision is 2, not the expected one",
+/// );
+///
+/// let opened = vault.get(&acme)?.ok_or("no record")?;
 /// assert_eq!(opened.revision(), second);
 /// assert_eq!(opened.into_secrets()?.env()?.get("TOKEN"), Some("hunter2"));
-///
-/// let third = vault.delete(&acme, second)?;
-/// assert!(vault.get(&acme)?.is_some_and(|opened| opened.is_tombstone()));
-/// assert_eq!(vault.put(&acme, &secrets, Expected::Absent)?.get(), third.get() + 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// # When the store does not answer
+/// The examples of the methods continue with a `vault`, a scope `chat`, and `secrets` like these.
 ///
-/// Where a write is cut short and the store does not know what became of it
-/// ([`StoreError::Unknown`](crate::store::StoreError::Unknown)), the same bytes are sent once more under the same condition, and then
-/// what stands is read:
+/// # Revisions
 ///
-/// - it was written, now or before, and stands: success;
-/// - another record stands at its revision: it never was written, [`VaultError::Conflict`];
-/// - anything else stands: [`VaultError::Superseded`]. It may have stood in between;
-/// - there is still no answer: [`VaultError::Unknown`].
+/// Each record has a revision. The first write of a scope makes revision 1, and each further write
+/// adds 1. [`rewrap_all`](Self::rewrap_all) adds 1 to each record that it encrypts again.
 ///
-/// A [purge](Self::purge) in between breaks this: revisions begin anew.
+/// [`delete`](Self::delete) is a write, too. It leaves a *tombstone*, an encrypted record without a
+/// document, so that the revision goes on when a document is written again. Only
+/// [`purge`](Self::purge) removes a record and its revision.
 ///
-/// # Records that are put back
+/// # Concurrency
 ///
-/// A record cannot be altered or moved to another scope, but an old one can be put back whole. A
-/// vault remembers the highest revision of a scope that it read or wrote, of the [`MAX_WATERMARKS`]
-/// scopes used last, and refuses what is older, or gone: [`VaultError::RolledBack`]. This is in
-/// memory: it begins anew with the process, and knows nothing of other processes but what it reads.
-/// After a restore on purpose, or where another process has [purged](Self::purge), call
-/// [`accept_restore`](Self::accept_restore).
+/// Any number of threads may share a vault, and as many processes as the store permits may use the
+/// same store. No updates are lost: every write is a compare-and-swap. [`Expected`] says which
+/// record the write replaces. If another record is current, nothing is written, and the call returns
+/// [`VaultError::Conflict`] with the current revision. [`purge`](Self::purge) is the only exception.
 ///
-/// # Changing the key
+/// # If the store does not answer
 ///
-/// In this order no process ever meets a record that it cannot open, and no key is lost that
-/// something still needs:
+/// A connection can break after a write was sent. The store then returns
+/// [`StoreError::Unknown`](crate::store::StoreError::Unknown): the write may have happened, or may
+/// still happen. The vault sends the same bytes once more, under the same condition. If the condition
+/// no longer holds, the current record tells what happened:
 ///
-/// 1. [`Keyring::add`] a key, which only opens. [`lock`](Keyring::lock) and keep the keyring, then
-///    load it in every process, by [`set_keyring`](Self::set_keyring).
-/// 2. [`Keyring::promote`] that key, keep the keyring again, and load it in every process: from now
-///    on all is sealed under the new key.
-/// 3. [`rewrap_all`](Self::rewrap_all), in one process; again where it was stopped or reports
-///    failures.
-/// 4. When [`usage`](Self::usage) shows no record under the old key, [`Keyring::disable`] it, keep
-///    and load as before. What still needs the key now says so, and the key can be enabled again.
-/// 5. [`verify`](Self::verify) in a process that has loaded that keyring. Where every record opens,
-///    [`Verification::unused`] gives the proof.
-/// 6. [`Keyring::destroy`] the key with the proof, and keep and load the keyring a last time.
-///    Backups and exports made before step 3 need the old key: keep a locked keyring from then for
-///    as long as them, or make new ones first.
+/// - It is the record that was sent: the write succeeded.
+/// - It is another record of the same revision: the write did not happen, and never will. The call
+///   returns [`VaultError::Conflict`].
+/// - It has another revision, or there is none: the write may have happened and have been overwritten.
+///   The call returns [`VaultError::Superseded`].
+/// - The store still does not answer: the call returns [`VaultError::Unknown`].
+///
+/// This is not reliable if another process [purges](Self::purge) the record at the same time, since
+/// revisions then start at 1 again.
+///
+/// # Rollback detection
+///
+/// Nobody without the key can alter a record or move it to another scope. But whoever can write to the
+/// store can replace a record with an older one, or remove it. A vault therefore remembers the
+/// highest revision of each scope that it has read or written. If the current revision is lower, or
+/// there is no record, the call returns [`VaultError::RolledBack`].
+///
+/// - The vault remembers the 65,536 scopes that were used last, in memory. A new process remembers
+///   nothing. [`manifest`](Self::manifest) and [`verify_against`](Self::verify_against) detect
+///   rollbacks over longer times.
+/// - Call [`accept_restore`](Self::accept_restore) after you restored a backup, and if another
+///   process has purged a record.
+///
+/// # Rotating keys
+///
+/// In this order, no process meets a record that it cannot open, and no key is destroyed that a record
+/// needs:
+///
+/// 1. [`Keyring::add`] a key. It opens records, but does not seal yet. [`lock`](Keyring::lock) the
+///    keyring and store it. Then load it in every process with [`set_keyring`](Self::set_keyring).
+/// 2. [`Keyring::promote`] the key. Store the keyring and load it in every process. From now on, every
+///    write uses the new key.
+/// 3. Call [`rewrap_all`](Self::rewrap_all) in one process. Call it again if it was stopped or if the
+///    report has failures.
+/// 4. When [`usage`](Self::usage) shows no record under the old key, [`Keyring::disable`] it. Store
+///    the keyring and load it in every process. If anything still needs the key, it fails with an
+///    error that names the key, and you can enable the key again.
+/// 5. Call [`verify`](Self::verify) in a process that has loaded this keyring. If every record opens,
+///    [`Report::unused`] returns a proof.
+/// 6. [`Keyring::destroy`] the key with the proof. Store the keyring and load it in every process.
+///
+/// Backups and exports from before step 3 need the old key. Keep a locked keyring that has it for as
+/// long as you keep them, or replace them with new ones first.
 pub struct Vault<S>(AsyncVault<Blocking<S>>);
 
 impl<S: Store> Vault<S> {
-    /// A vault over a store. Any number may be made over one store, with keyrings that have the
-    /// same keys.
+    /// Makes a vault over a store.
+    ///
+    /// Several vaults may use the same store at the same time, if their keyrings have the same keys.
     #[must_use]
     pub fn new(store: S, keyring: Keyring) -> Self {
         Self(AsyncVault::new(Blocking(store), keyring))
     }
 
-    /// The store.
+    /// Returns the store.
     #[must_use]
     pub fn store(&self) -> &S {
         &self.0.store().0
     }
 
-    /// Replaces the keyring. What is under way goes on with the one that it began with, which is
-    /// wiped when the last such operation ends.
+    /// Replaces the keyring.
+    ///
+    /// A call that is running goes on with the keyring that it began with. That keyring is wiped when
+    /// the last such call returns.
     pub fn set_keyring(&self, keyring: Keyring) {
         self.0.set_keyring(keyring);
     }
 
-    /// What a scope holds: a document, the tombstone of one that was deleted, or nothing.
+    /// Returns the current record of a scope: a document or a tombstone, or `None` if there is no
+    /// record.
     ///
     /// # Errors
     ///
-    /// [`VaultError::Open`] where the record does not open, [`VaultError::RolledBack`], and
-    /// [`VaultError::Store`].
+    /// - [`VaultError::Open`] if the record does not open.
+    /// - [`VaultError::RolledBack`] if the store has an older record than before, or none.
+    /// - [`VaultError::Store`] if the store fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("vault/example.txt")]
+    /// assert!(vault.get(&chat)?.is_none());
+    /// vault.put(&chat, &secrets, Expected::Absent)?;
+    /// let secrets = vault.get(&chat)?.ok_or("no record")?.into_secrets()?;
+    /// assert_eq!(secrets.env()?.get("TOKEN"), Some("hunter2"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn get(&self, scope: &Scope) -> Result<Option<Opened>, VaultError> {
         now(self.0.get(scope))
     }
 
-    /// Keeps a document, where what stands is what is expected, and gives its revision.
+    /// Writes a document, if the current record is the expected one. Returns the new revision.
+    ///
+    /// The record that is replaced is authenticated first.
     ///
     /// # Errors
     ///
-    /// [`VaultError::Conflict`] with the revision that stands, where it is another; what
-    /// [`get`](Self::get) gives, of the record that is to be replaced; [`VaultError::Superseded`]
-    /// and [`VaultError::Unknown`] where the store does not tell whether it wrote.
+    /// - [`VaultError::Conflict`] if the current record is not the expected one.
+    /// - The errors of [`get`](Self::get), about the record that is replaced.
+    /// - [`VaultError::Superseded`] or [`VaultError::Unknown`] if the store does not confirm the write.
+    /// - [`VaultError::Seal`] if the record has the last possible revision, or if the operating system
+    ///   has no randomness.
+    ///
+    /// # Examples
+    ///
+    /// An update that tries again if another process writes first:
+    ///
+    /// ```
+    #[doc = include_str!("vault/example.txt")]
+    /// # vault.put(&chat, &secrets, Expected::Absent)?;
+    /// let revision = loop {
+    ///     let opened = vault.get(&chat)?.ok_or("no record")?;
+    ///     let expected = Expected::Revision(opened.revision());
+    ///     match vault.put(&chat, &secrets, expected) {
+    ///         Err(VaultError::Conflict { .. }) => continue,
+    ///         result => break result?,
+    ///     }
+    /// };
+    /// assert_eq!(revision.get(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn put(
         &self,
         scope: &Scope,
@@ -152,35 +217,46 @@ impl<S: Store> Vault<S> {
         now(self.0.put(scope, secrets, expected))
     }
 
-    /// Deletes the document that stands at a revision, and gives the revision of the tombstone that
-    /// it leaves.
+    /// Deletes the document of a revision. Returns the revision of the tombstone that replaces it.
     ///
     /// # Errors
     ///
-    /// [`VaultError::Absent`] where there is no document, and as [`put`](Self::put).
+    /// - [`VaultError::Absent`] if there is no document.
+    /// - The errors of [`put`](Self::put).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("vault/example.txt")]
+    /// let first = vault.put(&chat, &secrets, Expected::Absent)?;
+    /// let second = vault.delete(&chat, first)?;
+    /// assert!(vault.get(&chat)?.is_some_and(|opened| opened.is_tombstone()));
+    ///
+    /// // The revision goes on.
+    /// let third = vault.put(&chat, &secrets, Expected::Absent)?;
+    /// assert_eq!(third.get(), second.get() + 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn delete(&self, scope: &Scope, revision: Revision) -> Result<Revision, VaultError> {
         now(self.0.delete(scope, revision))
     }
 
-    /// Opens the document of one scope and seals it for another, and gives its revision there. With
-    /// [`Template::prefill`](crate::Template::prefill) this is how secrets go along to the next
-    /// version.
+    /// Copies the document of one scope to another scope. Returns the revision there.
+    ///
+    /// The copy is encrypted anew, for its own scope. Use this to carry secrets over to the next
+    /// version of a module, if the template is the same. If it is not, use
+    /// [`Template::prefill`](crate::Template::prefill).
     ///
     /// # Errors
     ///
-    /// [`VaultError::Absent`] where there is no document to copy; as [`get`](Self::get) of the one
-    /// scope and as [`put`](Self::put) of the other.
+    /// - [`VaultError::Absent`] if `from` has no document.
+    /// - The errors of [`get`](Self::get) about `from`, and those of [`put`](Self::put) about `to`.
+    ///
+    /// # Examples
     ///
     /// ```
-    /// use secrets_toml::Document;
-    /// use secrets_toml::seal::{Keyring, Scope};
-    /// use secrets_toml::store::MemoryStore;
-    /// use secrets_toml::vault::{Expected, Vault};
-    ///
-    /// let vault = Vault::new(MemoryStore::new(), Keyring::generate()?);
-    /// let module = Scope::module("chat")?;
-    /// let (old, new) = (module.version("1.2.0")?, module.version("1.3.0")?);
-    /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
+    #[doc = include_str!("vault/example.txt")]
+    /// let (old, new) = (chat.version("1.2.0")?, chat.version("1.3.0")?);
     /// vault.put(&old, &secrets, Expected::Absent)?;
     /// vault.copy(&old, &new, Expected::Absent)?;
     /// assert_eq!(vault.get(&new)?.unwrap().expose_text(), Some("TOKEN = 'hunter2'"));
@@ -195,31 +271,29 @@ impl<S: Store> Vault<S> {
         now(self.0.copy(from, to, expected))
     }
 
-    /// Removes a record, whatever it is, and tells whether there was one: the one unconditional act,
-    /// for what cannot be opened any more. The revision begins at 1 again, so that an old record
-    /// which is put back later is not noticed. To remove a document, [`delete`](Self::delete) it.
+    /// Removes a record without any condition. Returns `true` if there was one.
     ///
-    /// Other processes that have seen the record report [`VaultError::RolledBack`] until they
-    /// [accept](Self::accept_restore) it.
+    /// Use this for a record that no longer opens. To remove a document, use
+    /// [`delete`](Self::delete), which detects conflicts.
+    ///
+    /// Revisions start at 1 again afterwards. So rollback detection does not notice an older record
+    /// of this scope that is put back later. Other processes that have seen the record return
+    /// [`VaultError::RolledBack`] until they call [`accept_restore`](Self::accept_restore).
     ///
     /// # Errors
     ///
-    /// [`VaultError::Store`]; [`VaultError::Unknown`] where the store does not tell whether it
-    /// removed the record.
+    /// - [`VaultError::Store`] if the store fails.
+    /// - [`VaultError::Unknown`] if the store does not confirm that it removed the record.
+    ///
+    /// # Examples
     ///
     /// ```
-    /// use secrets_toml::Document;
-    /// use secrets_toml::seal::{Keyring, Scope};
-    /// use secrets_toml::store::MemoryStore;
-    /// use secrets_toml::vault::{Expected, Vault};
-    ///
-    /// let vault = Vault::new(MemoryStore::new(), Keyring::generate()?);
-    /// let chat = Scope::module("chat")?;
-    /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
+    #[doc = include_str!("vault/example.txt")]
     /// vault.put(&chat, &secrets, Expected::Absent)?;
-    ///
     /// vault.set_keyring(Keyring::generate()?); // the key is lost
-    /// assert!(vault.get(&chat).is_err() && vault.put(&chat, &secrets, Expected::Absent).is_err());
+    /// assert!(vault.get(&chat).is_err());
+    /// assert!(vault.put(&chat, &secrets, Expected::Absent).is_err());
+    ///
     /// assert!(vault.purge(&chat)?);
     /// assert_eq!(vault.put(&chat, &secrets, Expected::Absent)?.get(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -228,29 +302,27 @@ impl<S: Store> Vault<S> {
         now(self.0.purge(scope))
     }
 
-    /// Lists scopes, in the order of their encoding: modules, then versions, then installs; of each
-    /// the shorter names first, then by bytes. That is not the order of the alphabet.
+    /// Lists scopes, tombstones included.
     ///
-    /// They are fetched page by page, and only the heads of the records are: a million scopes take
-    /// no more memory than a thousand. Tombstones are listed, and flagged. Nothing is authenticated.
-    /// A scope that is written or purged meanwhile may be listed or not.
+    /// The order is that of the encodings: modules, then versions, then installs. Within each of them,
+    /// shorter names come first, and names of the same length are in the order of their bytes.
     ///
-    /// An error of the store ends the list; a row that is filed under no scope is an error, and the
-    /// list goes on.
+    /// The listing fetches the headers of the records, page by page, so its memory does not grow with
+    /// the number of scopes. It authenticates nothing. A scope that is written or purged meanwhile may
+    /// be listed or not.
+    ///
+    /// The listing ends with the first [`VaultError::Store`]. If a row has a malformed scope, its item
+    /// is [`VaultError::Scope`], and the listing goes on.
     ///
     /// # Errors
     ///
-    /// [`VaultError::Scope`] where a name cannot be part of a scope.
+    /// [`VaultError::Scope`] if a name in `scopes` cannot be part of a scope.
+    ///
+    /// # Examples
     ///
     /// ```
-    /// use secrets_toml::Document;
-    /// use secrets_toml::seal::{Keyring, Scope};
-    /// use secrets_toml::store::MemoryStore;
-    /// use secrets_toml::vault::{Expected, Scopes, Vault};
-    ///
-    /// let vault = Vault::new(MemoryStore::new(), Keyring::generate()?);
-    /// let version = Scope::module("chat")?.version("1.2.0")?;
-    /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
+    #[doc = include_str!("vault/example.txt")]
+    /// let version = chat.version("1.2.0")?;
     /// for install in ["initech", "acme"] {
     ///     vault.put(&version.install(install)?, &secrets, Expected::Absent)?;
     /// }
@@ -258,189 +330,230 @@ impl<S: Store> Vault<S> {
     /// for listed in vault.scopes(Scopes::Installs("chat", "1.2.0"))? {
     ///     names.extend(listed?.scope().components().last().map(str::to_owned));
     /// }
-    /// assert_eq!(names, ["acme", "initech"], "the shorter one first");
+    /// assert_eq!(names, ["acme", "initech"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn scopes(&self, scopes: Scopes<'_>) -> Result<Listing<'_, S>, VaultError> {
         Ok(Listing(self.0.scopes(scopes)?))
     }
 
-    /// Counts the records under each key, by what they say in clear. It shows how far
-    /// [`rewrap_all`](Self::rewrap_all) is; the proof that a key is unused comes from
-    /// [`verify`](Self::verify).
+    /// Counts the records under each key.
+    ///
+    /// The report shows how much [`rewrap_all`](Self::rewrap_all) has left to do. It reads headers,
+    /// which are not authenticated; [`verify`](Self::verify) proves that a key is unused.
     ///
     /// # Errors
     ///
-    /// [`VaultError::Store`].
+    /// [`VaultError::Store`] if the store fails.
+    ///
+    /// # Examples
     ///
     /// ```
-    /// use secrets_toml::Document;
-    /// use secrets_toml::seal::{Keyring, Scope};
-    /// use secrets_toml::store::MemoryStore;
-    /// use secrets_toml::vault::{Expected, Vault};
-    ///
-    /// let keyring = Keyring::generate()?;
-    /// let id = keyring.primary();
-    /// let vault = Vault::new(MemoryStore::new(), keyring);
-    /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
-    /// vault.put(&Scope::module("chat")?, &secrets, Expected::Absent)?;
-    /// assert_eq!(vault.usage()?.records(&id), 1);
+    #[doc = include_str!("vault/example.txt")]
+    /// # let key = Keyring::from_bytes([7; 32]).primary();
+    /// vault.put(&chat, &secrets, Expected::Absent)?;
+    /// assert_eq!(vault.usage()?.records(&key), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn usage(&self) -> Result<Usage, VaultError> {
+    pub fn usage(&self) -> Result<Report, VaultError> {
         now(self.0.usage())
     }
 
-    /// Seals every record that is not under the primary key again, under that key and at the next
-    /// revision: documents and tombstones alike. What is under it already is skipped, and not
-    /// decrypted. Records are moved some thousands at a time, beside other writers.
+    /// Encrypts every record again that is not under the primary key, documents and tombstones alike.
+    /// Each gets the next revision.
     ///
-    /// `progress` is called after each batch, and may stop the work by [`ControlFlow::Break`]. To go
-    /// on is to call this again: what was moved is skipped then. A record that does not open is
-    /// reported, and the others are moved.
+    /// Records under the primary key are skipped without decrypting them. Other threads and processes
+    /// may read and write at the same time: up to 4,096 records are written in one commit, and a record
+    /// that another process writes meanwhile is read again.
+    ///
+    /// `progress` is called after each batch. It stops the work with [`ControlFlow::Break`]; call this
+    /// again to continue. A record that does not open is [reported](Report::failures), and the work
+    /// goes on.
     ///
     /// # Errors
     ///
-    /// [`VaultError::Store`] and [`VaultError::Unknown`] where the store fails. What was moved
-    /// until then stays so.
+    /// [`VaultError::Store`] or [`VaultError::Unknown`] if the store fails. The records that were
+    /// written before stay so.
+    ///
+    /// # Examples
     ///
     /// ```
-    /// use std::ops::ControlFlow;
-    ///
-    /// use secrets_toml::Document;
-    /// use secrets_toml::seal::{Keyring, Scope};
-    /// use secrets_toml::store::MemoryStore;
-    /// use secrets_toml::vault::{Expected, Vault};
-    ///
-    /// let vault = Vault::new(MemoryStore::new(), Keyring::from_bytes([7; 32]));
-    /// let scope = Scope::module("chat")?;
-    /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
-    /// vault.put(&scope, &secrets, Expected::Absent)?;
-    ///
-    /// let mut keyring = Keyring::from_bytes([7; 32]);
+    #[doc = include_str!("vault/example.txt")]
+    /// vault.put(&chat, &secrets, Expected::Absent)?;
+    /// # let mut keyring = Keyring::from_bytes([7; 32]);
     /// let new = keyring.add()?;
     /// keyring.promote(&new)?;
     /// vault.set_keyring(keyring);
     ///
-    /// let moved = vault.rewrap_all(|_| ControlFlow::Continue(()))?;
-    /// assert_eq!((moved.done(), moved.skipped(), moved.failed()), (1, 0, 0));
-    /// assert!(moved.is_complete());
+    /// let report = vault.rewrap_all(|_| ControlFlow::Continue(()))?;
+    /// assert_eq!((report.written(), report.kept(), report.failed()), (1, 0, 0));
+    /// assert!(report.is_complete());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn rewrap_all(
         &self,
-        progress: impl FnMut(&Progress) -> ControlFlow<()>,
-    ) -> Result<Progress, VaultError> {
+        progress: impl FnMut(&Report) -> ControlFlow<()>,
+    ) -> Result<Report, VaultError> {
         now(self.0.rewrap_all(progress))
     }
 
-    /// Opens every record, keeping none, and tells how many did and which did not.
+    /// Opens every record, and counts those that open and those that do not.
     ///
-    /// With this a key that is disabled is shown to be [unused](Verification::unused).
+    /// If a key is disabled and every record opens without it, the report has the
+    /// [proof](Report::unused) that [`Keyring::destroy`] asks for.
     ///
     /// # Errors
     ///
-    /// [`VaultError::Store`] where the store fails. A record that does not open is no error: see
-    /// [`Verification::failures`].
+    /// [`VaultError::Store`] if the store fails. A record that does not open is not an error: it is
+    /// in [`Report::failures`].
+    ///
+    /// # Examples
     ///
     /// ```
-    /// use secrets_toml::Document;
-    /// use secrets_toml::seal::{Keyring, Scope};
-    /// use secrets_toml::store::MemoryStore;
-    /// use secrets_toml::vault::{Expected, Vault};
+    #[doc = include_str!("vault/example.txt")]
+    /// # let mut keyring = Keyring::from_bytes([7; 32]);
+    /// let unused = keyring.add()?;
+    /// keyring.disable(&unused)?;
+    /// vault.set_keyring(keyring);
+    /// vault.put(&chat, &secrets, Expected::Absent)?;
     ///
-    /// let mut keyring = Keyring::generate()?;
-    /// let other = keyring.add()?;
-    /// keyring.disable(&other)?;
-    /// let vault = Vault::new(MemoryStore::new(), keyring);
-    /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
-    /// vault.put(&Scope::module("chat")?, &secrets, Expected::Absent)?;
-    ///
-    /// let verified = vault.verify()?;
-    /// assert_eq!((verified.documents(), verified.failed()), (1, 0));
-    /// assert!(verified.unused(&other).is_some());
+    /// let report = vault.verify()?;
+    /// assert_eq!((report.documents(), report.failed()), (1, 0));
+    /// assert!(report.unused(&unused).is_some());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn verify(&self) -> Result<Verification, VaultError> {
+    pub fn verify(&self) -> Result<Report, VaultError> {
         now(self.0.verify())
     }
 
-    /// Lists every record with its revision, seals the list under a revision of the caller's, and
-    /// tells how many there are. Kept elsewhere than the store, it shows later what was deleted or
-    /// put back behind the vault's back: [`verify_against`](Self::verify_against).
+    /// Writes a manifest: a list of all records and their revisions, sealed under the primary key.
+    /// Returns the number of records.
     ///
-    /// Every record is opened first. The list has names of scopes in clear, some 60 bytes for each
-    /// record. A store that is written to meanwhile is listed as it was from row to row.
+    /// Keep the manifest apart from the store. [`verify_against`](Self::verify_against) compares the
+    /// store with it later, and detects what was removed or put back in between. `revision` is a
+    /// number of your choice that tells one manifest from another.
+    ///
+    /// Every record is opened first. The manifest has the names of the scopes in clear, and takes
+    /// about 60 bytes for each record. It is not a snapshot: records that are written meanwhile may be
+    /// listed with their old or their new revision.
     ///
     /// # Errors
     ///
-    /// [`ManifestError::Vault`] where a record does not open, so that it can be vouched for, and
-    /// where the store fails; [`ManifestError::Io`].
+    /// - [`TransferError::Vault`] if a record does not open, or if the store fails.
+    /// - [`TransferError::Io`] if the manifest cannot be written.
+    ///
+    /// # Examples
     ///
     /// ```
-    /// use secrets_toml::Document;
-    /// use secrets_toml::seal::{Keyring, Revision, Scope};
-    /// use secrets_toml::store::{MemoryStore, Store};
-    /// use secrets_toml::vault::{DeviationKind, Expected, Vault};
-    ///
-    /// let vault = Vault::new(MemoryStore::new(), Keyring::generate()?);
-    /// let scope = Scope::module("chat")?;
-    /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
-    /// vault.put(&scope, &secrets, Expected::Absent)?;
+    #[doc = include_str!("vault/example.txt")]
+    /// vault.put(&chat, &secrets, Expected::Absent)?;
     /// let mut manifest = Vec::new();
-    /// vault.manifest(Revision::FIRST, &mut manifest)?;
+    /// assert_eq!(vault.manifest(Revision::FIRST, &mut manifest)?, 1);
     /// assert_eq!(vault.verify_against(&manifest[..])?.unchanged(), 1);
-    ///
-    /// vault.store().purge(scope.as_bytes())?;
-    /// let found = vault.verify_against(&manifest[..])?;
-    /// assert_eq!(found.deviations()[0].kind(), DeviationKind::Deleted);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn manifest(&self, revision: Revision, out: impl Write) -> Result<u64, ManifestError> {
+    pub fn manifest(&self, revision: Revision, out: impl Write) -> Result<u64, TransferError> {
         now(self.0.manifest(revision, out))
     }
 
-    /// Holds the store against a manifest, and names each record that was deleted, rolled back or
-    /// altered since it was made. What was written since is fine. Tells nothing before the manifest
-    /// has been authenticated to its end.
+    /// Compares the store with a manifest, and reports each record that was lost, rolled back or
+    /// altered after the manifest was made.
+    ///
+    /// These are [failures](Report::failures) of the report:
+    ///
+    /// - [`VaultError::RolledBack`] if the record is older than the manifest lists, or is gone.
+    /// - [`VaultError::Altered`] if it has the listed revision, but other content.
+    /// - [`VaultError::Open`] if it does not open.
+    ///
+    /// A record that was written after the manifest is [newer](Report::newer), which is not a failure.
     ///
     /// # Errors
     ///
-    /// [`ManifestError`] where the manifest does not open or was altered, and where the store fails.
-    pub fn verify_against(&self, manifest: impl Read) -> Result<Comparison, ManifestError> {
+    /// - [`TransferError::Open`], [`TransferError::Malformed`], [`TransferError::Truncated`] or
+    ///   [`TransferError::TrailingBytes`] if the manifest was altered, is incomplete, or is under a
+    ///   key that is not in the keyring. Nothing is reported then.
+    /// - [`TransferError::Io`] if the manifest cannot be read.
+    /// - [`TransferError::Vault`] if the store fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("vault/example.txt")]
+    /// vault.put(&chat, &secrets, Expected::Absent)?;
+    /// let mut manifest = Vec::new();
+    /// vault.manifest(Revision::FIRST, &mut manifest)?;
+    ///
+    /// vault.store().purge(chat.as_bytes())?; // somebody removes the record
+    /// let report = vault.verify_against(&manifest[..])?;
+    /// assert!(matches!(report.failures()[0].error(), VaultError::RolledBack { found: None, .. }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn verify_against(&self, manifest: impl Read) -> Result<Report, TransferError> {
         now(self.0.verify_against(manifest))
     }
 
-    /// Takes over the records of an [export](crate::store::export) that this keyring opens.
+    /// Writes all records to a file, encrypted as they are. Returns the number of records.
     ///
-    /// The export is read to its end first, and nothing of it is written where it is damaged. Each
-    /// record is opened, and written as it is, where none stands or one of a lower revision; where
-    /// another stands, that one is kept. To go on after an error is to import again.
+    /// No key is needed; no record is opened. The export is not a snapshot: if other processes write
+    /// meanwhile, each record is one that was current at some time during the export.
     ///
     /// # Errors
     ///
-    /// [`ImportError::Export`] where the export cannot be read; [`ImportError::Vault`] where the
-    /// store fails. A record that does not open is no error: see [`Imported::failures`].
-    pub fn import(&self, from: impl Read + Seek) -> Result<Imported, ImportError> {
+    /// - [`TransferError::Vault`] if the store fails.
+    /// - [`TransferError::Io`] if the export cannot be written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("vault/example.txt")]
+    /// vault.put(&chat, &secrets, Expected::Absent)?;
+    /// let mut export = Vec::new();
+    /// assert_eq!(vault.export(&mut export)?, 1);
+    ///
+    /// // Another vault, whose keyring has the same keys.
+    /// let restored = Vault::new(MemoryStore::new(), Keyring::from_bytes([7; 32]));
+    /// let report = restored.import(std::io::Cursor::new(&export))?;
+    /// assert_eq!((report.written(), report.kept(), report.failed()), (1, 0, 0));
+    /// assert!(restored.get(&chat)?.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn export(&self, out: impl Write) -> Result<u64, TransferError> {
+        now(self.0.export(out))
+    }
+
+    /// Writes the records of an [export](Self::export) to this vault's store.
+    ///
+    /// The file is read to its end first. If it is damaged, nothing is written.
+    ///
+    /// Then each record is opened, and is written as it is if the vault has no record of its scope, or
+    /// one of a lower revision. Else the vault's own record is kept. If the import ends with an
+    /// error, import again to continue.
+    ///
+    /// # Errors
+    ///
+    /// - [`TransferError::Malformed`], [`TransferError::Truncated`] or
+    ///   [`TransferError::TrailingBytes`] if the file is not a complete export.
+    /// - [`TransferError::Io`] if the export cannot be read.
+    /// - [`TransferError::Vault`] if the store fails. What was written before stays so.
+    ///
+    /// A record that does not open is not an error: it is in [`Report::failures`].
+    pub fn import(&self, from: impl Read + Seek) -> Result<Report, TransferError> {
         now(self.0.import(from))
     }
 
-    /// Accepts that the store holds older records than this process has seen, or fewer: forgets all
-    /// watermarks. For after a restore on purpose.
+    /// Forgets the highest revisions that this vault has seen, so that older records are accepted.
+    ///
+    /// Call this after you restored a backup, and if another process has [purged](Self::purge) a
+    /// record.
+    ///
+    /// # Examples
     ///
     /// ```
-    /// use secrets_toml::Document;
-    /// use secrets_toml::seal::{Keyring, Scope};
-    /// use secrets_toml::store::{MemoryStore, Store};
-    /// use secrets_toml::vault::{Expected, Vault, VaultError};
-    ///
-    /// let vault = Vault::new(MemoryStore::new(), Keyring::generate()?);
-    /// let chat = Scope::module("chat")?;
-    /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
+    #[doc = include_str!("vault/example.txt")]
     /// vault.put(&chat, &secrets, Expected::Absent)?;
-    ///
     /// vault.store().purge(chat.as_bytes())?; // an empty backup is restored
     /// assert!(matches!(vault.get(&chat), Err(VaultError::RolledBack { .. })));
+    ///
     /// vault.accept_restore();
     /// assert!(vault.get(&chat)?.is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -154,9 +154,9 @@ async fn rewrap(vault: &AsyncVault<PostgresStore>, records: usize) -> Result<(f6
     vault.set_keyring(keyring);
     let started = Instant::now();
     let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).await?;
-    let batches = started.elapsed().as_secs_f64() / moved.done() as f64;
+    let batches = started.elapsed().as_secs_f64() / moved.written() as f64;
     assert_eq!(
-        moved.skipped() + moved.done(),
+        moved.kept() + moved.written(),
         records as u64 + 1,
         "all filled records, and the one that was put"
     );

@@ -99,7 +99,7 @@ fn measure(folder: &Path, size: u64, table: &mut Table) -> Result<f64> {
     let start = Instant::now();
     let usage = vault.usage()?;
     table.plain("usage", start.elapsed().as_secs_f64(), "s");
-    assert_eq!((listed, usage.iter().len()), (size, 1));
+    assert_eq!((listed, usage.by_key().len()), (size, 1));
 
     let mut keyring = Keyring::from_bytes([7; 32]);
     let new = keyring.add()?;
@@ -109,7 +109,7 @@ fn measure(folder: &Path, size: u64, table: &mut Table) -> Result<f64> {
     let moved = vault.rewrap_all(|_| ControlFlow::Continue(()))?;
     let limit = REWRAP_LIMIT * (size as f64 / 1e6).max(0.1);
     table.limited("rewrap_all", start.elapsed().as_secs_f64(), limit, "s");
-    assert_eq!((moved.done(), moved.failed()), (size, 0));
+    assert_eq!((moved.written(), moved.failed()), (size, 0));
     let start = Instant::now();
     assert_eq!(vault.verify()?.documents(), size);
     table.plain("verify", start.elapsed().as_secs_f64(), "s");

@@ -1,5 +1,4 @@
-//! The vault itself, over a store that answers in its own time. [`Vault`](crate::vault::Vault) is
-//! this one over a store that answers at once.
+//! The vault over an async store. [`Vault`](crate::vault::Vault) wraps it for a store that blocks.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
@@ -8,16 +7,18 @@ use crate::seal::{KeyId, KeyState, Keyring, Opened, Revision, Scope};
 use crate::store::backend::{Outcome, Write};
 use crate::store::{AsyncStore, StoreError};
 use crate::validate::Secrets;
-use crate::vault::decide::{self, Change, Expected, Plan, Standing};
+use crate::vault::decide::{self, Change, Current, Expected, Plan};
 use crate::vault::error::VaultError;
-use crate::vault::list::{AsyncListing, Scopes, Usage};
+use crate::vault::list::{AsyncListing, Scopes};
 use crate::vault::watermark::{Seen, Watermarks};
 
-/// A [`Vault`](crate::vault::Vault) over a store that answers in its own time: the same methods,
-/// to be awaited, on any runtime.
+/// A [`Vault`](crate::vault::Vault) for async code, over an [`AsyncStore`].
 ///
-/// Everything that is said there holds here. A future that is dropped before it is done leaves a
-/// write that may happen or not, as after [`VaultError::Unknown`].
+/// It has the methods of [`Vault`](crate::vault::Vault), whose page describes revisions, conflicts
+/// and failures. It depends on no runtime.
+///
+/// If a future is dropped before it is done, its write may happen or not, as after
+/// [`VaultError::Unknown`].
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -31,7 +32,7 @@ use crate::vault::watermark::{Seen, Watermarks};
 /// let scope = Scope::module("chat")?.version("1.2.0")?;
 /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
 /// vault.put(&scope, &secrets, Expected::Absent).await?;
-/// let opened = vault.get(&scope).await?.ok_or("nothing there")?;
+/// let opened = vault.get(&scope).await?.ok_or("no record")?;
 /// assert_eq!(opened.into_secrets()?.env()?.get("TOKEN"), Some("hunter2"));
 /// # Ok(())
 /// # })
@@ -44,20 +45,20 @@ pub struct AsyncVault<S> {
 }
 
 impl<S: AsyncStore> AsyncVault<S> {
-    /// As [`Vault::new`](crate::vault::Vault::new).
+    /// Makes a vault over a store. Same as [`Vault::new`](crate::vault::Vault::new).
     #[must_use]
     pub fn new(store: S, keyring: Keyring) -> Self {
         let keyrings = Keyrings { current: Arc::new(keyring), earlier: Vec::new() };
         Self { store, keyrings: RwLock::new(keyrings), watermarks: Mutex::default() }
     }
 
-    /// As [`Vault::store`](crate::vault::Vault::store).
+    /// Returns the store. Same as [`Vault::store`](crate::vault::Vault::store).
     #[must_use]
     pub fn store(&self) -> &S {
         &self.store
     }
 
-    /// As [`Vault::set_keyring`](crate::vault::Vault::set_keyring).
+    /// Replaces the keyring. Same as [`Vault::set_keyring`](crate::vault::Vault::set_keyring).
     pub fn set_keyring(&self, keyring: Keyring) {
         let mut keyrings = self.keyrings.write().unwrap_or_else(PoisonError::into_inner);
         let earlier = std::mem::replace(&mut keyrings.current, Arc::new(keyring));
@@ -65,21 +66,21 @@ impl<S: AsyncStore> AsyncVault<S> {
         keyrings.earlier.push(Arc::downgrade(&earlier));
     }
 
-    /// As [`Vault::get`](crate::vault::Vault::get).
+    /// Returns the current record of a scope. Same as [`Vault::get`](crate::vault::Vault::get).
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Same as [`Vault::get`](crate::vault::Vault::get).
     pub async fn get(&self, scope: &Scope) -> Result<Option<Opened>, VaultError> {
-        let standing = self.read(&self.keyring(), scope).await?.0;
-        Ok(standing.map(|standing| standing.opened))
+        let current = self.read(&self.keyring(), scope).await?.0;
+        Ok(current.map(|current| current.opened))
     }
 
-    /// As [`Vault::put`](crate::vault::Vault::put).
+    /// Writes a document. Same as [`Vault::put`](crate::vault::Vault::put).
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Same as [`Vault::put`](crate::vault::Vault::put).
     pub async fn put(
         &self,
         scope: &Scope,
@@ -89,21 +90,21 @@ impl<S: AsyncStore> AsyncVault<S> {
         self.change(&self.keyring(), scope, expected, &Change::Put(secrets)).await
     }
 
-    /// As [`Vault::delete`](crate::vault::Vault::delete).
+    /// Deletes a document. Same as [`Vault::delete`](crate::vault::Vault::delete).
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Same as [`Vault::delete`](crate::vault::Vault::delete).
     pub async fn delete(&self, scope: &Scope, revision: Revision) -> Result<Revision, VaultError> {
         let expected = Expected::Revision(revision);
         self.change(&self.keyring(), scope, expected, &Change::Delete).await
     }
 
-    /// As [`Vault::copy`](crate::vault::Vault::copy).
+    /// Copies a document to another scope. Same as [`Vault::copy`](crate::vault::Vault::copy).
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Same as [`Vault::copy`](crate::vault::Vault::copy).
     pub async fn copy(
         &self,
         from: &Scope,
@@ -115,19 +116,21 @@ impl<S: AsyncStore> AsyncVault<S> {
         self.change(&keyring, to, expected, &Change::Copy(&source)).await
     }
 
-    /// As [`Vault::purge`](crate::vault::Vault::purge).
+    /// Removes a record, whatever it is. Same as [`Vault::purge`](crate::vault::Vault::purge).
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Same as [`Vault::purge`](crate::vault::Vault::purge).
     pub async fn purge(&self, scope: &Scope) -> Result<bool, VaultError> {
-        // Before and after, so that neither what was read before sets a mark after it, nor what is
-        // read in between is held against the old one.
+        // The watermark is forgotten twice. Before the purge: a record that another thread reads
+        // while the purge runs is not compared with it. After the purge: a record that another
+        // thread has read before sets no new one.
         self.watermarks().forget(scope);
         let purged = match self.store.purge(scope.as_bytes()).await {
             Err(StoreError::Unknown(_)) => {
                 let again = self.store.purge(scope.as_bytes()).await;
-                // Where the first attempt removed it, the second finds nothing.
+                // `true` whatever the second attempt says: it finds nothing if the first one removed
+                // the record.
                 again.map(|_| true).map_err(|error| VaultError::Unknown(error.into()))
             }
             purged => purged.map_err(VaultError::from),
@@ -136,30 +139,21 @@ impl<S: AsyncStore> AsyncVault<S> {
         purged
     }
 
-    /// As [`Vault::scopes`](crate::vault::Vault::scopes).
+    /// Lists scopes. Same as [`Vault::scopes`](crate::vault::Vault::scopes).
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Same as [`Vault::scopes`](crate::vault::Vault::scopes).
     pub fn scopes(&self, scopes: Scopes<'_>) -> Result<AsyncListing<'_, S>, VaultError> {
         Ok(AsyncListing::new(&self.store, scopes.prefix()?))
     }
 
-    /// As [`Vault::usage`](crate::vault::Vault::usage).
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn usage(&self) -> Result<Usage, VaultError> {
-        Ok(Usage::new(self.store.count_by_key().await?))
-    }
-
-    /// As [`Vault::accept_restore`](crate::vault::Vault::accept_restore).
+    /// Forgets all watermarks. Same as [`Vault::accept_restore`](crate::vault::Vault::accept_restore).
     pub fn accept_restore(&self) {
         self.watermarks().forget_all();
     }
 
-    /// Reads, plans and writes.
+    /// Reads the current record, plans a write that replaces it, and carries it out.
     async fn change(
         &self,
         keyring: &Keyring,
@@ -167,72 +161,84 @@ impl<S: AsyncStore> AsyncVault<S> {
         expected: Expected,
         change: &Change<'_>,
     ) -> Result<Revision, VaultError> {
-        let (standing, seen) = self.read(keyring, scope).await?;
-        let plan = decide::plan(keyring, scope, standing.as_ref(), expected, change)?;
+        let (current, seen) = self.read(keyring, scope).await?;
+        let plan = decide::plan(keyring, scope, current.as_ref(), expected, change)?;
         let revision = plan.revision;
         self.commit(keyring, scope, plan).await?;
         self.watermarks().raise(scope, revision, seen);
         Ok(revision)
     }
 
+    /// Carries out a write. If the store does not confirm it, the write is sent once more, and the
+    /// current record tells what happened.
     async fn commit(&self, keyring: &Keyring, scope: &Scope, plan: Plan) -> Result<(), VaultError> {
         let writes = [plan.write];
         match self.apply(&writes).await.map(|outcomes| outcomes[0]) {
             Ok(Outcome::Applied) => return Ok(()),
             Ok(Outcome::Conflict) => {
                 let current = self.read(keyring, scope).await?.0;
-                let current = current.map(|standing| standing.opened.revision());
+                let current = current.map(|current| current.opened.revision());
                 return Err(VaultError::Conflict { current });
             }
             Err(StoreError::Unknown(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        // What the first attempt did, or may still do, is decided by the second.
+        // The first attempt may have been carried out, or be carried out later, or never. Sending the
+        // same bytes under the same condition is safe in all three cases: once one of the attempts is
+        // carried out, the condition of the other one no longer holds.
         let unknown = |error: VaultError| VaultError::Unknown(error.into());
         let again = self.apply(&writes).await.map_err(|error| unknown(error.into()))?;
         if again[0] == Outcome::Applied {
             return Ok(());
         }
-        let (standing, _) = self.read(keyring, scope).await.map_err(unknown)?;
-        decide::resolve(&writes[0], plan.revision, standing.as_ref())
+        // The condition no longer holds: the first attempt made it so, or another process did. An
+        // error of this read leaves that open, so it is `Unknown`, too.
+        let (current, _) = self.read(keyring, scope).await.map_err(unknown)?;
+        decide::resolve(&writes[0], plan.revision, current.as_ref())
     }
 
-    /// Applies writes. A store that gives another number of outcomes does not tell what it did.
+    /// Applies writes. The outcome is unknown if the store returns another number of outcomes.
     pub(super) async fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
         let outcomes = self.store.apply(writes).await?;
         if outcomes.len() != writes.len() {
-            let told = "it gave another number of outcomes than of writes";
-            return Err(StoreError::Unknown(told.into()));
+            let reason = "the store returned another number of outcomes than of writes";
+            return Err(StoreError::Unknown(reason.into()));
         }
         Ok(outcomes)
     }
 
-    /// Reads and authenticates what stands, and holds it against what was seen before.
+    /// Reads and authenticates the current record, and compares it with the watermark.
     pub(super) async fn read(
         &self,
         keyring: &Keyring,
         scope: &Scope,
-    ) -> Result<(Option<Standing>, Seen), VaultError> {
+    ) -> Result<(Option<Current>, Seen), VaultError> {
         loop {
+            // The order matters: the watermark first, then the store. What another thread writes in
+            // between makes the record newer than the watermark, which is no rollback.
             let seen = self.watermarks().seen(scope);
             let record = self.store.get(scope.as_bytes()).await?;
-            let standing = decide::open(keyring, scope, record.as_deref())?;
-            let found = standing.as_ref().map(|standing| standing.opened.revision());
+            let current = decide::open(keyring, scope, record.as_deref())?;
+            let found = current.as_ref().map(|current| current.opened.revision());
             let checked = decide::check(seen.highest, found);
             let mut watermarks = self.watermarks();
             if checked.is_err() && watermarks.has_forgotten_since(seen) {
+                // The record was purged, or a restore was accepted, while the store was read: the
+                // watermark no longer counts.
                 continue;
             }
             checked?;
             if let Some(found) = found {
                 watermarks.raise(scope, found, seen);
             }
-            return Ok((standing, seen));
+            return Ok((current, seen));
         }
     }
 
-    /// The keyring, and the keys that nothing in this vault can seal under from now on: they are
-    /// disabled, and no operation is under way with an earlier keyring in which they were primary.
+    /// Returns the keyring, and its disabled keys that no call of this vault can still seal under.
+    ///
+    /// A call works with the keyring that was current when it began. A key that is disabled now may
+    /// have been primary then; as long as such a call runs, the key does not count as disabled.
     pub(super) fn keyring_and_disabled(&self) -> (Arc<Keyring>, Vec<KeyId>) {
         let keyrings = self.keyrings.read().unwrap_or_else(PoisonError::into_inner);
         let earlier: Vec<_> = keyrings.earlier.iter().filter_map(Weak::upgrade).collect();
@@ -243,6 +249,7 @@ impl<S: AsyncStore> AsyncVault<S> {
         (keyrings.current.clone(), disabled.map(|(id, _)| id).collect())
     }
 
+    /// Returns `true` if this is still the keyring of the vault.
     pub(super) fn is_current(&self, keyring: &Arc<Keyring>) -> bool {
         let keyrings = self.keyrings.read().unwrap_or_else(PoisonError::into_inner);
         Arc::ptr_eq(&keyrings.current, keyring)
@@ -265,7 +272,7 @@ impl<S> fmt::Debug for AsyncVault<S> {
     }
 }
 
-/// The keyring, and those before it that something is still under way with.
+/// The current keyring, and the earlier ones that calls still use.
 struct Keyrings {
     current: Arc<Keyring>,
     earlier: Vec<Weak<Keyring>>,

@@ -1,61 +1,64 @@
-//! What a vault decides, as functions of what it has read: no store is touched here.
+//! The decisions of a vault, as pure functions of what it has read.
 
 use crate::seal::{self, Keyring, OpenError, Opened, Record, Revision, Scope, SealError};
 use crate::store::backend::{self, Write};
 use crate::validate::Secrets;
 use crate::vault::error::VaultError;
 
-/// What must stand for a write to happen.
+/// The condition of a write: the record that it replaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Expected {
-    /// No document: there never was one, or it was deleted.
+    /// There is no document: it was never written, or it was deleted.
     Absent,
-    /// The record of this revision, be it a document or a tombstone.
+    /// The current record has this revision. It may be a document or a tombstone.
     Revision(Revision),
 }
 
-/// An authenticated record, and which one it is.
-pub(super) struct Standing {
+/// The current record of a scope, authenticated.
+pub(super) struct Current {
     pub(super) opened: Opened,
+    /// The condition of a write that replaces this record and no other.
     commitment: [u8; 32],
 }
 
-/// What is to stand next.
+/// The change that a caller asks for.
 pub(super) enum Change<'a> {
     Put(&'a Secrets),
     Copy(&'a Opened),
     Delete,
 }
 
-/// A write, and the revision that it makes.
+/// A write, and the revision that the record has after it.
 pub(super) struct Plan {
     pub(super) write: Write,
     pub(super) revision: Revision,
 }
 
-/// What is to be done about one record when the primary key has changed.
+/// The decision about one record of a page when all are sealed again.
 pub(super) enum Rewrap {
-    /// It is under the primary key.
-    Current,
-    /// It is older than it was seen to be, unless the scan was too early.
+    /// The record is under the primary key.
+    UpToDate,
+    /// The record is older than its watermark. Either it was rolled back, or it was written after
+    /// the page was read; reading it again tells which.
     Behind,
     Write(Plan),
 }
 
-/// Authenticates what the store gave.
+/// Authenticates a record of the store.
 pub(super) fn open(
     keyring: &Keyring,
     scope: &Scope,
     record: Option<&[u8]>,
-) -> Result<Option<Standing>, OpenError> {
+) -> Result<Option<Current>, OpenError> {
     let Some(record) = record else { return Ok(None) };
     let opened = keyring.open(scope, record)?;
-    let commitment = *backend::commitment(record).expect("what was opened has a commitment");
-    Ok(Some(Standing { opened, commitment }))
+    let commitment = *backend::commitment(record).expect("a record that opened has a commitment");
+    Ok(Some(Current { opened, commitment }))
 }
 
-/// The revision that was found, held against the highest that was seen before.
+/// Compares the revision that was found with the highest that was seen before. `None` is lower than
+/// every revision: a record that is gone was rolled back, too.
 pub(super) fn check(highest: Option<Revision>, found: Option<Revision>) -> Result<(), VaultError> {
     match highest {
         Some(highest) if found < Some(highest) => Err(VaultError::RolledBack { highest, found }),
@@ -63,68 +66,72 @@ pub(super) fn check(highest: Option<Revision>, found: Option<Revision>) -> Resul
     }
 }
 
-/// The document that is to be copied.
-pub(super) fn source(standing: Option<Standing>) -> Result<Opened, VaultError> {
-    let opened = standing.map(|standing| standing.opened);
+/// Returns the document to copy.
+pub(super) fn source(current: Option<Current>) -> Result<Opened, VaultError> {
+    let opened = current.map(|current| current.opened);
     opened.filter(|opened| !opened.is_tombstone()).ok_or(VaultError::Absent)
 }
 
-/// The write that carries out a change, where what stands is what was expected.
+/// Plans the write of a change, if the current record is the expected one.
 pub(super) fn plan(
     keyring: &Keyring,
     scope: &Scope,
-    standing: Option<&Standing>,
+    current: Option<&Current>,
     expected: Expected,
     change: &Change<'_>,
 ) -> Result<Plan, VaultError> {
-    let current = standing.map(|standing| standing.opened.revision());
-    let absent = standing.is_none_or(|standing| standing.opened.is_tombstone());
+    let current_revision = current.map(|current| current.opened.revision());
+    let absent = current.is_none_or(|current| current.opened.is_tombstone());
     if absent && matches!(change, Change::Delete) {
         return Err(VaultError::Absent);
     }
     let holds = match expected {
         Expected::Absent => absent,
-        Expected::Revision(revision) => current == Some(revision),
+        Expected::Revision(revision) => current_revision == Some(revision),
     };
     if !holds {
-        return Err(VaultError::Conflict { current });
+        return Err(VaultError::Conflict { current: current_revision });
     }
-    let revision = next(current)?;
+    let revision = next(current_revision)?;
     let record = match change {
         Change::Put(secrets) => keyring.seal(scope, revision, secrets)?,
         Change::Copy(opened) => keyring.reseal(scope, revision, opened)?,
         Change::Delete => keyring.seal_tombstone(scope, revision)?,
     };
-    let write = match standing {
-        Some(standing) => Write::replace(scope, standing.commitment, record),
+    let write = match current {
+        Some(current) => Write::replace(scope, current.commitment, record),
         None => Write::create(scope, record),
     };
     Ok(Plan { write, revision })
 }
 
-/// What became of a write whose second sending was refused, by what stands now.
+/// Decides the outcome of a write that was sent twice, from the current record. The store did not
+/// confirm the first attempt, and refused the second: the condition did not hold any more.
 ///
-/// Another record at its revision stands in its place: it was never written, and never will be.
-/// Anything else leaves it open whether it stood in between.
+/// - The current record is ours: one of the attempts wrote it.
+/// - It is another one of our revision: our write never happened. It never will, because its
+///   condition, the record before, is gone for good.
+/// - It has another revision, or there is none: our record may have been there in between, and may
+///   have been replaced by others. Nothing that is left in the store tells.
 pub(super) fn resolve(
     write: &Write,
     revision: Revision,
-    standing: Option<&Standing>,
+    current: Option<&Current>,
 ) -> Result<(), VaultError> {
-    if standing
-        .is_some_and(|standing| Some(&standing.commitment) == backend::commitment(write.record()))
+    if current
+        .is_some_and(|current| Some(&current.commitment) == backend::commitment(write.record()))
     {
         return Ok(());
     }
-    let current = standing.map(|standing| standing.opened.revision());
-    Err(if current == Some(revision) {
-        VaultError::Conflict { current }
+    let revision_now = current.map(|current| current.opened.revision());
+    Err(if revision_now == Some(revision) {
+        VaultError::Conflict { current: revision_now }
     } else {
-        VaultError::Superseded { current }
+        VaultError::Superseded { current: revision_now }
     })
 }
 
-/// What is to be done about a record that a scan met.
+/// Plans to seal a record of a page again.
 pub(super) fn rewrap(
     keyring: &Keyring,
     scope: &Scope,
@@ -133,42 +140,44 @@ pub(super) fn rewrap(
 ) -> Result<Rewrap, OpenError> {
     let header = seal::inspect(record)?;
     if highest > Some(header.revision()) {
-        // To give it the next revision would hide that an older one was put back.
+        // A write would give the record the next revision, and so hide a rollback.
         return Ok(Rewrap::Behind);
     }
-    let Some(rewrapped) = keyring.rewrap(scope, record)? else { return Ok(Rewrap::Current) };
+    let Some(rewrapped) = keyring.rewrap(scope, record)? else { return Ok(Rewrap::UpToDate) };
     let revision = next(Some(header.revision()))?;
     let write = Write::replace(scope, *header.commitment(), rewrapped);
     Ok(Rewrap::Write(Plan { write, revision }))
 }
 
-/// The same write for a record that was read on its own; `None` where it needs none.
-pub(super) fn rewrap_standing(
+/// Plans the same for a record that was read on its own. Returns `None` if it is under the primary
+/// key.
+pub(super) fn rewrap_current(
     keyring: &Keyring,
     scope: &Scope,
-    standing: &Standing,
+    current: &Current,
 ) -> Result<Option<Plan>, SealError> {
-    if !standing.opened.is_stale() {
+    if !current.opened.is_stale() {
         return Ok(None);
     }
-    let revision = next(Some(standing.opened.revision()))?;
-    let record = keyring.reseal(scope, revision, &standing.opened)?;
-    let write = Write::replace(scope, standing.commitment, record);
+    let revision = next(Some(current.opened.revision()))?;
+    let record = keyring.reseal(scope, revision, &current.opened)?;
+    let write = Write::replace(scope, current.commitment, record);
     Ok(Some(Plan { write, revision }))
 }
 
-/// The write of a record from elsewhere, as it is; `None` where what stands is as high.
+/// Plans to write a record of an export as it is. Returns `None` if the current record has the same
+/// or a higher revision.
 pub(super) fn import(
     scope: &Scope,
-    standing: Option<&Standing>,
+    current: Option<&Current>,
     opened: &Opened,
     record: &[u8],
 ) -> Option<Write> {
     let record = Record::from_sealed(record);
-    match standing {
+    match current {
         None => Some(Write::create(scope, record)),
-        Some(standing) if standing.opened.revision() >= opened.revision() => None,
-        Some(standing) => Some(Write::replace(scope, standing.commitment, record)),
+        Some(current) if current.opened.revision() >= opened.revision() => None,
+        Some(current) => Some(Write::replace(scope, current.commitment, record)),
     }
 }
 

@@ -1,67 +1,105 @@
-//! Why a vault did not do what it was asked to.
+//! The errors of a vault.
+
+use std::io;
 
 use crate::seal::{OpenError, Revision, ScopeError, SealError};
 use crate::store::{Cause, StoreError};
 
-/// Why a vault did not do what it was asked to. None holds a value or a key.
+/// The reason why a vault did not do what it was asked to. It holds no value and no key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VaultError {
-    /// Another revision stands than was expected, so nothing was changed. It is this one; `None`
-    /// where there is no record.
+    /// The current record is not the expected one. Nothing was changed.
     #[error("{}", conflict(current))]
     Conflict {
-        /// The revision that stands, of a document or a tombstone.
+        /// The current revision, of a document or a tombstone. `None` if there is no record.
         current: Option<Revision>,
     },
     /// There is no document to delete or to copy.
-    #[error("there is no document")]
+    #[error("there is no document to delete or copy")]
     Absent,
-    /// The store did not tell whether it wrote, and by now something else stands: the write may
-    /// have stood in between, or not. Whoever needs to know reads what stands.
-    #[error("it is not known whether it was written; {}", now(current))]
+    /// The store did not confirm the write, and another record is current now. The write either
+    /// never happened, or it happened and was overwritten.
+    ///
+    /// To find out, read the current document.
+    #[error(
+        "the store did not confirm the write, and the record has changed since: {}",
+        now(current)
+    )]
     Superseded {
-        /// The revision that stands.
+        /// The current revision. `None` if there is no record.
         current: Option<Revision>,
     },
-    /// The store did not tell whether it wrote, nor when it was asked again. The write may have
-    /// happened, or may still happen.
-    #[error("it is not known whether it was written")]
+    /// The store did not confirm the write, and did not answer when it was asked again. The write
+    /// may have happened, or may still happen.
+    #[error("the store did not confirm the write: it may or may not have happened")]
     Unknown(#[source] Cause),
-    /// The store holds an older record than this process has seen, or none any more: it was put
-    /// back, or purged by another process. A restore on purpose is accepted by
+    /// The store has an older record than before, or none: an old copy was restored, or another
+    /// process purged the record.
+    ///
+    /// If that was done on purpose, call
     /// [`Vault::accept_restore`](crate::vault::Vault::accept_restore).
-    #[error("the store was rolled back: revision {highest} was seen; {}", now(found))]
+    #[error("rolled back: the store had revision {highest} before; {}", now(found))]
     RolledBack {
-        /// The highest revision that was seen.
+        /// The highest revision that was read or written before, or that a manifest lists.
         highest: Revision,
-        /// The revision that stands.
+        /// The current revision. `None` if there is no record.
         found: Option<Revision>,
     },
+    /// A record has the revision that a manifest lists, but other content. Only
+    /// [`Vault::verify_against`](crate::vault::Vault::verify_against) reports this.
+    #[error("altered: the record has the revision that the manifest lists, but other content")]
+    Altered,
     /// A record does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
     /// A document could not be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
-    /// A name cannot be part of a scope, or a row of the store is filed under what is no scope.
+    /// A name cannot be part of a scope, or the scope of a row in the store is malformed.
     #[error(transparent)]
     Scope(#[from] ScopeError),
-    /// The store failed, and nothing was changed.
+    /// The store failed. Nothing was changed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 fn conflict(current: &Option<Revision>) -> String {
     match current {
-        Some(revision) => format!("revision {revision} stands, and another state was expected"),
-        None => "no record stands, and one was expected".to_owned(),
+        Some(revision) => {
+            format!("conflict: the current revision is {revision}, not the expected one")
+        }
+        None => "conflict: there is no record, but one was expected".to_owned(),
     }
 }
 
 fn now(current: &Option<Revision>) -> String {
     match current {
-        Some(revision) => format!("revision {revision} stands"),
-        None => "no record stands".to_owned(),
+        Some(revision) => format!("revision {revision} is current now"),
+        None => "there is no record now".to_owned(),
     }
+}
+
+/// The reason why an export or a manifest was not written or not read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransferError {
+    /// The file could not be read or written.
+    #[error("the file cannot be read or written")]
+    Io(#[from] io::Error),
+    /// The file ends too early.
+    #[error("the file is truncated")]
+    Truncated,
+    /// The file is not an export or a manifest, or it is one of a later version, or it was altered.
+    #[error("the file is not an export or a manifest of this library, or it was altered")]
+    Malformed,
+    /// The file goes on after its end.
+    #[error("the file has further bytes after its end")]
+    TrailingBytes,
+    /// The manifest does not open.
+    #[error("the manifest does not open")]
+    Open(#[source] OpenError),
+    /// The store failed, or a record does not open and therefore cannot be part of a manifest.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
 }

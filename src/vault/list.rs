@@ -1,33 +1,33 @@
-//! What a vault holds, by what its records say in clear.
+//! Listings of scopes.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::vec;
 
-use crate::seal::{Header, KeyId, Kind, OpenError, Scope, ScopeError};
+use crate::seal::{Header, Kind, OpenError, Scope, ScopeError};
 use crate::store::backend::{Fetch, Row};
 use crate::store::{AsyncStore, Blocking, Store, StoreError, now};
 use crate::vault::error::VaultError;
+use crate::vault::scan::Scan;
 
-/// How many rows a listing fetches at a time.
+/// The most rows that a listing holds in memory.
 const PAGE: usize = 4096;
 
-/// Which scopes are listed.
+/// The scopes to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scopes<'a> {
-    /// All of them.
+    /// All scopes.
     All,
-    /// Those of modules as a whole.
+    /// The scopes of modules, without those of their versions.
     Modules,
-    /// Those of the versions of a module.
+    /// The scopes of the versions of a module, without those of their installs.
     Versions(&'a str),
-    /// Those of the installs of a version: the module, then the version.
+    /// The scopes of the installs of a version: the names of the module and the version.
     Installs(&'a str, &'a str),
 }
 
 impl Scopes<'_> {
-    /// What the encodings of these scopes begin with.
+    /// The bytes that the encodings of these scopes begin with.
     pub(super) fn prefix(self) -> Result<Vec<u8>, ScopeError> {
         Ok(match self {
             Self::All => Vec::new(),
@@ -38,8 +38,9 @@ impl Scopes<'_> {
     }
 }
 
-/// One scope of a listing, with what its record says of itself in clear. **Nothing of that is
-/// authenticated**, as of [`inspect`](crate::seal::inspect).
+/// One scope of a listing, with the header of its record.
+///
+/// **The header is not authenticated**: whoever can write to the store can change it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
     scope: Scope,
@@ -53,38 +54,37 @@ impl Listed {
         &self.scope
     }
 
-    /// What the record says of itself.
+    /// The header of the record. It is not authenticated.
     ///
     /// # Errors
     ///
-    /// Where its first bytes are not laid out like a record.
+    /// [`OpenError`] if the record does not begin with a header.
     pub fn header(&self) -> Result<&Header, &OpenError> {
         self.header.as_ref()
     }
 
-    /// Whether the record says that the document was deleted.
+    /// Returns `true` if the header says that the document was deleted.
     #[must_use]
     pub fn is_tombstone(&self) -> bool {
         self.header.as_ref().is_ok_and(|header| header.kind() == Kind::Tombstone)
     }
 }
 
-/// The scopes of an [`AsyncVault`](crate::vault::AsyncVault), page by page: see
-/// [`Vault::scopes`](crate::vault::Vault::scopes).
+/// The scopes of an [`AsyncVault`](crate::vault::AsyncVault), fetched page by page. Returned by
+/// [`AsyncVault::scopes`](crate::vault::AsyncVault::scopes).
 pub struct AsyncListing<'a, S> {
-    store: &'a S,
-    prefix: Vec<u8>,
-    after: Option<Vec<u8>>,
+    scan: Scan<'a, S>,
     page: vec::IntoIter<Row>,
     ended: bool,
 }
 
 impl<'a, S: AsyncStore> AsyncListing<'a, S> {
     pub(super) fn new(store: &'a S, prefix: Vec<u8>) -> Self {
-        Self { store, prefix, after: None, page: Vec::new().into_iter(), ended: false }
+        let scan = Scan::new(store, prefix, PAGE, Fetch::Heads);
+        Self { scan, page: Vec::new().into_iter(), ended: false }
     }
 
-    /// The next scope; `None` at the end.
+    /// Returns the next scope, or `None` at the end.
     pub async fn next(&mut self) -> Option<Result<Listed, VaultError>> {
         let row = match self.next_row().await {
             Ok(row) => row?,
@@ -97,7 +97,7 @@ impl<'a, S: AsyncStore> AsyncListing<'a, S> {
         Some(Ok(Listed { scope, header: Header::of_head(row.record()) }))
     }
 
-    /// The next row, of which the head is fetched.
+    /// Returns the next row, with the head of its record.
     async fn next_row(&mut self) -> Result<Option<Row>, StoreError> {
         if let Some(row) = self.page.next() {
             return Ok(Some(row));
@@ -105,14 +105,10 @@ impl<'a, S: AsyncStore> AsyncListing<'a, S> {
         if self.ended {
             return Ok(None);
         }
-        // Neither an error nor the end is asked for a second time.
+        // Set before the call, so that an error ends the listing, too.
         self.ended = true;
-        let after = self.after.as_deref();
-        let page = self.store.scan(&self.prefix, after, PAGE, Fetch::Heads).await?;
-        if let Some(last) = page.last() {
-            self.after = Some(last.scope().to_vec());
-            self.ended = false;
-        }
+        let page = self.scan.next_page().await?;
+        self.ended = page.is_empty();
         self.page = page.into_iter();
         Ok(self.page.next())
     }
@@ -124,7 +120,8 @@ impl<S> fmt::Debug for AsyncListing<'_, S> {
     }
 }
 
-/// The scopes of a vault, page by page: see [`Vault::scopes`](crate::vault::Vault::scopes).
+/// The scopes of a [`Vault`](crate::vault::Vault), fetched page by page. Returned by
+/// [`Vault::scopes`](crate::vault::Vault::scopes).
 pub struct Listing<'a, S>(pub(super) AsyncListing<'a, Blocking<S>>);
 
 impl<S: Store> Iterator for Listing<'_, S> {
@@ -138,44 +135,5 @@ impl<S: Store> Iterator for Listing<'_, S> {
 impl<S> fmt::Debug for Listing<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// How many records are under which key, by what they say in clear: see
-/// [`Vault::usage`](crate::vault::Vault::usage).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Usage {
-    records: BTreeMap<KeyId, u64>,
-    unreadable: u64,
-}
-
-impl Usage {
-    pub(super) fn new(counted: BTreeMap<Option<KeyId>, u64>) -> Self {
-        let mut usage = Self::default();
-        for (id, records) in counted {
-            match id {
-                Some(id) => drop(usage.records.insert(id, records)),
-                None => usage.unreadable = records,
-            }
-        }
-        usage
-    }
-
-    /// How many records say that they are under a key, tombstones included.
-    #[must_use]
-    pub fn records(&self, id: &KeyId) -> u64 {
-        self.records.get(id).copied().unwrap_or_default()
-    }
-
-    /// The keys that any record names, in the order of their ids, with how many do. They need not
-    /// be in the keyring.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (KeyId, u64)> {
-        self.records.iter().map(|(id, records)| (*id, *records))
-    }
-
-    /// How many rows are no records.
-    #[must_use]
-    pub fn unreadable(&self) -> u64 {
-        self.unreadable
     }
 }

@@ -1,102 +1,84 @@
-//! Records from another store.
+//! Exports: all records of a store, written to a file and read into another store.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write};
 
 use crate::seal::{Revision, Scope};
-use crate::store::backend::{Outcome, Row, Write};
-use crate::store::{AsyncStore, ExportError, Import};
+use crate::store::AsyncStore;
+use crate::store::backend::{self, Fetch, Outcome, Row};
 use crate::vault::asynchronous::AsyncVault;
 use crate::vault::decide;
-use crate::vault::error::VaultError;
-use crate::vault::sweep::{Failure, Failures};
+use crate::vault::error::{TransferError, VaultError};
+use crate::vault::export_format::{ExportReader, ExportWriter};
+use crate::vault::report::Report;
+use crate::vault::scan::Scan;
 use crate::vault::watermark::Seen;
 
-/// How many records are written in one commit, at most.
+/// The most records that an import writes in one commit.
 const BATCH: usize = 1000;
 
-/// What [`Vault::import`](crate::vault::Vault::import) did.
-#[derive(Debug, Default)]
-pub struct Imported {
-    written: u64,
-    kept: u64,
-    failures: Failures,
-}
-
-impl Imported {
-    /// How many records were written.
-    #[must_use]
-    pub fn written(&self) -> u64 {
-        self.written
-    }
-
-    /// How many were not, since a record of the same or of a higher revision stands there.
-    #[must_use]
-    pub fn kept(&self) -> u64 {
-        self.kept
-    }
-
-    /// How many could not be imported: they do not open, or what stands there does not.
-    #[must_use]
-    pub fn failed(&self) -> u64 {
-        self.failures.count
-    }
-
-    /// The first [`MAX_FAILURES`](crate::vault::MAX_FAILURES) of those.
-    #[must_use]
-    pub fn failures(&self) -> &[Failure] {
-        &self.failures.first
-    }
-}
-
-/// Why nothing more was imported.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ImportError {
-    /// The export cannot be read. Nothing was written.
-    #[error(transparent)]
-    Export(#[from] ExportError),
-    /// The store failed. What was written until then stays so; to go on is to import again.
-    #[error(transparent)]
-    Vault(#[from] VaultError),
-}
-
 impl<S: AsyncStore> AsyncVault<S> {
-    /// As [`Vault::import`](crate::vault::Vault::import).
+    /// Writes all records to a file, sealed as they are. Same as
+    /// [`Vault::export`](crate::vault::Vault::export).
     ///
     /// # Errors
     ///
-    /// As there.
-    pub async fn import(&self, mut from: impl Read + Seek) -> Result<Imported, ImportError> {
-        let start = from.stream_position().map_err(ExportError::from)?;
-        let mut found = Import::new(&mut from)?;
-        while found.next()?.is_some() {}
-        from.seek(SeekFrom::Start(start)).map_err(ExportError::from)?;
+    /// Same as [`Vault::export`](crate::vault::Vault::export).
+    pub async fn export(&self, out: impl Write) -> Result<u64, TransferError> {
+        let mut export = ExportWriter::new(out)?;
+        let mut scan = Scan::new(&self.store, Vec::new(), usize::MAX, Fetch::Records);
+        loop {
+            let page = scan.next_page().await.map_err(VaultError::from)?;
+            if page.is_empty() {
+                return export.finish();
+            }
+            for row in &page {
+                export.write(row)?;
+            }
+        }
+    }
 
-        let mut imported = Imported::default();
-        let mut rows = Import::new(&mut from)?;
+    /// Writes the records of an export to this vault's store. Same as
+    /// [`Vault::import`](crate::vault::Vault::import).
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Vault::import`](crate::vault::Vault::import).
+    pub async fn import(&self, mut from: impl Read + Seek) -> Result<Report, TransferError> {
+        // The end of the file tells whether the file is complete. So the file is read twice: nothing
+        // of a damaged one is written.
+        let start = from.stream_position()?;
+        let mut rows = ExportReader::new(&mut from)?;
+        while rows.next()?.is_some() {}
+        from.seek(SeekFrom::Start(start))?;
+
+        let mut report = Report::default();
+        let mut rows = ExportReader::new(&mut from)?;
         let mut batch = Vec::new();
         while let Some(row) = rows.next()? {
             match self.plan_import(&row).await {
                 Ok(Some(planned)) => batch.push(planned),
-                Ok(None) => imported.kept += 1,
+                Ok(None) => report.kept += 1,
                 Err(error @ VaultError::Store(_)) => return Err(error.into()),
-                Err(error) => imported.failures.add(row.scope(), error),
+                Err(error) => report.fail(row.scope(), error),
             }
             if batch.len() == BATCH {
-                self.write_import(std::mem::take(&mut batch), &mut imported).await?;
+                self.write_import(std::mem::take(&mut batch), &mut report).await?;
             }
         }
-        self.write_import(batch, &mut imported).await?;
-        Ok(imported)
+        self.write_import(batch, &mut report).await?;
+        report.complete = true;
+        Ok(report)
     }
 
-    /// The write of a record, once it was opened; `None` where what stands is as high.
+    /// Opens a record of the export and plans its write. Returns `None` if the current record has
+    /// the same or a higher revision.
     async fn plan_import(&self, row: &Row) -> Result<Option<Planned>, VaultError> {
         let scope = Scope::from_bytes(row.scope())?;
         let keyring = self.keyring();
         let opened = keyring.open(&scope, row.record())?;
-        let (standing, seen) = match self.read(&keyring, &scope).await {
-            // Not below what was seen here, though what stands is.
+        let (current, seen) = match self.read(&keyring, &scope).await {
+            // The record is gone from the store. The import may bring it back, unless it is older
+            // than what this vault has seen.
             Err(VaultError::RolledBack { highest, found: None })
                 if highest <= opened.revision() =>
             {
@@ -104,33 +86,37 @@ impl<S: AsyncStore> AsyncVault<S> {
             }
             read => read?,
         };
-        let Some(write) = decide::import(&scope, standing.as_ref(), &opened, row.record()) else {
+        let Some(write) = decide::import(&scope, current.as_ref(), &opened, row.record()) else {
             return Ok(None);
         };
         Ok(Some(Planned { scope, revision: opened.revision(), seen, write }))
     }
 
+    /// Writes a batch in one commit.
     async fn write_import(
         &self,
         planned: Vec<Planned>,
-        imported: &mut Imported,
+        report: &mut Report,
     ) -> Result<(), VaultError> {
         if planned.is_empty() {
             return Ok(());
         }
+        // The writes in one list, as `apply` takes them; in the other, in the same order, what is
+        // needed for each outcome.
         let (writes, planned): (Vec<_>, Vec<_>) =
             planned.into_iter().map(|one| (one.write, (one.scope, one.revision, one.seen))).unzip();
         let outcomes = self.apply_again(&writes).await?;
         for ((scope, revision, seen), outcome) in planned.into_iter().zip(outcomes) {
             if outcome == Outcome::Applied {
-                imported.written += 1;
+                report.written += 1;
                 self.watermarks().raise(&scope, revision, seen);
             } else {
-                // Somebody wrote there since it was read.
+                // Another process wrote here after `plan_import` had read the record, or the first
+                // of two attempts of `apply_again` wrote this record.
                 let current = self.get(&scope).await?.map(|opened| opened.revision());
                 match current {
-                    Some(current) if current >= revision => imported.kept += 1,
-                    _ => imported.failures.add(scope.as_bytes(), VaultError::Conflict { current }),
+                    Some(current) if current >= revision => report.kept += 1,
+                    _ => report.fail(scope.as_bytes(), VaultError::Conflict { current }),
                 }
             }
         }
@@ -138,10 +124,10 @@ impl<S: AsyncStore> AsyncVault<S> {
     }
 }
 
-/// A record that is to be written.
+/// A record of an export that is going to be written.
 struct Planned {
     scope: Scope,
     revision: Revision,
     seen: Seen,
-    write: Write,
+    write: backend::Write,
 }

@@ -1,25 +1,31 @@
-//! The highest revision of each scope that this process has seen.
+//! Watermarks: the highest revision of each scope that this vault has seen.
 
 use std::collections::HashMap;
 
 use crate::seal::{Revision, Scope};
 
-/// The most scopes whose highest revision a vault remembers. Those that were used last are
-/// remembered; at a usual length of names it is some 10 MiB, at the greatest 60 MiB.
-pub const MAX_WATERMARKS: usize = 1 << 16;
+/// The most scopes that have a watermark: those that were used last. They take about 10 MiB with
+/// names of usual length, and 60 MiB with the longest.
+const MAX_WATERMARKS: usize = 1 << 16;
 
-/// The highest revisions, in two generations: what is used moves to the young one, and when that
-/// is full the old one is forgotten.
+/// The highest revision of each scope that was read or written.
+///
+/// There are two generations, an approximation of a least-recently-used cache: a watermark that is
+/// used moves to the young one. When the young one is full, it becomes the old one, and the old one
+/// is dropped.
 #[derive(Default)]
 pub(super) struct Watermarks {
     young: HashMap<Scope, Revision>,
     old: HashMap<Scope, Revision>,
-    /// How often anything was forgotten on purpose. What was read from the store before that
-    /// sets no mark after it.
+    /// The number of times that watermarks were forgotten on purpose, by a purge or an accepted
+    /// restore. A revision that was read before must not set a watermark afterwards: it would be
+    /// higher than what the store has, and every read would report a rollback.
     epoch: u64,
 }
 
-/// What was remembered of a scope before the store was read.
+/// The watermark of a scope and the epoch, taken before the store is read. Comparing with an older
+/// watermark never reports a rollback that did not happen; comparing with one that was set after the
+/// read might.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) highest: Option<Revision>,
@@ -27,7 +33,7 @@ pub(super) struct Seen {
 }
 
 impl Watermarks {
-    /// What is remembered of a scope: to be asked before the store is.
+    /// Returns the watermark of a scope. Call this before the store is read.
     pub(super) fn seen(&mut self, scope: &Scope) -> Seen {
         let mut highest = self.young.get(scope).copied();
         if highest.is_none() {
@@ -39,26 +45,27 @@ impl Watermarks {
         Seen { highest, epoch: self.epoch }
     }
 
-    /// Remembers a revision that was authenticated or acknowledged, where it is the highest.
+    /// Raises the watermark to a revision that was authenticated or confirmed, if it is higher. Does
+    /// nothing if watermarks were forgotten after `seen` was taken.
     pub(super) fn raise(&mut self, scope: &Scope, revision: Revision, seen: Seen) {
         if self.epoch == seen.epoch && self.seen(scope).highest < Some(revision) {
             self.insert(scope, revision);
         }
     }
 
-    /// Whether something was forgotten on purpose since.
+    /// Returns `true` if watermarks were forgotten after `seen` was taken.
     pub(super) fn has_forgotten_since(&self, seen: Seen) -> bool {
         self.epoch != seen.epoch
     }
 
-    /// Forgets one scope.
+    /// Forgets the watermark of one scope.
     pub(super) fn forget(&mut self, scope: &Scope) {
         self.young.remove(scope);
         self.old.remove(scope);
         self.epoch += 1;
     }
 
-    /// Forgets all scopes.
+    /// Forgets all watermarks.
     pub(super) fn forget_all(&mut self) {
         *self = Self { epoch: self.epoch + 1, ..Self::default() };
     }
@@ -84,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_only_rise_and_are_forgotten_on_purpose() {
+    fn watermarks_only_rise_until_they_are_forgotten() {
         let mut marks = Watermarks::default();
         let scope = Scope::module("chat").unwrap();
         let seen = marks.seen(&scope);
@@ -94,19 +101,19 @@ mod tests {
         assert_eq!(marks.seen(&scope).highest, Some(revision(2)));
         marks.forget(&scope);
         marks.raise(&scope, revision(2), seen);
-        assert_eq!(marks.seen(&scope).highest, None, "what was read before sets no mark");
+        assert_eq!(marks.seen(&scope).highest, None, "a revision that was read before sets none");
         for _ in 0..2 {
             let seen = marks.seen(&scope);
             assert!(!marks.has_forgotten_since(seen));
             marks.forget_all();
             assert!(marks.has_forgotten_since(seen));
             marks.raise(&scope, revision(2), seen);
-            assert_eq!(marks.seen(&scope).highest, None, "nor before all were forgotten");
+            assert_eq!(marks.seen(&scope).highest, None, "the same if all were forgotten");
         }
     }
 
     #[test]
-    fn they_are_bounded_and_those_in_use_stay() {
+    fn their_number_is_bounded_and_those_in_use_are_kept() {
         let mut marks = Watermarks::default();
         let kept = Scope::module("kept").unwrap();
         for i in 0..3 * MAX_WATERMARKS {

@@ -106,7 +106,7 @@ fn the_vault_lists_counts_moves_and_verifies() {
         let usage = vault.usage().await.unwrap();
         assert_eq!((usage.records(&old), usage.records(&new), usage.unreadable()), (20, 0, 0));
         let moved = vault.rewrap_all(|_| std::ops::ControlFlow::Continue(())).await.unwrap();
-        assert_eq!((moved.done(), moved.failed()), (20, 0));
+        assert_eq!((moved.written(), moved.failed()), (20, 0));
         let usage = vault.usage().await.unwrap();
         assert_eq!((usage.records(&old), usage.records(&new)), (0, 20));
         let verified = vault.verify().await.unwrap();

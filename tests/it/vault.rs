@@ -49,7 +49,7 @@ pub(crate) fn conflicts(result: Result<Revision, VaultError>, stands: Option<u64
 fn is_absent(result: Result<Revision, VaultError>) {
     let error = result.unwrap_err();
     assert!(matches!(error, VaultError::Absent), "{error:?}");
-    assert_eq!(error.to_string(), "there is no document");
+    assert_eq!(error.to_string(), "there is no document to delete or copy");
 }
 
 /// What stands, what is expected, and what comes of it: the revision, or what stands instead.
@@ -107,9 +107,9 @@ fn a_write_says_what_must_stand() {
 #[test]
 fn conflicts_read_well() {
     let error = VaultError::Conflict { current: Some(revision(7)) };
-    assert_eq!(error.to_string(), "revision 7 stands, and another state was expected");
+    assert_eq!(error.to_string(), "conflict: the current revision is 7, not the expected one");
     let error = VaultError::Conflict { current: None };
-    assert_eq!(error.to_string(), "no record stands, and one was expected");
+    assert_eq!(error.to_string(), "conflict: there is no record, but one was expected");
 }
 
 #[test]

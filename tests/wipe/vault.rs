@@ -68,7 +68,7 @@ fn all_of_it<S: Store>(vault: &Vault<S>) {
     let locked = keyring.lock(Protection::raw(&KEK)).unwrap();
     vault.set_keyring(keyring);
     let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
-    assert_eq!((moved.done(), moved.failed()), (2, 0));
+    assert_eq!((moved.written(), moved.failed()), (2, 0));
 
     let mut keyring = LockedKeyring::parse(&locked).unwrap().unlock(Unlock::Kek(&KEK)).unwrap();
     let old = Keyring::from_bytes(KEY).primary();

@@ -74,11 +74,11 @@ impl Host {
         keyring.promote(&new)?;
         self.set_keyring(keyring)?;
 
-        let total = self.vault().usage()?.iter().map(|(_, records)| records).sum();
+        let total = self.vault().usage()?.by_key().map(|(_, records)| records).sum();
         let step = "resealing";
         *self.status() = Status::Running { step, done: 0, total };
         let moved = self.vault().rewrap_all(|now| {
-            *self.status() = Status::Running { step, done: now.done() + now.skipped(), total };
+            *self.status() = Status::Running { step, done: now.written() + now.kept(), total };
             ControlFlow::Continue(())
         })?;
         if moved.failed() > 0 {
@@ -105,7 +105,7 @@ impl Host {
             keyring.destroy(id, unused)?;
         }
         self.set_keyring(keyring)?;
-        Ok(Status::Done { moved: moved.done(), destroyed: old.len() })
+        Ok(Status::Done { moved: moved.written(), destroyed: old.len() })
     }
 
     fn status(&self) -> MutexGuard<'_, Status> {

@@ -6,8 +6,8 @@ use std::ops::ControlFlow::Continue;
 
 use secrets_toml::seal::{Revision, Scope};
 use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
-use secrets_toml::store::{MemoryStore, Store, StoreError, export};
-use secrets_toml::vault::{Expected, ImportError, Vault, VaultError};
+use secrets_toml::store::{MemoryStore, Store, StoreError};
+use secrets_toml::vault::{Expected, TransferError, Vault, VaultError};
 
 use crate::faulty::Step;
 use crate::seal::{install, keyring, revision, secrets};
@@ -98,7 +98,10 @@ fn a_higher_revision_leaves_it_open() {
     for (first, times) in [(Step::Done, 1), (Step::Lost, 2)] {
         let (vault, acme) = with([first, meanwhile(times)]);
         let error = put_ours(&vault, &acme).unwrap_err();
-        assert_eq!(error.to_string(), "it is not known whether it was written; revision 3 stands");
+        assert_eq!(
+            error.to_string(),
+            "the store did not confirm the write, and the record has changed since: revision 3 is current now"
+        );
         match error {
             VaultError::Superseded { current } => assert_eq!(current, Some(revision(3))),
             other => panic!("{other:?}"),
@@ -125,7 +128,7 @@ fn no_record_leaves_it_open_too() {
     let error = put_ours(&vault, &acme).unwrap_err();
     assert!(matches!(error, VaultError::Unknown(_)), "{error:?}");
     let source = error.source().unwrap().to_string();
-    assert_eq!(source, "the store was rolled back: revision 1 was seen; no record stands");
+    assert_eq!(source, "rolled back: the store had revision 1 before; there is no record now");
 
     // The mark was forgotten when it was purged here.
     let vault = std::sync::Arc::new(vault);
@@ -138,7 +141,10 @@ fn no_record_leaves_it_open_too() {
     vault.store().writes([Step::Done, purge_here]);
     let error = put_ours(&vault, &acme).unwrap_err();
     assert!(matches!(error, VaultError::Superseded { current: None }), "{error:?}");
-    assert_eq!(error.to_string(), "it is not known whether it was written; no record stands");
+    assert_eq!(
+        error.to_string(),
+        "the store did not confirm the write, and the record has changed since: there is no record now"
+    );
 }
 
 #[test]
@@ -152,7 +158,10 @@ fn without_an_answer_it_is_unknown() {
         let (vault, acme) = with(steps);
         let error = put_ours(&vault, &acme).unwrap_err();
         assert!(matches!(error, VaultError::Unknown(_)), "{error:?}");
-        assert_eq!(error.to_string(), "it is not known whether it was written");
+        assert_eq!(
+            error.to_string(),
+            "the store did not confirm the write: it may or may not have happened"
+        );
         assert!(error.source().is_some());
         // Whatever became of it, the next one is decided on what stands.
         vault.store().land();
@@ -242,13 +251,13 @@ fn an_outcome_too_few_is_no_answer() {
         vault.put(&install(name), &secrets(), Expected::Absent).unwrap();
     }
     let mut file = Vec::new();
-    export(vault.store(), &mut file).unwrap();
+    vault.export(&mut file).unwrap();
     let forgetful = |store| Vault::new(Forgetful(store), self::keyring());
 
     let error = forgetful(MemoryStore::new()).put(&install("one"), &secrets(), Expected::Absent);
     assert!(matches!(error, Err(VaultError::Unknown(_))), "{error:?}");
     let error = forgetful(MemoryStore::new()).import(Cursor::new(&file));
-    assert!(matches!(error, Err(ImportError::Vault(VaultError::Unknown(_)))), "{error:?}");
+    assert!(matches!(error, Err(TransferError::Vault(VaultError::Unknown(_)))), "{error:?}");
 
     let new = keyring.add().unwrap();
     keyring.promote(&new).unwrap();

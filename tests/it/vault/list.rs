@@ -122,7 +122,7 @@ fn usage_counts_by_key() {
     let mut expected: [(KeyId, u64); 2] = [(old, 2), (new, 1)];
     expected.sort();
     let usage = vault.usage().unwrap();
-    assert_eq!(usage.iter().collect::<Vec<_>>(), expected);
+    assert_eq!(usage.by_key().collect::<Vec<_>>(), expected);
     assert_eq!((usage.records(&old), usage.records(&new)), (2, 1));
 }
 
@@ -167,11 +167,11 @@ fn a_row_under_no_scope_is_told_of() {
     assert_eq!(listing.next().unwrap().unwrap().scope(), &install("acme"));
 
     let moved = vault.rewrap_all(|_| Continue(())).unwrap();
-    assert_eq!((moved.done(), moved.skipped(), moved.failed()), (0, 1, 1));
+    assert_eq!((moved.written(), moved.kept(), moved.failed()), (0, 1, 1));
     let found = vault.verify().unwrap();
     assert_eq!((found.documents(), found.failed()), (1, 1));
     for failure in [&moved.failures()[0], &found.failures()[0]] {
         assert_eq!(failure.scope(), None);
-        assert_eq!(failure.to_string(), format!("a row that is filed under no scope: {told}"));
+        assert_eq!(failure.to_string(), format!("a row with a malformed scope: {told}"));
     }
 }

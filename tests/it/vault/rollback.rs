@@ -61,7 +61,7 @@ fn an_old_record_is_refused_everywhere() {
     let error = vault.get(&acme).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the store was rolled back: revision 3 was seen; no record stands"
+        "rolled back: the store had revision 3 before; there is no record now"
     );
 }
 
@@ -156,11 +156,11 @@ fn rewrapping_does_not_hide_a_rollback() {
     keyring.promote(&new).unwrap();
     vault.set_keyring(keyring);
     let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
-    assert_eq!((moved.done(), moved.failed()), (1, 1));
+    assert_eq!((moved.written(), moved.failed()), (1, 1));
     assert_eq!(
         moved.failures()[0].to_string(),
-        "Scope(\"chat\", \"1.2.0\", \"acme\"): the store was rolled back: revision 3 was seen; \
-         revision 2 stands"
+        "Scope(\"chat\", \"1.2.0\", \"acme\"): rolled back: the store had revision 3 before; \
+         revision 2 is current now"
     );
     rolled_back(vault.get(&acme), 3, Some(2));
     let verified = vault.verify().unwrap();
@@ -179,7 +179,7 @@ fn rewrapping_raises_a_mark_that_is_there_and_sets_none() {
         keyring.promote(&new).unwrap();
         vault.set_keyring(keyring);
         let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
-        assert_eq!(moved.done(), 1);
+        assert_eq!(moved.written(), 1);
         vault.store().show(acme.as_bytes(), before);
         if noticed {
             rolled_back(vault.get(&acme), 4, Some(3));

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use maud::{DOCTYPE, Markup, html};
 use secrets_toml::env::{Explanation, Source};
 use secrets_toml::seal::{KeyState, Keyring, Revision};
-use secrets_toml::vault::Usage;
+use secrets_toml::vault::Report;
 use secrets_toml::{Env, OverrideError, Prefilled, Secrets, Template, TemplateError};
 use zeroize::Zeroizing;
 
@@ -694,7 +694,7 @@ fn explained(explanation: &Explanation<'_>) -> Markup {
     }
 }
 
-pub(super) fn keys(app: &App, keyring: &Keyring, usage: &Usage, status: &Status) -> Markup {
+pub(super) fn keys(app: &App, keyring: &Keyring, usage: &Report, status: &Status) -> Markup {
     let page = html! {
         h1 { "Keys" }
         p .lead {

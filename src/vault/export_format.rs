@@ -1,0 +1,119 @@
+//! The file format of an export: sealed records in the order of their scopes, and their number.
+//!
+//! ```text
+//! magic    5 bytes
+//! record   u16 length of the scope, the scope, u32 length of the record, the record
+//! …
+//! end      u16 zero, u64 number of records
+//! ```
+//!
+//! Numbers are big-endian. The file itself is not authenticated: each record is, when it is imported.
+
+use std::io::{self, Read, Write};
+
+use crate::store::backend::Row;
+use crate::vault::error::TransferError;
+
+/// The first bytes of an export.
+const MAGIC: [u8; 5] = *b"\x89SLX\x01";
+
+/// The longest encoding of a scope: its kind, and three components with their lengths.
+const MAX_SCOPE_LEN: usize = 1 + 3 * (2 + 255);
+
+/// The longest record: its header, 1 MiB and its tag.
+const MAX_RECORD_LEN: usize = 100 + (1 << 20) + 16;
+
+/// Writes an export.
+pub(super) struct ExportWriter<W> {
+    out: W,
+    count: u64,
+}
+
+impl<W: Write> ExportWriter<W> {
+    pub(super) fn new(mut out: W) -> Result<Self, TransferError> {
+        out.write_all(&MAGIC)?;
+        Ok(Self { out, count: 0 })
+    }
+
+    pub(super) fn write(&mut self, row: &Row) -> Result<(), TransferError> {
+        let (scope, record) = (row.scope(), row.record());
+        let scope_len = u16::try_from(scope.len()).map_err(|_| TransferError::Malformed)?;
+        let record_len = u32::try_from(record.len()).map_err(|_| TransferError::Malformed)?;
+        self.out.write_all(&scope_len.to_be_bytes())?;
+        self.out.write_all(scope)?;
+        self.out.write_all(&record_len.to_be_bytes())?;
+        self.out.write_all(record)?;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Writes the end, and returns the number of records.
+    pub(super) fn finish(mut self) -> Result<u64, TransferError> {
+        self.out.write_all(&[0; 2])?;
+        self.out.write_all(&self.count.to_be_bytes())?;
+        self.out.flush()?;
+        Ok(self.count)
+    }
+}
+
+/// Reads an export, row by row. That the file is complete is known only when
+/// [`next`](Self::next) returns `None`.
+pub(super) struct ExportReader<R> {
+    from: R,
+    count: u64,
+}
+
+impl<R: Read> ExportReader<R> {
+    pub(super) fn new(mut from: R) -> Result<Self, TransferError> {
+        let magic: [u8; 5] = read(&mut from)?;
+        if magic == MAGIC { Ok(Self { from, count: 0 }) } else { Err(TransferError::Malformed) }
+    }
+
+    /// Returns the next row, or `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<Row>, TransferError> {
+        let scope_len = usize::from(u16::from_be_bytes(read(&mut self.from)?));
+        if scope_len == 0 {
+            return self.end();
+        }
+        if scope_len > MAX_SCOPE_LEN {
+            return Err(TransferError::Malformed);
+        }
+        let scope = read_vec(&mut self.from, scope_len)?;
+        let record_len = u32::from_be_bytes(read(&mut self.from)?) as usize;
+        if record_len > MAX_RECORD_LEN {
+            return Err(TransferError::Malformed);
+        }
+        self.count += 1;
+        Ok(Some(Row::new(scope, read_vec(&mut self.from, record_len)?)))
+    }
+
+    fn end(&mut self) -> Result<Option<Row>, TransferError> {
+        if u64::from_be_bytes(read(&mut self.from)?) != self.count {
+            return Err(TransferError::Malformed);
+        }
+        match self.from.read(&mut [0])? {
+            0 => Ok(None),
+            _ => Err(TransferError::TrailingBytes),
+        }
+    }
+}
+
+fn read<const N: usize>(from: &mut impl Read) -> Result<[u8; N], TransferError> {
+    let mut bytes = [0; N];
+    fill(from, &mut bytes)?;
+    Ok(bytes)
+}
+
+fn read_vec(from: &mut impl Read, len: usize) -> Result<Vec<u8>, TransferError> {
+    let mut bytes = vec![0; len];
+    fill(from, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Fills `bytes`. A file that ends earlier is [`TransferError::Truncated`].
+pub(super) fn fill(from: &mut impl Read, bytes: &mut [u8]) -> Result<(), TransferError> {
+    from.read_exact(bytes).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => TransferError::Truncated,
+        _ => TransferError::Io(error),
+    })
+}
