@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use secrets_toml::Document;
-use secrets_toml::seal::{Keyring, LockedKeyring, Protection, Revision, Scope, Unlock};
+use secrets_toml::seal::{Keyring, Lock, LockedKeyring, Revision, Scope};
 use secrets_toml::store::{PostgresStore, RedbStore};
 use secrets_toml::vault::{AsyncVault, Expected, Scopes, Vault};
 use tokio_postgres::NoTls;
@@ -107,6 +107,6 @@ fn export(folder: &Path, keyring: Keyring) -> Result<(), Box<dyn Error>> {
 
 /// Copies a keyring by locking and unlocking it, as if another process had loaded it.
 fn copy(keyring: &mut Keyring) -> Result<Keyring, Box<dyn Error>> {
-    let locked = LockedKeyring::parse(&keyring.lock(Protection::raw(&KEK))?)?;
-    Ok(locked.unlock(Unlock::Kek(&KEK))?)
+    let locked = LockedKeyring::parse(&keyring.lock(Lock::raw(&KEK))?)?;
+    Ok(locked.unlock(Lock::raw(&KEK))?)
 }

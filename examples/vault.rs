@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
-use secrets_toml::seal::{Keyring, LockedKeyring, Protection, Scope, Unlock};
+use secrets_toml::seal::{Keyring, Lock, LockedKeyring, Scope};
 use secrets_toml::store::RedbStore;
 use secrets_toml::vault::{Expected, Scopes, Vault, VaultError};
 use secrets_toml::{Document, Secrets, Template};
@@ -122,7 +122,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     println!("5. all {} documents open without it", verified.documents());
 
     let mut keyring = host.load()?;
-    keyring.destroy(&old, proof)?;
+    keyring.destroy(proof)?;
     host.save(keyring)?;
     vault.set_keyring(host.load()?);
     println!("6. destroyed the old key; acme still has {:?}", names(&read(&vault, &acme)?)?);
@@ -146,14 +146,14 @@ impl Host {
     /// Locks the keyring and replaces the file atomically.
     fn save(&self, mut keyring: Keyring) -> Result<(), Box<dyn Error>> {
         let new = self.keyring.with_extension("new");
-        write_synced(&new, &keyring.lock(Protection::raw(&KEK))?)?;
+        write_synced(&new, &keyring.lock(Lock::raw(&KEK))?)?;
         fs::rename(new, &self.keyring)?;
         Ok(())
     }
 
     fn load(&self) -> Result<Keyring, Box<dyn Error>> {
         let locked = LockedKeyring::parse(&fs::read_to_string(&self.keyring)?)?;
-        Ok(locked.unlock(Unlock::Kek(&KEK))?)
+        Ok(locked.unlock(Lock::raw(&KEK))?)
     }
 }
 

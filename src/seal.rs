@@ -1,44 +1,55 @@
-//! Sealed records and the keyring: a document, encrypted for exactly one module, version or
-//! install.
+//! Sealed records and the keyring: a document, encrypted for one module, version or install.
 //!
-//! A [`Keyring`] seals [`Secrets`](crate::Secrets) for a [`Scope`] at a [`Revision`] into a
-//! [`Record`], and opens it again: under another scope, with a bit changed, or with another key it
-//! stays shut. A [`ScopeKeyring`] opens the records of one scope. A keyring is kept as a text under
-//! a passphrase, a key, or a key management service: [`Keyring::lock`], [`LockedKeyring`].
+//! - A [`Keyring`] seals [`Secrets`](crate::Secrets) for a [`Scope`] at a [`Revision`] into a
+//!   [`Record`], and opens the record again. A record does not open under another scope, with
+//!   another key, or if a bit of it was changed.
+//! - A [`ScopeKeyring`] opens the records of one scope only.
+//! - [`Keyring::lock`] turns a keyring into a text, protected by a [`Lock`]: a raw key, a
+//!   passphrase, or a key management service. [`LockedKeyring`] reads it.
 //!
-//! Everything is a function of its arguments, but for 32 bytes from the operating system's random
-//! generator for each record, for each key, and for the salt of a passphrase. Where the bytes are
-//! kept is the caller's.
+//! This module does no I/O: the caller stores records and locked keyrings, or a
+//! [`Vault`](crate::vault::Vault) does. Every result is a function of the arguments, except for 32
+//! bytes from the operating system's random generator for each record, each key, and each salt of a
+//! passphrase.
 //!
-//! Plaintext, keys and what is derived from them lie in buffers that never grow and are wiped before
-//! they are freed, after a failure too. Copies that the compiler leaves on the stack or in registers
-//! are wiped on best effort; memory that is swapped out or dumped is the host's to protect.
+//! Plaintext, keys and derived keys are kept in buffers that never grow. They are wiped before they
+//! are freed, also after an error. Copies that the compiler leaves on the stack or in registers are
+//! wiped on a best-effort basis. Memory that is swapped out or dumped is the host's responsibility.
 //!
 #![doc = include_str!("seal/format.md")]
 
 mod derive;
+mod entry;
+mod error;
+pub(crate) mod format;
+mod header;
 mod key_id;
 mod keyring;
+mod kms_key;
 mod lock;
+mod locked;
 mod manifest;
+mod opened;
+mod outer;
 mod passphrase;
 mod random;
 mod record;
 mod scope;
+mod scope_keyring;
 #[cfg(test)]
 mod tests;
 
+pub use entry::KeyState;
+pub use error::{KeyringError, LockError, OpenError};
+pub use header::{Header, Kind, Revision};
 pub use key_id::KeyId;
-pub use keyring::{KeyState, Keyring, KeyringError, MAX_KEYS, ScopeKeyring, Unused};
-pub use lock::{
-    KmsKey, LockError, LockedKeyring, LockedKeyringError, MAX_LOCKED_LEN, Needs, Protection,
-    Unlock, UnlockError,
-};
+pub use keyring::{Keyring, Unused};
+pub use kms_key::KmsKey;
+pub use lock::Lock;
+pub use locked::LockedKeyring;
 pub(crate) use manifest::ManifestList;
-pub use passphrase::{PassphraseCost, PassphraseCostError};
-pub use random::RandomnessError;
-pub use record::{
-    ContentError, Header, Kind, MAX_SEALED_LEN, OpenError, Opened, Record, Revision, SealError,
-    inspect,
-};
+pub use opened::Opened;
+pub use passphrase::PassphraseCost;
+pub use record::Record;
 pub use scope::{MAX_COMPONENT_LEN, Scope, ScopeError};
+pub use scope_keyring::ScopeKeyring;

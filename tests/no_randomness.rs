@@ -11,7 +11,7 @@ use std::cell::Cell;
 
 use getrandom::Error;
 use secrets_toml::Document;
-use secrets_toml::seal::{Keyring, OpenError, Protection, Revision, Scope, SealError};
+use secrets_toml::seal::{Keyring, KeyringError, Lock, Revision, Scope};
 
 thread_local! {
     /// The number of calls that still get randomness.
@@ -45,12 +45,12 @@ fn without_randomness_nothing_is_made() {
     assert_eq!(error.to_string(), MESSAGE);
     let error = keyring.seal_tombstone(&scope, Revision::FIRST).unwrap_err();
     assert_eq!(error.to_string(), MESSAGE);
-    let error = keyring.lock(Protection::raw(&[2; 32])).unwrap_err();
+    let error = keyring.lock(Lock::raw(&[2; 32])).unwrap_err();
     assert_eq!((error.to_string().as_str(), keyring.generation()), (MESSAGE, 0));
     #[cfg(feature = "passphrase")]
     for left in [0, 1] {
         LEFT.set(left);
-        let error = keyring.lock(Protection::passphrase("p")).unwrap_err();
+        let error = keyring.lock(Lock::passphrase("p")).unwrap_err();
         assert_eq!((error.to_string().as_str(), keyring.generation()), (MESSAGE, 0));
     }
 
@@ -60,5 +60,5 @@ fn without_randomness_nothing_is_made() {
     let new = keyring.add().unwrap();
     keyring.promote(&new).unwrap();
     let error = keyring.rewrap(&scope, record.as_bytes()).unwrap_err();
-    assert!(matches!(error, OpenError::Reseal(SealError::Randomness(_))));
+    assert!(matches!(error, KeyringError::Randomness(_)));
 }

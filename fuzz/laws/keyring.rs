@@ -1,7 +1,7 @@
 //! A text that is not a locked keyring, or that was changed, cannot be unlocked.
 
 use arbitrary::Unstructured;
-use secrets_toml::seal::{Keyring, LockedKeyring, Protection, Unlock};
+use secrets_toml::seal::{Keyring, Lock, LockedKeyring};
 
 const KEY: [u8; 32] = [9; 32];
 
@@ -9,10 +9,10 @@ pub(crate) fn check(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(locked) = LockedKeyring::parse(text) {
         let _ = format!("{locked:?}");
-        assert!(locked.unlock(Unlock::Kek(&KEY)).is_err(), "it was never locked");
+        assert!(locked.unlock(Lock::raw(&KEY)).is_err(), "it was never locked");
     }
     let mut keyring = Keyring::from_bytes([7; 32]);
-    let locked = keyring.lock(Protection::raw(&KEY)).expect("there is randomness");
+    let locked = keyring.lock(Lock::raw(&KEY)).expect("there is randomness");
     let mut changed = locked.clone();
     for (place, character) in
         Unstructured::new(data).arbitrary_iter::<(u16, char)>().into_iter().flatten().flatten()
@@ -25,8 +25,7 @@ pub(crate) fn check(data: &[u8]) {
             changed.insert(at, character);
         }
     }
-    let opened = LockedKeyring::parse(&changed)
-        .ok()
-        .and_then(|locked| locked.unlock(Unlock::Kek(&KEY)).ok());
+    let opened =
+        LockedKeyring::parse(&changed).ok().and_then(|locked| locked.unlock(Lock::raw(&KEY)).ok());
     assert!(opened.is_none_or(|opened| opened.primary() == keyring.primary()));
 }

@@ -2,7 +2,7 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use secrets_toml::Document;
-use secrets_toml::seal::{self, Keyring, Revision, Scope};
+use secrets_toml::seal::{Header, Keyring, Revision, Scope};
 
 #[derive(Arbitrary)]
 enum Change {
@@ -17,7 +17,7 @@ pub(crate) fn check(data: &[u8]) {
     let scope = Scope::module("chat").expect("a good name");
     assert!(keyring.open(&scope, data).is_err(), "it was never sealed");
     let _ =
-        (seal::inspect(data), keyring.rewrap(&scope, data), keyring.for_scope(&scope).open(data));
+        (Header::parse(data), keyring.rewrap(&scope, data), keyring.for_scope(&scope).open(data));
 
     let secrets = Document::parse("a = 'hunter2'").expect("well-formed").validate();
     let secrets = secrets.expect("nothing is blank");

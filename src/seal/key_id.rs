@@ -1,8 +1,18 @@
-//! The name of a key.
+//! The ID of a key.
 
 use std::fmt;
 
-/// What names a key of a keyring: 16 bytes that are derived from the key and tell nothing about it.
+/// The ID of a key in a keyring: 16 bytes that are derived from the key and reveal nothing about it.
+///
+/// `Display` writes 32 lower-case hexadecimal digits, and `FromStr` reads them in either case.
+///
+/// ```
+/// use secrets_toml::seal::{KeyId, Keyring};
+///
+/// let id = Keyring::generate()?.primary();
+/// assert_eq!(id.to_string().parse::<KeyId>()?, id);
+/// # Ok::<(), secrets_toml::seal::KeyringError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId([u8; 16]);
 
@@ -11,7 +21,7 @@ impl KeyId {
         Self(bytes)
     }
 
-    /// The bytes.
+    /// Returns the bytes of the ID.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0

@@ -1,13 +1,16 @@
-//! The sealed end of a manifest: how many records a list names, and the hash of the list.
+//! The sealed end of a manifest: the number of its records, and a hash of its list.
 
 use sha2::{Digest, Sha256};
 
+use crate::seal::error::{KeyringError, OpenError};
+use crate::seal::format::SCOPE_MANIFEST;
+use crate::seal::header::{Kind, Revision};
 use crate::seal::keyring::Keyring;
 use crate::seal::random::random;
-use crate::seal::record::{Kind, OpenError, Record, Revision, SealError};
-use crate::seal::scope::{MANIFEST, Scope};
+use crate::seal::record::Record;
+use crate::seal::scope::Scope;
 
-/// A list of records, of which the count and the hash are kept.
+/// The count and the hash of a list of records, computed entry by entry.
 #[derive(Default)]
 pub(crate) struct ManifestList {
     hash: Sha256,
@@ -15,7 +18,7 @@ pub(crate) struct ManifestList {
 }
 
 impl ManifestList {
-    /// Adds one entry, in the bytes in which the list has it.
+    /// Adds one entry, as the list holds it.
     pub(crate) fn add(&mut self, entry: &[u8]) {
         self.hash.update(entry);
         self.count += 1;
@@ -25,7 +28,7 @@ impl ManifestList {
         self.count
     }
 
-    fn sealed(self) -> [u8; 40] {
+    fn doc(self) -> [u8; 40] {
         let mut doc = [0; 40];
         doc[..8].copy_from_slice(&self.count.to_be_bytes());
         doc[8..].copy_from_slice(&self.hash.finalize());
@@ -34,24 +37,26 @@ impl ManifestList {
 }
 
 impl Keyring {
-    /// Seals a list, under the primary key.
+    /// Seals the count and the hash of a list under the primary key.
     pub(crate) fn seal_manifest(
         &self,
         revision: Revision,
         list: ManifestList,
-    ) -> Result<Record, SealError> {
-        let scope = Scope::encode(MANIFEST, &[]);
-        self.seal_with(Kind::Manifest, &scope, revision, &list.sealed(), &random()?)
+    ) -> Result<Record, KeyringError> {
+        let scope = Scope::encode(SCOPE_MANIFEST, &[]);
+        let random = random().map_err(KeyringError::Randomness)?;
+        Ok(self.seal_with(Kind::Manifest, &scope, revision, &list.doc(), &random))
     }
 
-    /// Opens what was sealed of a list, and tells its revision; `None` where it was another list.
+    /// Opens the sealed end of a manifest and returns its revision, or `None` if it was sealed for
+    /// another list.
     pub(crate) fn open_manifest(
         &self,
         record: &[u8],
         list: ManifestList,
     ) -> Result<Option<Revision>, OpenError> {
-        let scope = Scope::encode(MANIFEST, &[]);
+        let scope = Scope::encode(SCOPE_MANIFEST, &[]);
         let (header, doc) = self.open_kind(Kind::Manifest, &scope, record)?;
-        Ok((doc.0 == list.sealed()).then_some(header.revision()))
+        Ok((doc.0 == list.doc()).then_some(header.revision()))
     }
 }

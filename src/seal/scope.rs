@@ -1,26 +1,25 @@
-//! What a record is sealed for: one module, one version of it, or one install of that.
+//! The scope of a record: one module, one version of it, or one install of that version.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
-/// The longest component of a [`Scope`], in bytes: what names a module, a version or an install is
-/// an identifier, and 255 is what a file system or a database column takes as one.
+use crate::seal::format::{SCOPE_INSTALL, SCOPE_MODULE, SCOPE_VERSION};
+use crate::text::shown::{is_unsafe, write_escaped};
+
+/// The longest component of a [`Scope`] in bytes.
+///
+/// The name of a module, a version or an install is an identifier. A file system or a database
+/// column takes 255 bytes as one.
 pub const MAX_COMPONENT_LEN: usize = 255;
 
-const MODULE: u8 = 0x01;
-const VERSION: u8 = 0x02;
-const INSTALL: u8 = 0x03;
-/// The kind of a locked keyring's scope, over the fields that stand beside it in clear.
-pub(super) const KEYRING: u8 = 0x7F;
-/// The scope of manifests, which has no component.
-pub(super) const MANIFEST: u8 = 0x7E;
-
-/// What a record is sealed for: a module, one version of it, or one install of that version.
+/// The scope of a record: a module, one version of it, or one install of that version.
 ///
-/// A record opens under the scope that it was sealed for and no other. Components are compared byte
-/// for byte: they are never normalised and never case-folded, so that `Chat` and `chat` are two
-/// modules. A scope is not secret: whoever sees a store reads it.
+/// A record opens under the scope that it was sealed for, and under no other. Components are
+/// compared byte for byte. They are never normalized or case-folded, so `Chat` and `chat` are two
+/// modules. A scope is not secret: it is readable in the store.
 ///
-/// `Ord` is the order of the encoding: kind by kind, shorter names first, then by bytes.
+/// - `Ord` is the order of the encoding: by kind, then shorter names first, then by bytes.
+/// - `Display` joins the components with `/`. A component with a `/`, `"`, `\`, control or
+///   bidirectional character is put in quotes and escaped, so that no two scopes look the same.
 ///
 /// ```
 /// use secrets_toml::seal::Scope;
@@ -29,38 +28,44 @@ pub(super) const MANIFEST: u8 = 0x7E;
 /// let install = version.install("acme")?;
 /// assert_eq!(install.components().collect::<Vec<_>>(), ["chat", "1.2.0", "acme"]);
 /// assert_eq!((version.name(), install.name()), ("1.2.0", "acme"));
-/// assert_eq!(format!("{install:?}"), r#"Scope("chat", "1.2.0", "acme")"#);
+/// assert_eq!(install.to_string(), "chat/1.2.0/acme");
+/// assert_eq!(version.install("a/b")?.to_string(), r#"chat/1.2.0/"a/b""#);
 /// # Ok::<(), secrets_toml::seal::ScopeError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope(Vec<u8>);
 
 impl Scope {
-    /// The scope of a module as a whole.
+    /// Returns the scope of a module as a whole.
     ///
     /// # Errors
     ///
-    /// [`ScopeError`] where the name is empty, longer than [`MAX_COMPONENT_LEN`] bytes, holds a
-    /// control character, or has white space at either end.
+    /// Returns [`ScopeError`] if the name
+    ///
+    /// - is empty or longer than [`MAX_COMPONENT_LEN`] bytes,
+    /// - has a control character, or
+    /// - starts or ends with white space.
     pub fn module(module: &str) -> Result<Self, ScopeError> {
         check("module", module)?;
-        Ok(Self::encode(MODULE, &[module.as_bytes()]))
+        Ok(Self::encode(SCOPE_MODULE, &[module.as_bytes()]))
     }
 
-    /// The scope of one version of this module.
+    /// Returns the scope of one version of this module.
     ///
     /// # Errors
     ///
-    /// As [`module`](Self::module), and where this is not the scope of a module.
+    /// Returns [`ScopeError`] if [`module`](Self::module) would refuse the name, or if this is not
+    /// the scope of a module.
     pub fn version(&self, version: &str) -> Result<Self, ScopeError> {
-        self.child(MODULE, "version", "a version belongs to a module", version)
+        self.child(SCOPE_MODULE, "version", "a version belongs to a module", version)
     }
 
-    /// The scope of one install of this version.
+    /// Returns the scope of one install of this version.
     ///
     /// # Errors
     ///
-    /// As [`module`](Self::module), and where this is not the scope of a version.
+    /// Returns [`ScopeError`] if [`module`](Self::module) would refuse the name, or if this is not
+    /// the scope of a version.
     ///
     /// ```
     /// use secrets_toml::seal::Scope;
@@ -70,18 +75,20 @@ impl Scope {
     /// # Ok::<(), secrets_toml::seal::ScopeError>(())
     /// ```
     pub fn install(&self, install: &str) -> Result<Self, ScopeError> {
-        self.child(VERSION, "install", "an install belongs to a version", install)
+        self.child(SCOPE_VERSION, "install", "an install belongs to a version", install)
     }
 
-    /// Reads the encoding that [`as_bytes`](Self::as_bytes) gives, as a store kept it.
+    /// Reads the encoding that [`as_bytes`](Self::as_bytes) returns.
     ///
     /// # Errors
     ///
-    /// Where the bytes are not the encoding of a module, a version or an install.
+    /// Returns [`ScopeError`] if the bytes are not the encoding of a module, a version or an
+    /// install.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ScopeError> {
         let scope = Self(bytes.to_vec());
+        // The byte of the kind is also the number of components.
         let count = match bytes.first() {
-            Some(&kind @ MODULE..=INSTALL) => usize::from(kind),
+            Some(&kind @ SCOPE_MODULE..=SCOPE_INSTALL) => usize::from(kind),
             _ => return Err(ScopeError(Fault::NotAScope)),
         };
         let mut rest = &bytes[1..];
@@ -95,13 +102,15 @@ impl Scope {
         if rest.is_empty() { Ok(scope) } else { Err(ScopeError(Fault::NotAScope)) }
     }
 
-    /// The encoding: injective, and what a store files a record under.
+    /// Returns the encoding, under which a store keeps the record.
+    ///
+    /// No two scopes have the same encoding.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The names: of the module, then of the version and the install where there are.
+    /// Returns the names of the module, the version and the install, as many as there are.
     pub fn components(&self) -> impl Iterator<Item = &str> {
         let mut rest = &self.0[1..];
         std::iter::from_fn(move || {
@@ -111,24 +120,23 @@ impl Scope {
         })
     }
 
-    /// The last of the names: of the install, the version or the module that this is.
+    /// Returns the last of the [components](Self::components).
     #[must_use]
     pub fn name(&self) -> &str {
         self.components().last().unwrap_or_default()
     }
 
-    /// What the encodings of all modules begin with.
-    pub(crate) const MODULES: &'static [u8] = &[MODULE];
+    /// The prefix of the encodings of all modules.
+    pub(crate) const MODULES: &'static [u8] = &[SCOPE_MODULE];
 
-    /// What the encodings of the versions of this module, or the installs of this version, begin
-    /// with.
+    /// The prefix of the encodings of this module's versions, or of this version's installs.
     pub(crate) fn children(&self) -> Vec<u8> {
         let mut prefix = self.0.clone();
         prefix[0] += 1;
         prefix
     }
 
-    /// The encoding of any kind, without a check of its components.
+    /// Encodes a scope of any kind, without a check of its components.
     pub(super) fn encode(kind: u8, components: &[&[u8]]) -> Self {
         let mut scope = vec![kind];
         for component in components {
@@ -145,8 +153,8 @@ impl Scope {
         name: &str,
     ) -> Result<Self, ScopeError> {
         let at = match self.0[0] {
-            MODULE => "a module",
-            VERSION => "a version",
+            SCOPE_MODULE => "a module",
+            SCOPE_VERSION => "a version",
             _ => "an install",
         };
         if self.0[0] != parent {
@@ -161,6 +169,24 @@ impl Scope {
     }
 }
 
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, component) in self.components().enumerate() {
+            if i > 0 {
+                f.write_char('/')?;
+            }
+            if component.contains(|c| matches!(c, '/' | '"' | '\\') || is_unsafe(c)) {
+                f.write_char('"')?;
+                component.chars().try_for_each(|character| write_escaped(f, character))?;
+                f.write_char('"')?;
+            } else {
+                f.write_str(component)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut tuple = f.debug_tuple("Scope");
@@ -171,7 +197,7 @@ impl fmt::Debug for Scope {
     }
 }
 
-/// A name that cannot be a component of a [`Scope`], or one at the wrong place.
+/// A name that cannot be a component of a [`Scope`], or a component in the wrong place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ScopeError(Fault);
@@ -207,7 +233,7 @@ fn check(what: &'static str, name: &str) -> Result<(), ScopeError> {
     Err(ScopeError(fault))
 }
 
-/// Appends one component. Every caller bounds its length far below 2^16.
+/// Appends one component. Every caller has checked that it is far shorter than 64 KiB.
 fn push(scope: &mut Vec<u8>, component: &[u8]) {
     let len = u16::try_from(component.len()).expect("no component is as long as 64 KiB");
     scope.extend_from_slice(&len.to_be_bytes());

@@ -85,22 +85,20 @@
 //! [`Store`]: crate::store::Store
 //! [`AsyncStore`]: crate::store::AsyncStore
 
+use crate::seal::format::{self, COMMITMENT};
 use crate::seal::{Record, Scope};
 
 /// The length of a record's head, in bytes.
 ///
 /// The head is everything before the ciphertext: version, revision, key ID and
 /// [commitment](commitment()).
-pub const HEAD_LEN: usize = 100;
+pub const HEAD_LEN: usize = format::HEAD_LEN;
 
 /// The maximum length of one page of a scan: 4 MiB of scopes and records.
 ///
 /// It bounds the memory that a scan takes, in the store and in the vault. The longest record has
 /// 1 MiB and 116 bytes, so a page always has room for one.
 pub const MAX_PAGE_LEN: usize = 4 << 20;
-
-/// The commitment's place in a record.
-const COMMITMENT: std::ops::Range<usize> = 68..HEAD_LEN;
 
 /// A conditional write of one record: a compare-and-swap.
 #[derive(Debug, Clone)]

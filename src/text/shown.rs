@@ -56,7 +56,7 @@ pub(crate) fn write_steps<'a>(
 }
 
 /// Writes a character of a quoted key. Escapes it if a terminal would interpret it.
-fn write_escaped(f: &mut impl Write, character: char) -> fmt::Result {
+pub(crate) fn write_escaped(f: &mut impl Write, character: char) -> fmt::Result {
     match character {
         '"' | '\\' => write!(f, "\\{character}"),
         _ if is_unsafe(character) => match u32::from(character) {

@@ -1,6 +1,6 @@
 //! The decisions of a vault, as pure functions of what it has read.
 
-use crate::seal::{self, Keyring, OpenError, Opened, Record, Revision, Scope, SealError};
+use crate::seal::{Header, Keyring, KeyringError, OpenError, Opened, Record, Revision, Scope};
 use crate::store::backend::{self, Write};
 use crate::validate::Secrets;
 use crate::vault::error::VaultError;
@@ -137,8 +137,8 @@ pub(super) fn rewrap(
     scope: &Scope,
     record: &[u8],
     highest: Option<Revision>,
-) -> Result<Rewrap, OpenError> {
-    let header = seal::inspect(record)?;
+) -> Result<Rewrap, KeyringError> {
+    let header = Header::parse(record)?;
     if highest > Some(header.revision()) {
         // A write would give the record the next revision, and so hide a rollback.
         return Ok(Rewrap::Behind);
@@ -155,7 +155,7 @@ pub(super) fn rewrap_current(
     keyring: &Keyring,
     scope: &Scope,
     current: &Current,
-) -> Result<Option<Plan>, SealError> {
+) -> Result<Option<Plan>, KeyringError> {
     if !current.opened.is_stale() {
         return Ok(None);
     }
@@ -181,9 +181,9 @@ pub(super) fn import(
     }
 }
 
-fn next(current: Option<Revision>) -> Result<Revision, SealError> {
+fn next(current: Option<Revision>) -> Result<Revision, KeyringError> {
     match current {
-        Some(current) => current.next().ok_or(SealError::LastRevision),
+        Some(current) => current.next().ok_or(KeyringError::LastRevision),
         None => Ok(Revision::FIRST),
     }
 }

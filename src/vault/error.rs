@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::seal::{OpenError, Revision, ScopeError, SealError};
+use crate::seal::{KeyringError, OpenError, Revision, ScopeError};
 use crate::store::{Cause, StoreError};
 
 /// The reason why a vault did not do what it was asked to. It holds no value and no key.
@@ -53,15 +53,25 @@ pub enum VaultError {
     /// A record does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// A document could not be sealed.
+    /// The keyring sealed nothing.
     #[error(transparent)]
-    Seal(#[from] SealError),
+    Keyring(KeyringError),
     /// A name cannot be part of a scope, or the scope of a row in the store is malformed.
     #[error(transparent)]
     Scope(#[from] ScopeError),
     /// The store failed. Nothing was changed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// A record that does not open is [`VaultError::Open`], also if the keyring says so.
+impl From<KeyringError> for VaultError {
+    fn from(error: KeyringError) -> Self {
+        match error {
+            KeyringError::Open(error) => Self::Open(error),
+            error => Self::Keyring(error),
+        }
+    }
 }
 
 fn conflict(current: &Option<Revision>) -> String {

@@ -223,8 +223,8 @@ impl Part {
         let mut rest = [0; ENTRY_END_LEN];
         fill(from, &mut rest)?;
         let (revision, commitment) = rest.split_first_chunk::<8>().expect("it has 40 bytes");
-        let revision =
-            Revision::new(u64::from_be_bytes(*revision)).ok_or(TransferError::Malformed)?;
+        let revision = Revision::try_from(u64::from_be_bytes(*revision));
+        let revision = revision.map_err(|_| TransferError::Malformed)?;
         let scope = Scope::from_bytes(&scope).map_err(|_| TransferError::Malformed)?;
         let commitment = commitment.try_into().expect("it has 32 bytes");
         Ok(Self::Entry(Entry { scope, revision, commitment }))

@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     fn revision(number: u64) -> Revision {
-        Revision::new(number).unwrap()
+        Revision::try_from(number).unwrap()
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(crate) fn install(name: &str) -> Scope {
 }
 
 pub(crate) fn revision(number: u64) -> Revision {
-    Revision::new(number).unwrap()
+    Revision::try_from(number).unwrap()
 }
 
 /// A keyring whose first key is always the same.

@@ -7,7 +7,7 @@ use std::sync::Barrier;
 use std::thread;
 
 use secrets_toml::Document;
-use secrets_toml::seal::{self, Record, Revision, Scope};
+use secrets_toml::seal::{Header, Record, Revision, Scope};
 use secrets_toml::store::backend::{
     Fetch, HEAD_LEN, MAX_PAGE_LEN, Outcome, Row, Write, commitment,
 };
@@ -125,7 +125,7 @@ fn no_increment_is_lost(store: &dyn Store) {
                 for _ in 0..INCREMENTS {
                     loop {
                         let current = store.get(chat.as_bytes()).unwrap().unwrap();
-                        let header = seal::inspect(&current).unwrap();
+                        let header = Header::parse(&current).unwrap();
                         let next = tombstone(&chat, header.revision().get() + 1);
                         let write = Write::replace(&chat, *header.commitment(), next);
                         if store.apply(&[write]).unwrap() == [Outcome::Applied] {
@@ -137,7 +137,7 @@ fn no_increment_is_lost(store: &dyn Store) {
         }
     });
     let current = store.get(chat.as_bytes()).unwrap().unwrap();
-    let counted = seal::inspect(&current).unwrap().revision().get();
+    let counted = Header::parse(&current).unwrap().revision().get();
     assert_eq!(counted, 1 + THREADS * INCREMENTS);
 }
 

@@ -7,7 +7,7 @@ mod rollback;
 mod rotation;
 mod transfer;
 
-use secrets_toml::seal::{Keyring, OpenError, Revision, Scope, SealError};
+use secrets_toml::seal::{Keyring, KeyringError, OpenError, Revision, Scope};
 use secrets_toml::store::backend::{Outcome, Write};
 use secrets_toml::store::{Blocking, MemoryStore, Store};
 use secrets_toml::vault::{AsyncVault, Expected, Scopes, Vault, VaultError};
@@ -226,7 +226,7 @@ fn the_last_revision_has_no_next() {
         vault.copy(&acme, &acme, Expected::Revision(last)),
     ] {
         let error = result.unwrap_err();
-        assert!(matches!(error, VaultError::Seal(SealError::LastRevision)), "{error:?}");
+        assert!(matches!(error, VaultError::Keyring(KeyringError::LastRevision)), "{error:?}");
     }
 }
 

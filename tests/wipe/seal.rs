@@ -2,9 +2,7 @@
 
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit as _};
 use hmac::{Hmac, Mac};
-use secrets_toml::seal::{
-    Keyring, LockedKeyring, OpenError, Protection, Record, Revision, Scope, Unlock,
-};
+use secrets_toml::seal::{Keyring, Lock, LockedKeyring, OpenError, Record, Revision, Scope};
 use secrets_toml::{Document, Secrets};
 use sha2::Sha256;
 
@@ -221,14 +219,14 @@ fn locking_and_unlocking() {
         // More keys follow the watched one, so that a growing buffer would be found.
         keyring.add().unwrap();
         keyring.add().unwrap();
-        keyring.lock(Protection::raw(&KEK)).unwrap()
+        keyring.lock(Lock::raw(&KEK)).unwrap()
     });
     let sealed = sealed(&text);
     clean(&freed, &KEK, RAW, &sealed);
     let ((), freed) = keep(|| {
         let locked = LockedKeyring::parse(&text).unwrap();
-        assert_eq!(locked.unlock(Unlock::Kek(&KEK)).unwrap().entries().len(), 3);
-        locked.unlock(Unlock::Kek(&KEY)).unwrap_err();
+        assert_eq!(locked.unlock(Lock::raw(&KEK)).unwrap().entries().len(), 3);
+        locked.unlock(Lock::raw(&KEY)).unwrap_err();
     });
     clean(&freed, &KEK, RAW, &sealed);
 }
@@ -260,7 +258,7 @@ mod passphrase {
         let cost = PassphraseCost::new(19 * 1024, 2, 1).unwrap();
         let (text, freed) = keep(|| {
             let mut keyring = Keyring::from_bytes(KEY);
-            keyring.lock(Protection::passphrase_at(PASSPHRASE, cost)).unwrap()
+            keyring.lock(Lock::passphrase_at(PASSPHRASE, cost)).unwrap()
         });
         assert!(freed.largest() >= 19 << 20, "the allocator does not see the matrix");
         let salt = text.lines().find_map(|line| line.strip_prefix("salt = \"")).unwrap();
@@ -281,13 +279,13 @@ mod passphrase {
         check(&freed);
         let (keyring, freed) = keep(|| {
             let locked = LockedKeyring::parse(&text).unwrap();
-            locked.unlock(Unlock::Passphrase(PASSPHRASE.as_bytes())).unwrap()
+            locked.unlock(Lock::passphrase(PASSPHRASE)).unwrap()
         });
         assert_eq!(keyring.primary(), Keyring::from_bytes(KEY).primary());
         check(&freed);
         let (_, freed) = keep(|| {
             let locked = LockedKeyring::parse(&text).unwrap();
-            locked.unlock(Unlock::Passphrase(b"incorrect horse battery staple")).unwrap_err()
+            locked.unlock(Lock::passphrase("incorrect horse battery staple")).unwrap_err()
         });
         check(&freed);
         assert_eq!(freed.hits(b"incorrect horse"), 0, "the wrong passphrase");
@@ -296,21 +294,21 @@ mod passphrase {
     #[test]
     fn too_little_memory_is_an_error() {
         let cost = PassphraseCost::new(19 * 1024, 2, 1).unwrap();
-        let protection = Protection::passphrase_at(PASSPHRASE, cost);
+        let protection = Lock::passphrase_at(PASSPHRASE, cost);
         let mut keyring = Keyring::from_bytes(KEY);
         let text = keyring.lock(protection).unwrap();
         let short = "there is not enough memory for the cost of the passphrase";
         let error = starve(1 << 20, || keyring.lock(protection).unwrap_err());
         assert_eq!((error.to_string().as_str(), keyring.generation()), (short, 1));
         let locked = LockedKeyring::parse(&text).unwrap();
-        let unlock = Unlock::Passphrase(PASSPHRASE.as_bytes());
+        let unlock = Lock::passphrase(PASSPHRASE);
         let error = starve(1 << 20, || locked.unlock(unlock).unwrap_err());
         assert_eq!(error.to_string(), short);
     }
 
     #[test]
     fn a_hostile_cost_takes_no_memory() {
-        let text = Keyring::from_bytes(KEY).lock(Protection::raw(&KEK)).unwrap();
+        let text = Keyring::from_bytes(KEY).lock(Lock::raw(&KEK)).unwrap();
         let text = text.replace("\"raw\"", "\"argon2id\"");
         for (m_kib, t, p) in [
             ("4294967295", "3", "4"),

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Once;
 
-use secrets_toml::seal::{Keyring, LockedKeyring, Protection, Scope, Unlock};
+use secrets_toml::seal::{Keyring, Lock, LockedKeyring, Scope};
 use secrets_toml::store::{MemoryStore, Store};
 use secrets_toml::vault::{Expected, Vault, VaultError};
 use secrets_toml::{Document, Secrets};
@@ -65,19 +65,19 @@ fn all_of_it<S: Store>(vault: &Vault<S>) {
     let mut keyring = Keyring::from_bytes(KEY);
     let new = keyring.add().unwrap();
     keyring.promote(&new).unwrap();
-    let locked = keyring.lock(Protection::raw(&KEK)).unwrap();
+    let locked = keyring.lock(Lock::raw(&KEK)).unwrap();
     vault.set_keyring(keyring);
     let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
     assert_eq!((moved.written(), moved.failed()), (2, 0));
 
-    let mut keyring = LockedKeyring::parse(&locked).unwrap().unlock(Unlock::Kek(&KEK)).unwrap();
+    let mut keyring = LockedKeyring::parse(&locked).unwrap().unlock(Lock::raw(&KEK)).unwrap();
     let old = Keyring::from_bytes(KEY).primary();
     keyring.disable(&old).unwrap();
     vault.set_keyring(keyring);
     let proof = vault.verify().unwrap().unused(&old).unwrap();
-    let mut keyring = LockedKeyring::parse(&locked).unwrap().unlock(Unlock::Kek(&KEK)).unwrap();
+    let mut keyring = LockedKeyring::parse(&locked).unwrap().unlock(Lock::raw(&KEK)).unwrap();
     keyring.disable(&old).unwrap();
-    keyring.destroy(&old, proof).unwrap();
+    keyring.destroy(proof).unwrap();
     vault.set_keyring(keyring);
 
     let opened = vault.get(&two).unwrap().unwrap();

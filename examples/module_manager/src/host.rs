@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use secrets_toml::seal::{Keyring, LockedKeyring, Protection, Unlock};
+use secrets_toml::seal::{Keyring, Lock, LockedKeyring};
 use secrets_toml::store::{RedbStore, StoreError};
 use secrets_toml::vault::Vault;
 use zeroize::Zeroizing;
@@ -121,7 +121,7 @@ fn load(folder: &Path, passphrase: &str) -> Result<Keyring, HostError> {
     let locked = LockedKeyring::parse(&text)
         .map_err(|error| HostError::Keyring(path.clone(), error.into()))?;
     locked
-        .unlock(Unlock::Passphrase(passphrase.as_bytes()))
+        .unlock(Lock::passphrase(passphrase))
         .map_err(|error| HostError::Keyring(path, error.into()))
 }
 
@@ -129,7 +129,7 @@ fn load(folder: &Path, passphrase: &str) -> Result<Keyring, HostError> {
 fn save(folder: &Path, passphrase: &str, mut keyring: Keyring) -> Result<Keyring, HostError> {
     let path = folder.join("keyring.toml");
     let text = keyring
-        .lock(Protection::passphrase(passphrase))
+        .lock(Lock::passphrase(passphrase))
         .map_err(|error| HostError::Keyring(path.clone(), error.into()))?;
     replace(&path, text.as_bytes()).map_err(|error| HostError::File(path, error))?;
     Ok(keyring)

@@ -102,7 +102,7 @@ impl Host {
         let mut keyring = self.keyring()?;
         for id in &old {
             let unused = verified.unused(id).ok_or(RotationError::Unreadable(verified.failed()))?;
-            keyring.destroy(id, unused)?;
+            keyring.destroy(unused)?;
         }
         self.set_keyring(keyring)?;
         Ok(Status::Done { moved: moved.written(), destroyed: old.len() })

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use secrets_toml::seal::{ContentError, Opened, Revision, Scope, ScopeError};
+use secrets_toml::seal::{OpenError, Opened, Revision, Scope, ScopeError};
 use secrets_toml::vault::{Expected, Scopes, VaultError};
 use secrets_toml::{Document, Invalid, ParseError, Secrets, Template, TemplateError};
 
@@ -75,7 +75,7 @@ pub enum Refusal {
     #[error(transparent)]
     Vault(VaultError),
     #[error(transparent)]
-    Content(#[from] ContentError),
+    Content(#[from] OpenError),
     #[error(transparent)]
     Scope(#[from] ScopeError),
     #[error("the list of modules cannot be written")]

@@ -11,13 +11,14 @@ use sha2::{Digest, Sha256};
 
 use crate::document::Document;
 use crate::seal::derive::{Material, Prf};
-use crate::seal::keyring::{KeyState, Keyring};
-use crate::seal::lock::{LockedKeyring, Needs, Outer, Unlock, UnlockError};
-use crate::seal::passphrase::PassphraseCost;
-use crate::seal::record::{Kind, OpenError, Revision, Sealed, decrypt};
-use crate::seal::scope::{KEYRING, MANIFEST, Scope};
+use crate::seal::format::{SCOPE_KEYRING, SCOPE_MANIFEST};
+use crate::seal::outer::Outer;
+use crate::seal::record::{Sealed, decrypt};
 use crate::seal::tests::{Sealer, hex, unhex};
-use crate::seal::{KmsKey, inspect};
+use crate::seal::{
+    Header, KeyState, Keyring, Kind, KmsKey, Lock, LockedKeyring, OpenError, PassphraseCost,
+    Revision, Scope,
+};
 use crate::store::MemoryStore;
 use crate::vault::Vault;
 
@@ -106,7 +107,7 @@ fn sealed() {
         let sealer = Sealer::new(vector.array("key"), vector.scope("scope"));
         let (kind, doc, expected) =
             (vector.kind("kind"), vector.bytes("doc"), vector.bytes("record"));
-        let revision = Revision::new(vector.number("revision")).unwrap();
+        let revision = Revision::try_from(vector.number("revision")).unwrap();
         let record = sealer.seal(kind, revision, &doc, vector.array("random"));
         assert!(record.as_bytes() == expected, "{}: sealed", vector.path);
         let sealed = Sealed::parse(&expected, &[kind]).unwrap();
@@ -180,30 +181,29 @@ fn keyrings() {
             Err(error) => panic!("{}: {error}", vector.path),
         };
         let kek = vector.bytes("kek");
-        #[cfg(not(feature = "passphrase"))]
-        if matches!(locked.needs(), Needs::Passphrase { .. }) {
-            continue;
-        }
-        let unlock = match locked.needs() {
+        // The KMS key is the one that the text names, so that it is the seal that finds an edit.
+        let kek = kek.first_chunk().unwrap();
+        let lock = match (locked.protection(), locked.kms()) {
+            ("raw", _) => Lock::raw(kek),
+            (_, Some((key, wrapped))) => Lock::kms(key, wrapped, kek),
             #[cfg(feature = "passphrase")]
-            Needs::Passphrase { .. } => Unlock::Passphrase(vector.text("passphrase").as_bytes()),
-            _ => Unlock::Kek(kek.first_chunk().unwrap()),
+            _ => Lock::passphrase(vector.text("passphrase")),
+            #[cfg(not(feature = "passphrase"))]
+            _ => continue,
         };
         if let Some(error) = vector.find("error") {
-            let UnlockError::Open(found) = locked.unlock(unlock).unwrap_err() else {
-                panic!("{}", vector.path)
-            };
-            assert_eq!(name(&found), error, "{}", vector.path);
+            let found = locked.unlock(lock).unwrap_err();
+            assert_eq!(name(found.open_error().unwrap()), error, "{}", vector.path);
             refused += 1;
             continue;
         }
-        let keyring = locked.unlock(unlock).unwrap();
+        let keyring = locked.unlock(lock).unwrap();
         assert_eq!(list(&keyring), vector.text("entries"), "{}", vector.path);
         assert_eq!(keyring.generation(), vector.number("generation"), "{}", vector.path);
-        let generation = Revision::new(vector.number("generation")).unwrap();
-        let kek = Material::copy_of(kek.first_chunk().unwrap());
+        let generation = Revision::try_from(vector.number("generation")).unwrap();
+        let kek = Material::copy_of(kek);
         let random = vector.array("random").into();
-        let text = keyring.lock_with(locked.outer(), &kek, generation, &random).unwrap();
+        let text = keyring.lock_with(locked.outer(), &kek, generation, &random);
         assert_eq!(text, vector.text("text"), "{}", vector.path);
         opened += 1;
     }
@@ -231,7 +231,7 @@ fn generate_transfer(files: &mut BTreeMap<String, String>) {
     ];
     let (mut export, mut list) = (b"\x89SLX\x01".to_vec(), Vec::new());
     for (scope, kind, revision, doc) in &rows {
-        let number = Revision::new(*revision).unwrap();
+        let number = Revision::try_from(*revision).unwrap();
         let record = Sealer::new(KEY, scope.clone()).seal(*kind, number, doc, RANDOM).into_bytes();
         let len = (scope.as_bytes().len() as u16).to_be_bytes();
         export.extend([&len, scope.as_bytes(), &(record.len() as u32).to_be_bytes()].concat());
@@ -241,8 +241,8 @@ fn generate_transfer(files: &mut BTreeMap<String, String>) {
     let count = (rows.len() as u64).to_be_bytes();
     export.extend([&[0; 2][..], &count].concat());
     let doc = [&count[..], &Sha256::digest(&list)].concat();
-    let sealer = Sealer::new(KEY, Scope::encode(MANIFEST, &[]));
-    let sealed = sealer.seal(Kind::Manifest, Revision::new(7).unwrap(), &doc, RANDOM);
+    let sealer = Sealer::new(KEY, Scope::encode(SCOPE_MANIFEST, &[]));
+    let sealed = sealer.seal(Kind::Manifest, Revision::try_from(7).unwrap(), &doc, RANDOM);
     list.extend(sealed.as_bytes());
     let (key, random) = (hex(&KEY), hex(&RANDOM));
     let (export, manifest) = (hex(&export), hex(&list));
@@ -321,7 +321,7 @@ fn generate_derive(files: &mut BTreeMap<String, String>) {
     plaintext[4..4 + TEXT.len()].copy_from_slice(TEXT);
     let input = [&RANDOM, &header[..32], &header[64..], &plaintext].concat();
     derive("salt", "the salt of a record", "hmac", &salt_key, [&input, &[]], 32);
-    let raw = Scope::encode(KEYRING, &[b"raw"]);
+    let raw = Scope::encode(SCOPE_KEYRING, &[b"raw"]);
     derive(
         "keyring-scope-key",
         "the key of a keyring's record",
@@ -353,7 +353,7 @@ fn generate_seal(files: &mut BTreeMap<String, String>) {
     let mut seal =
         |name: &str, note: &str, kind: Kind, scope: &Scope, revision: u64, doc: &[u8]| {
             let sealer = Sealer::new(KEY, scope.clone());
-            let number = Revision::new(revision).unwrap();
+            let number = Revision::try_from(revision).unwrap();
             let record = sealer.seal(kind, number, doc, RANDOM);
             let (key, random, scope) = (hex(&KEY), hex(&RANDOM), hex(scope.as_bytes()));
             let (kind, doc) = (format!("{kind:?}").to_lowercase(), hex(doc));
@@ -379,11 +379,11 @@ fn generate_seal(files: &mut BTreeMap<String, String>) {
     seal("pads-to-2048", "one byte more", document, &module, 1, &[b'#'; 1021]);
     seal("utf-8", "characters of 2, 3 and 4 bytes", document, &module, 1, "# é€😀".as_bytes());
     seal("tombstone", "a deleted document", Kind::Tombstone, &install, 2, b"");
-    let raw = Scope::encode(KEYRING, &[b"raw"]);
+    let raw = Scope::encode(SCOPE_KEYRING, &[b"raw"]);
     seal("keyring", "the keys of a keyring", Kind::Keyring, &raw, 1, &keyring.encode().0);
     let manifest = Scope::encode(0x7E, &[]);
     let record = Sealer::new(KEY, module).seal(document, Revision::FIRST, TEXT, RANDOM);
-    let record = inspect(record.as_bytes()).unwrap();
+    let record = Header::parse(record.as_bytes()).unwrap();
     let scope = Scope::module("chat").unwrap();
     let revision = record.revision().get().to_be_bytes();
     let len = (scope.as_bytes().len() as u16).to_be_bytes();
@@ -396,7 +396,7 @@ fn generate_seal(files: &mut BTreeMap<String, String>) {
 fn generate_reject(files: &mut BTreeMap<String, String>) {
     let scope = version();
     let sealer = Sealer::new(KEY, scope.clone());
-    let good = sealer.seal(Kind::Document, Revision::new(2).unwrap(), TEXT, RANDOM);
+    let good = sealer.seal(Kind::Document, Revision::try_from(2).unwrap(), TEXT, RANDOM);
     let good = good.as_bytes();
     let mut reject =
         |name: &str, note: &str, error: &str, key: (&[u8], &str), scope: &Scope, record: &[u8]| {
@@ -495,7 +495,7 @@ fn generate_reject(files: &mut BTreeMap<String, String>) {
 }
 
 fn generate_keyring(files: &mut BTreeMap<String, String>) {
-    let generation = Revision::new(7).unwrap();
+    let generation = Revision::try_from(7).unwrap();
     let kek = Material::copy_of(&KEK);
     let mut write = |name: &str, fields: &[(&str, &str)], text: &str| {
         let mut file = String::new();
@@ -510,7 +510,7 @@ fn generate_keyring(files: &mut BTreeMap<String, String>) {
     };
     let (kek_hex, random) = (hex(&KEK), hex(&RANDOM));
     let lock = |keyring: &Keyring, outer: &Outer, kek: &Material| {
-        keyring.lock_with(outer, kek, generation, &RANDOM.into()).unwrap()
+        keyring.lock_with(outer, kek, generation, &RANDOM.into())
     };
 
     // One key in each state.
@@ -634,7 +634,7 @@ fn accumulate(count: u64) -> String {
         };
         let doc: Vec<u8> = (0..len).map(|j| b'a' + ((i + j) % 26) as u8).collect();
         let sealer = Sealer::new(hash("key"), scope);
-        let record = sealer.seal(kind, Revision::new(i + 1).unwrap(), &doc, hash("random"));
+        let record = sealer.seal(kind, Revision::try_from(i + 1).unwrap(), &doc, hash("random"));
         sum.update(record.as_bytes());
     }
     hex(&sum.finalize())

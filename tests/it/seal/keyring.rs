@@ -1,7 +1,8 @@
 //! The life of keys and records.
 
 use secrets_toml::seal::{
-    self, ContentError, KeyState, Keyring, KeyringError, Kind, MAX_KEYS, OpenError, Revision,
+    Header, KeyId, KeyState, Keyring, KeyringError, Kind, OpenError, Record, Revision, Scope,
+    Unused,
 };
 
 use crate::seal::{TEXT, install, keyring, revision, secrets, version};
@@ -25,7 +26,7 @@ fn a_tombstone_has_no_secrets() {
     assert!(opened.is_tombstone());
     assert_eq!(opened.expose_text(), None);
     let error = opened.into_secrets().unwrap_err();
-    assert!(matches!(error, ContentError::Deleted));
+    assert_eq!(error, OpenError::Deleted);
     assert_eq!(error.to_string(), "the document was deleted");
 }
 
@@ -34,8 +35,7 @@ fn sealing_twice_gives_two_records() {
     let (keyring, scope) = (keyring(), version());
     let seal = || keyring.seal(&scope, Revision::FIRST, &secrets()).unwrap();
     let (first, second) = (seal(), seal());
-    let commitment =
-        |record: &seal::Record| *seal::inspect(record.as_bytes()).unwrap().commitment();
+    let commitment = |record: &Record| *Header::parse(record.as_bytes()).unwrap().commitment();
     assert_ne!(commitment(&first), commitment(&second));
     assert_ne!(first, second);
 }
@@ -48,7 +48,7 @@ fn the_size_tells_the_class_only() {
         let secrets = secrets_toml::Document::parse(text).unwrap().validate().unwrap();
         let record = keyring.seal(&scope, Revision::FIRST, &secrets).unwrap();
         assert_eq!(record.as_bytes().len(), 100 + size + 16, "{len} bytes");
-        assert_eq!(seal::inspect(record.as_bytes()).unwrap().len(), 100 + size + 16);
+        assert_eq!(Header::parse(record.as_bytes()).unwrap().len(), 100 + size + 16);
     }
 }
 
@@ -61,7 +61,7 @@ fn a_rotation_loses_nothing() {
     let new = keyring.add().unwrap();
     assert_eq!(states(&keyring), [(old, KeyState::Primary), (new, KeyState::Active)]);
     assert!(!keyring.open(&scope, before.as_bytes()).unwrap().is_stale());
-    assert_eq!(keyring.rewrap(&scope, before.as_bytes()), Ok(None));
+    assert!(keyring.rewrap(&scope, before.as_bytes()).unwrap().is_none());
 
     keyring.promote(&new).unwrap();
     assert_eq!(states(&keyring), [(old, KeyState::Active), (new, KeyState::Primary)]);
@@ -70,12 +70,13 @@ fn a_rotation_loses_nothing() {
     let opened = keyring.open(&scope, after.as_bytes()).unwrap();
     assert_eq!((opened.revision(), opened.key_id()), (revision(2), new));
     assert_eq!(opened.expose_text(), Some(TEXT));
-    assert_eq!(keyring.rewrap(&scope, after.as_bytes()), Ok(None));
+    assert!(keyring.rewrap(&scope, after.as_bytes()).unwrap().is_none());
 
     keyring.disable(&old).unwrap();
     let error = keyring.open(&scope, before.as_bytes()).unwrap_err();
     assert_eq!(error, OpenError::KeyDisabled(old));
-    assert_eq!(keyring.rewrap(&scope, before.as_bytes()), Err(OpenError::KeyDisabled(old)));
+    let error = keyring.rewrap(&scope, before.as_bytes()).unwrap_err();
+    assert!(matches!(error, KeyringError::Open(OpenError::KeyDisabled(id)) if id == old));
     keyring.enable(&old).unwrap();
     assert!(keyring.open(&scope, before.as_bytes()).is_ok());
 }
@@ -87,7 +88,7 @@ fn a_rewrapped_tombstone_is_a_tombstone() {
     let new = keyring.add().unwrap();
     keyring.promote(&new).unwrap();
     let record = keyring.rewrap(&scope, record.as_bytes()).unwrap().unwrap();
-    let header = seal::inspect(record.as_bytes()).unwrap();
+    let header = Header::parse(record.as_bytes()).unwrap();
     assert_eq!((header.kind(), header.revision()), (Kind::Tombstone, revision(5)));
     assert!(keyring.open(&scope, record.as_bytes()).unwrap().is_tombstone());
 }
@@ -98,8 +99,8 @@ fn only_the_record_of_this_scope_is_rewrapped() {
     let record = keyring.seal(&install("acme"), revision(1), &secrets()).unwrap();
     let new = keyring.add().unwrap();
     keyring.promote(&new).unwrap();
-    let refused = keyring.rewrap(&install("other"), record.as_bytes());
-    assert_eq!(refused, Err(OpenError::Mismatch));
+    let error = keyring.rewrap(&install("other"), record.as_bytes()).unwrap_err();
+    assert!(matches!(error, KeyringError::Open(OpenError::Mismatch)));
 }
 
 #[test]
@@ -153,28 +154,141 @@ fn keys_change_states_by_the_rules() {
 #[test]
 fn a_keyring_is_full_at_its_limit() {
     let mut keyring = keyring();
-    for _ in 1..MAX_KEYS {
+    for _ in 1..256 {
         keyring.add().unwrap();
     }
     let error = keyring.add().unwrap_err();
-    assert_eq!(error, KeyringError::Full);
-    assert_eq!(error.to_string(), "the keyring has 256 keys, which is as many as it holds");
+    assert!(matches!(error, KeyringError::Full));
+    assert_eq!(error.to_string(), "the keyring has 256 keys, which is the most it can hold");
     assert_eq!(keyring.entries().len(), 256);
 }
 
+/// A keyring with two keys, of which the first is disabled, and a record under each.
+struct Rotated {
+    keyring: Keyring,
+    old: KeyId,
+    new: KeyId,
+    before: Record,
+    after: Record,
+}
+
+fn rotated() -> Rotated {
+    let mut keyring = keyring();
+    let old = keyring.primary();
+    let before = keyring.seal(&version(), revision(1), &secrets()).unwrap();
+    let new = keyring.add().unwrap();
+    keyring.promote(&new).unwrap();
+    let after = keyring.rewrap(&version(), before.as_bytes()).unwrap().unwrap();
+    keyring.disable(&old).unwrap();
+    Rotated { keyring, old, new, before, after }
+}
+
 #[test]
-fn inspecting_shows_the_header_of_any_kind() {
+fn a_key_that_no_record_needs_is_destroyed_by_its_proof() {
+    let Rotated { mut keyring, old, new, after, .. } = rotated();
+    let tombstone = keyring.seal_tombstone(&install("acme"), revision(1)).unwrap();
+    let records = [(version(), after.as_bytes()), (install("acme"), tombstone.as_bytes())];
+    let unused: Unused = keyring.prove_unused(&old, records).unwrap();
+    assert_eq!(unused.key_id(), old);
+    keyring.destroy(unused).unwrap();
+    assert_eq!(states(&keyring), [(old, KeyState::Destroyed), (new, KeyState::Primary)]);
+    assert!(keyring.open(&version(), after.as_bytes()).is_ok());
+}
+
+#[test]
+fn a_record_that_does_not_open_is_no_proof() {
+    let Rotated { keyring, old, before, after, .. } = rotated();
+    let mut altered = after.as_bytes().to_vec();
+    altered[200] ^= 1;
+    let strange = Keyring::from_bytes([9; 32]);
+    let theirs = strange.seal(&version(), revision(1), &secrets()).unwrap();
+    for (scope, record, expected) in [
+        (version(), before.as_bytes(), OpenError::KeyDisabled(old)),
+        (install("acme"), after.as_bytes(), OpenError::Mismatch),
+        (version(), &altered, OpenError::Tampered),
+        (version(), &after.as_bytes()[..1000], OpenError::Truncated),
+        (version(), b"", OpenError::NotARecord),
+        (version(), theirs.as_bytes(), OpenError::UnknownKey(strange.primary())),
+    ] {
+        // It is the last of several, and they are read up to the first that fails.
+        let records = [(version(), after.as_bytes()), (scope, record)];
+        let error = keyring.prove_unused(&old, records).unwrap_err();
+        assert!(matches!(&error, KeyringError::Open(found) if *found == expected), "{error}");
+    }
+}
+
+#[test]
+fn only_a_disabled_key_is_proven_unused() {
+    let Rotated { mut keyring, old, new, after, .. } = rotated();
+    let prove = |keyring: &Keyring, id| keyring.prove_unused(id, [(version(), after.as_bytes())]);
+    let absent = Keyring::from_bytes([9; 32]).primary();
+    let error = prove(&keyring, &absent).unwrap_err();
+    assert!(matches!(error, KeyringError::Unknown(id) if id == absent));
+    let error = prove(&keyring, &new).unwrap_err();
+    assert!(matches!(error, KeyringError::NotDisabled(id) if id == new), "it is primary");
+    keyring.enable(&old).unwrap();
+    let error = prove(&keyring, &old).unwrap_err();
+    assert!(matches!(error, KeyringError::NotDisabled(id) if id == old), "it is active");
+    keyring.disable(&old).unwrap();
+    let proof = prove(&keyring, &old).unwrap();
+
+    // A proof that is kept is checked again when it is used.
+    keyring.enable(&old).unwrap();
+    let error = keyring.destroy(proof).unwrap_err();
+    assert!(matches!(error, KeyringError::NotDisabled(id) if id == old));
+    keyring.disable(&old).unwrap();
+    keyring.destroy(prove(&keyring, &old).unwrap()).unwrap();
+    let error = prove(&keyring, &old).unwrap_err();
+    assert!(matches!(error, KeyringError::Destroyed(id) if id == old));
+}
+
+#[test]
+fn a_proof_takes_any_form_of_records() {
+    let Rotated { keyring, old, after, .. } = rotated();
+    let scope = version();
+    assert!(keyring.prove_unused(&old, [(&scope, &after)]).is_ok());
+    assert!(keyring.prove_unused(&old, vec![(scope, after.into_bytes())]).is_ok());
+    let stored = std::collections::BTreeMap::<Scope, Vec<u8>>::new();
+    assert!(keyring.prove_unused(&old, &stored).is_ok(), "there is no record at all");
+}
+
+#[test]
+fn an_id_is_read_as_it_is_shown() {
+    let id = keyring().primary();
+    let text = id.to_string();
+    assert_eq!(text.parse::<KeyId>().unwrap(), id);
+    assert_eq!(text.to_uppercase().parse::<KeyId>().unwrap(), id);
+    let last = "f".repeat(31);
+    for bad in [
+        "",
+        &text[1..],
+        &format!("{text}0"),
+        &format!("0x{}", &text[2..]),
+        &format!("+{}", &text[1..]),
+        &format!(" {}", &text[1..]),
+        &format!("{last}g"),
+        &format!("{}é", &last[1..]),
+        &"\u{ff11}".repeat(32),
+    ] {
+        let error = bad.parse::<KeyId>().unwrap_err();
+        assert!(matches!(error, KeyringError::MalformedId), "{bad}");
+        assert_eq!(error.to_string(), "a key ID consists of 32 hexadecimal digits");
+    }
+}
+
+#[test]
+fn a_header_is_read_without_a_key() {
     let keyring = keyring();
     let record = keyring.seal(&version(), revision(7), &secrets()).unwrap();
-    let header = seal::inspect(record.as_bytes()).unwrap();
+    let header = Header::parse(record.as_bytes()).unwrap();
     assert_eq!((header.kind(), header.revision()), (Kind::Document, revision(7)));
     assert_eq!(header.key_id(), keyring.primary());
     assert_eq!(header.commitment()[..], record.as_bytes()[68..100]);
     assert_eq!(header.len(), 1140);
-    assert_eq!(seal::inspect(TEXT.as_bytes()), Err(OpenError::NotARecord));
+    assert_eq!(Header::parse(TEXT.as_bytes()), Err(OpenError::NotARecord));
     let mut altered = record.into_bytes();
     altered[200] ^= 1;
-    assert!(seal::inspect(&altered).is_ok(), "nothing of it is authenticated");
+    assert!(Header::parse(&altered).is_ok(), "nothing of it is authenticated");
 }
 
 #[test]
@@ -217,6 +331,7 @@ fn errors_say_what_failed() {
         ),
         (OpenError::Tampered, "the record's content was altered".to_owned()),
         (OpenError::BadPayload, "the record was opened, and what it holds is malformed".to_owned()),
+        (OpenError::Deleted, "the document was deleted".to_owned()),
     ] {
         assert_eq!(error.to_string(), message);
     }
@@ -224,14 +339,15 @@ fn errors_say_what_failed() {
 
 #[test]
 fn revisions_are_1_to_2_to_the_63_less_1() {
-    assert_eq!(Revision::new(0), None);
-    assert_eq!(Revision::new(1), Some(Revision::FIRST));
-    assert_eq!(Revision::FIRST.next(), Revision::new(2));
-    assert_eq!(Revision::new(1 << 63), None);
-    let last = Revision::new((1 << 63) - 1).unwrap();
+    assert_eq!(Revision::try_from(1), Ok(Revision::FIRST));
+    assert_eq!(Revision::FIRST.next(), Revision::try_from(2).ok());
+    for number in [0, 1 << 63, u64::MAX] {
+        let _: std::num::TryFromIntError = Revision::try_from(number).unwrap_err();
+    }
+    let last = Revision::try_from((1 << 63) - 1).unwrap();
     assert_eq!((last.next(), last.to_string()), (None, "9223372036854775807".to_owned()));
 }
 
-fn states(keyring: &Keyring) -> Vec<(seal::KeyId, KeyState)> {
+fn states(keyring: &Keyring) -> Vec<(KeyId, KeyState)> {
     keyring.entries().collect()
 }

@@ -1,20 +1,18 @@
 //! Locked keyrings: what comes back, and what is refused.
 
 use proptest::prelude::*;
-use secrets_toml::seal::{
-    KmsKey, LockedKeyring, MAX_KEYS, MAX_LOCKED_LEN, Needs, OpenError, Protection, Unlock,
-    UnlockError,
-};
 #[cfg(feature = "passphrase")]
-use secrets_toml::seal::{LockError, PassphraseCost};
+use secrets_toml::seal::PassphraseCost;
+use secrets_toml::seal::{KmsKey, Lock, LockError, LockedKeyring, OpenError};
 
 use crate::chain;
 use crate::seal::{keyring, revision, secrets, version};
 
 const KEK: [u8; 32] = [0x33; 32];
+const MAX_LOCKED_LEN: usize = 64 * 1024;
 
 fn raw() -> String {
-    keyring().lock(Protection::raw(&KEK)).unwrap()
+    keyring().lock(Lock::raw(&KEK)).unwrap()
 }
 
 fn kms_key() -> KmsKey {
@@ -22,7 +20,7 @@ fn kms_key() -> KmsKey {
 }
 
 fn kms() -> String {
-    keyring().lock(Protection::kms(&kms_key(), b"wrapped", &KEK)).unwrap()
+    keyring().lock(Lock::kms(&kms_key(), b"wrapped", &KEK)).unwrap()
 }
 
 #[cfg(feature = "passphrase")]
@@ -45,10 +43,11 @@ fn everything_comes_back_and_counts_a_generation() {
     keyring.disable(&disabled).unwrap();
     assert_eq!(keyring.generation(), 0);
     for generation in 1..4 {
-        let text = keyring.lock(Protection::raw(&KEK)).unwrap();
+        let text = keyring.lock(Lock::raw(&KEK)).unwrap();
         let locked = LockedKeyring::parse(&text).unwrap();
-        assert_eq!((locked.needs(), locked.generation()), (Needs::Kek, generation));
-        let again = locked.unlock(Unlock::Kek(&KEK)).unwrap();
+        assert_eq!((locked.protection(), locked.generation()), ("raw", generation));
+        assert_eq!((locked.kms(), locked.passphrase_cost()), (None, None));
+        let again = locked.unlock(Lock::raw(&KEK)).unwrap();
         assert!(again.entries().eq(keyring.entries()));
         assert_eq!((again.generation(), keyring.generation()), (generation, generation));
         assert!(again.open(&version(), record.as_bytes()).unwrap().is_stale());
@@ -60,36 +59,38 @@ fn everything_comes_back_and_counts_a_generation() {
 fn a_kms_is_given_what_it_needs() {
     let text = kms();
     let locked = LockedKeyring::parse(&text).unwrap();
-    let Needs::Kms { key, wrapped } = locked.needs() else { panic!("{:?}", locked.needs()) };
+    assert_eq!((locked.protection(), locked.passphrase_cost()), ("kms", None));
+    let (key, wrapped) = locked.kms().unwrap();
     assert_eq!((key, wrapped), (&kms_key(), &b"wrapped"[..]));
     assert_eq!((key.provider(), key.key_ref()), ("aws", "alias/secrets"));
     assert_eq!(key.context(), b"\x7F\0\x03kms\0\x03aws\0\x0Dalias/secrets");
-    assert!(locked.unlock(Unlock::Kek(&KEK)).is_ok());
+    assert!(locked.unlock(Lock::kms(&kms_key(), wrapped, &KEK)).is_ok());
 }
 
 #[cfg(feature = "passphrase")]
 #[test]
 fn a_passphrase_unlocks_and_another_does_not() {
     let mut keyring = keyring();
-    let text = keyring.lock(Protection::passphrase_at("correct horse", least())).unwrap();
+    let text = keyring.lock(Lock::passphrase_at("correct horse", least())).unwrap();
     let locked = LockedKeyring::parse(&text).unwrap();
-    assert_eq!(locked.needs(), Needs::Passphrase { cost: least() });
-    let again = locked.unlock(Unlock::Passphrase(b"correct horse")).unwrap();
+    assert_eq!((locked.protection(), locked.kms()), ("argon2id", None));
+    assert_eq!(locked.passphrase_cost(), Some(least()));
+    let again = locked.unlock(Lock::passphrase("correct horse")).unwrap();
     assert_eq!(again.primary(), keyring.primary());
     for wrong in ["", "correct horse ", "Correct horse"] {
-        let error = locked.unlock(Unlock::Passphrase(wrong.as_bytes())).unwrap_err();
-        assert!(matches!(error, UnlockError::Open(OpenError::UnknownKey(_))));
+        let error = locked.unlock(Lock::passphrase(wrong)).unwrap_err();
+        assert!(matches!(error.open_error(), Some(OpenError::UnknownKey(_))));
         assert_eq!(
             error.to_string(),
             "the passphrase or key is wrong, or the keyring's text was edited"
         );
     }
-    let error = locked.unlock(Unlock::Kek(&KEK)).unwrap_err();
-    assert_eq!(error.to_string(), "the keyring is unlocked with a passphrase");
+    let error = locked.unlock(Lock::raw(&KEK)).unwrap_err();
+    assert_eq!(error.to_string(), "the keyring is locked with a passphrase, not with a raw key");
     let locked = LockedKeyring::parse(&raw()).unwrap();
-    let error = locked.unlock(Unlock::Passphrase(b"correct horse")).unwrap_err();
-    assert_eq!(error.to_string(), "the keyring is unlocked with a key");
-    let twice = [0; 2].map(|_| keyring.lock(Protection::passphrase_at("p", least())).unwrap());
+    let error = locked.unlock(Lock::passphrase("correct horse")).unwrap_err();
+    assert_eq!(error.to_string(), "the keyring is locked with a raw key, not with a passphrase");
+    let twice = [0; 2].map(|_| keyring.lock(Lock::passphrase_at("p", least())).unwrap());
     let salt = |text: &str| text.lines().last().unwrap().to_owned();
     assert_ne!(salt(&twice[0]), salt(&twice[1]));
 }
@@ -99,11 +100,12 @@ fn a_passphrase_unlocks_and_another_does_not() {
 fn without_the_feature_a_passphrase_is_not_taken() {
     let text = argon2id(&raw());
     let locked = LockedKeyring::parse(&text).unwrap();
-    assert!(matches!(locked.needs(), Needs::Passphrase { .. }));
-    let error = locked.unlock(Unlock::Kek(&KEK)).unwrap_err();
+    assert_eq!(locked.passphrase_cost().map(|cost| cost.t()), Some(3));
+    let error = locked.unlock(Lock::raw(&KEK)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the keyring is unlocked with a passphrase, for which the feature `passphrase` is needed"
+        "the keyring is locked with a passphrase (which needs the feature `passphrase`), \
+         not with a raw key"
     );
 }
 
@@ -111,9 +113,9 @@ fn without_the_feature_a_passphrase_is_not_taken() {
 #[test]
 fn an_empty_passphrase_locks_nothing() {
     let mut keyring = keyring();
-    let error = keyring.lock(Protection::passphrase("")).unwrap_err();
-    assert_eq!((&error, keyring.generation()), (&LockError::EmptyPassphrase, 0));
+    let error = keyring.lock(Lock::passphrase("")).unwrap_err();
     assert_eq!(error.to_string(), "the passphrase is empty");
+    assert_eq!(keyring.generation(), 0);
 }
 
 #[cfg(feature = "passphrase")]
@@ -137,31 +139,96 @@ fn the_cost_of_a_passphrase_has_a_floor_and_ceilings() {
     }
 }
 
+/// Unlocks a text with the KMS key and the wrapped key that it names itself.
+fn unlock_unpinned(text: &str, kek: &[u8; 32]) -> LockError {
+    let locked = LockedKeyring::parse(text).unwrap();
+    let lock = match locked.kms() {
+        Some((key, wrapped)) => Lock::kms(key, wrapped, kek),
+        None => Lock::raw(kek),
+    };
+    locked.unlock(lock).unwrap_err()
+}
+
 #[test]
 fn another_key_or_an_edited_field_unlocks_nothing() {
-    let unlock = |text: &str, kek: &[u8; 32]| match LockedKeyring::parse(text)
-        .unwrap()
-        .unlock(Unlock::Kek(kek))
-        .unwrap_err()
-    {
-        UnlockError::Open(error) => error,
-        error => panic!("{error}"),
-    };
-    assert!(matches!(unlock(&raw(), &[0x34; 32]), OpenError::UnknownKey(_)));
-    assert!(matches!(unlock(&kms(), &[0x34; 32]), OpenError::UnknownKey(_)));
+    for text in [raw(), kms()] {
+        let error = unlock_unpinned(&text, &[0x34; 32]);
+        assert!(matches!(error.open_error(), Some(OpenError::UnknownKey(_))));
+    }
     for (field, edited) in
         [("\"aws\"", "\"gcp\""), ("alias/secrets", "alias/other"), ("d3JhcHBlZA==", "d3JhcHBlZQ==")]
     {
         let text = kms();
         assert!(text.contains(field));
-        assert_eq!(unlock(&text.replace(field, edited), &KEK), OpenError::Mismatch);
+        let error = unlock_unpinned(&text.replace(field, edited), &KEK);
+        assert_eq!(error.open_error(), Some(&OpenError::Mismatch));
+        assert_eq!(
+            chain(&error),
+            "the sealed keys were not opened: \
+             the record belongs to another scope, or its header was altered"
+        );
     }
-    let error = UnlockError::from(OpenError::Mismatch);
-    assert_eq!(
-        chain(&error),
-        "the sealed keys were not opened: \
-         the record belongs to another scope, or its header was altered"
-    );
+}
+
+#[test]
+fn the_key_of_a_kms_is_pinned() {
+    let text = kms();
+    let locked = LockedKeyring::parse(&text).unwrap();
+    let (_, wrapped) = locked.kms().unwrap();
+    let refused = |provider: &str, key_ref: &str, wrapped: &[u8]| {
+        let key = KmsKey::new(provider, key_ref).unwrap();
+        let error = locked.unlock(Lock::kms(&key, wrapped, &KEK)).unwrap_err();
+        assert_eq!(error.open_error(), None, "it was refused before any key was used");
+        error.to_string()
+    };
+    let other_key = "the keyring is locked with another KMS key than the expected one";
+    assert_eq!(refused("gcp", "alias/secrets", wrapped), other_key);
+    assert_eq!(refused("aws", "alias/Secrets", wrapped), other_key);
+    assert_eq!(refused("awsa", "lias/secrets", wrapped), other_key);
+    let other_wrapped = "the wrapped key is not the one in the keyring's text";
+    assert_eq!(refused("aws", "alias/secrets", b""), other_wrapped);
+    assert_eq!(refused("aws", "alias/secrets", b"Wrapped"), other_wrapped);
+
+    // Somebody replaces the text by one under a key of theirs, at the same KMS.
+    let theirs = KmsKey::new("aws", "alias/theirs").unwrap();
+    let text = keyring().lock(Lock::kms(&theirs, b"wrapped", &KEK)).unwrap();
+    let locked = LockedKeyring::parse(&text).unwrap();
+    let error = locked.unlock(Lock::kms(&kms_key(), b"wrapped", &KEK)).unwrap_err();
+    assert_eq!(error.to_string(), other_key);
+}
+
+/// The key is right each time, so only the kind is wrong.
+#[test]
+fn a_lock_of_another_kind_unlocks_nothing() {
+    let refused = |text: &str, lock: Lock<'_>| {
+        let error = LockedKeyring::parse(text).unwrap().unlock(lock).unwrap_err();
+        assert_eq!(error.open_error(), None);
+        error.to_string()
+    };
+    let key = kms_key();
+    let by_kms = Lock::kms(&key, b"wrapped", &KEK);
+    let message = "the keyring is locked with a KMS key, not with a raw key";
+    assert_eq!(refused(&kms(), Lock::raw(&KEK)), message);
+    let message = "the keyring is locked with a raw key, not with a KMS key";
+    assert_eq!(refused(&raw(), by_kms), message);
+    let error = refused(&argon2id(&raw()), by_kms);
+    assert!(error.starts_with("the keyring is locked with a passphrase"), "{error}");
+    #[cfg(feature = "passphrase")]
+    {
+        let message = "the keyring is locked with a KMS key, not with a passphrase";
+        assert_eq!(refused(&kms(), Lock::passphrase(&KEK)), message);
+    }
+}
+
+#[cfg(feature = "passphrase")]
+#[test]
+fn a_passphrase_takes_its_cost_from_the_text_and_may_be_long() {
+    let long = "p".repeat(1 << 20);
+    let text = keyring().lock(Lock::passphrase_at(&long, least())).unwrap();
+    let locked = LockedKeyring::parse(&text).unwrap();
+    assert!(locked.unlock(Lock::passphrase_at(&long, PassphraseCost::default())).is_ok());
+    let error = locked.unlock(Lock::passphrase(&long[1..])).unwrap_err();
+    assert!(matches!(error.open_error(), Some(OpenError::UnknownKey(_))), "one byte less");
 }
 
 #[test]
@@ -174,19 +241,20 @@ fn the_fields_of_a_kms_have_limits() {
     assert_eq!(field("aws", &"k".repeat(2049)), "`key_ref` has to be 1 to 2048 bytes long");
     for wrapped in [vec![], vec![0; 4097]] {
         let mut keyring = keyring();
-        let error = keyring.lock(Protection::kms(&kms_key(), &wrapped, &KEK)).unwrap_err();
+        let error = keyring.lock(Lock::kms(&kms_key(), &wrapped, &KEK)).unwrap_err();
         assert_eq!(error.to_string(), "`wrapped` has to be 1 to 4096 bytes long");
         assert_eq!(keyring.generation(), 0);
     }
     // The most of everything still fits.
     let mut keyring = keyring();
-    for _ in 1..MAX_KEYS {
+    for _ in 1..256 {
         keyring.add().unwrap();
     }
     let key = KmsKey::new(&"\u{1}".repeat(64), &"\u{1}".repeat(2048)).unwrap();
-    let text = keyring.lock(Protection::kms(&key, &[0; 4096], &KEK)).unwrap();
+    let text = keyring.lock(Lock::kms(&key, &[0; 4096], &KEK)).unwrap();
     assert!(text.len() * 3 / 2 < MAX_LOCKED_LEN, "{} bytes", text.len());
-    let again = LockedKeyring::parse(&text).unwrap().unlock(Unlock::Kek(&KEK)).unwrap();
+    let locked = LockedKeyring::parse(&text).unwrap();
+    let again = locked.unlock(Lock::kms(&key, &[0; 4096], &KEK)).unwrap();
     assert!(again.entries().eq(keyring.entries()));
 }
 
@@ -311,10 +379,10 @@ proptest! {
         wrapped in prop::collection::vec(any::<u8>(), 1..64),
     ) {
         let key = KmsKey::new(&provider, &key_ref).unwrap();
-        let text = keyring().lock(Protection::kms(&key, &wrapped, &KEK)).unwrap();
+        let text = keyring().lock(Lock::kms(&key, &wrapped, &KEK)).unwrap();
         let locked = LockedKeyring::parse(&text).unwrap();
-        prop_assert_eq!(locked.needs(), Needs::Kms { key: &key, wrapped: &wrapped });
-        prop_assert!(locked.unlock(Unlock::Kek(&KEK)).is_ok());
+        prop_assert_eq!(locked.kms(), Some((&key, &wrapped[..])));
+        prop_assert!(locked.unlock(Lock::kms(&key, &wrapped, &KEK)).is_ok());
     }
 
     #[test]
@@ -323,8 +391,11 @@ proptest! {
         let at = at.min(text.len() - 1);
         let edited = format!("{}{new}{}", &text[..at], &text[at + 1..]);
         if let Ok(locked) = LockedKeyring::parse(&edited) {
-            let same = edited == text || LockedKeyring::parse(&text).unwrap().needs() == locked.needs();
-            prop_assert!(locked.unlock(Unlock::Kek(&KEK)).is_err() || same);
+            let same = LockedKeyring::parse(&text).unwrap().kms() == locked.kms();
+            if let Some((key, wrapped)) = locked.kms() {
+                prop_assert!(locked.unlock(Lock::kms(key, wrapped, &KEK)).is_err() || same);
+            }
+            prop_assert!(locked.unlock(Lock::kms(&kms_key(), b"wrapped", &KEK)).is_err() || same);
         }
     }
 }

@@ -110,3 +110,33 @@ fn scopes_sort_by_kind_then_length_then_bytes() {
     let sorted = [module("z"), module("aa"), module("ab"), version];
     assert!(sorted.is_sorted());
 }
+
+#[test]
+fn a_scope_is_shown_with_slashes() {
+    let module = |name| Scope::module(name).unwrap();
+    let install = module("chat").version("1.2.0").unwrap().install("acme").unwrap();
+    assert_eq!(install.to_string(), "chat/1.2.0/acme");
+    for (name, shown) in [
+        ("a b.c-d_é", "a b.c-d_é"),
+        ("a/b", r#""a/b""#),
+        ("a\"b", r#""a\"b""#),
+        (r"a\b", r#""a\\b""#),
+        ("a\u{202e}b", r#""a\u202Eb""#),
+        ("a\u{e0041}b", r#""a\U000E0041b""#),
+    ] {
+        assert_eq!(module(name).to_string(), shown);
+        assert_eq!(module(name).version(name).unwrap().to_string(), format!("{shown}/{shown}"));
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_two_scopes_look_the_same(text in "[ab/\"\\\\\u{202e}]{1,9}") {
+        let mut seen = std::collections::HashMap::new();
+        for components in splits(&text) {
+            let shown = scope(&components).unwrap().to_string();
+            prop_assert_eq!(shown.find('\u{202e}'), None);
+            prop_assert_eq!(seen.insert(shown, components), None);
+        }
+    }
+}

@@ -4,8 +4,7 @@ use std::error::Error;
 use std::fmt::Debug;
 
 use secrets_toml::seal::{
-    self, KeyState, Keyring, KmsKey, LockedKeyring, Opened, Protection, Record, ScopeKeyring,
-    Unlock,
+    Header, KeyState, Keyring, KmsKey, Lock, LockedKeyring, Opened, Record, ScopeKeyring,
 };
 
 use crate::seal::lock::argon2id;
@@ -61,19 +60,15 @@ fn debug_shows_shapes() {
         )
     );
     assert_eq!(keyring.entries().next(), Some((id, KeyState::Primary)));
-    let text = keyring.lock(Protection::raw(&KEK)).unwrap();
+    let text = keyring.lock(Lock::raw(&KEK)).unwrap();
     let locked = LockedKeyring::parse(&text).unwrap();
-    assert_eq!(format!("{:?}", Protection::raw(&KEK)), "Protection(raw)");
-    assert_eq!(format!("{:?}", Unlock::Kek(&KEK)), "Unlock(key)");
+    assert_eq!(format!("{:?}", Lock::raw(&KEK)), "Lock(raw)");
     #[cfg(feature = "passphrase")]
-    {
-        assert_eq!(format!("{:?}", Protection::passphrase("p")), "Protection(argon2id)");
-        assert_eq!(format!("{:?}", Unlock::Passphrase(b"p")), "Unlock(passphrase)");
-    }
+    assert_eq!(format!("{:?}", Lock::passphrase("p")), "Lock(argon2id)");
     let kms = KmsKey::new("aws", "alias/secrets").unwrap();
-    assert_eq!(format!("{:?}", Protection::kms(&kms, b"wrapped", &KEK)), "Protection(kms)");
+    assert_eq!(format!("{:?}", Lock::kms(&kms, b"wrapped", &KEK)), "Lock(kms)");
     for (text, outer) in [
-        (keyring.lock(Protection::kms(&kms, b"wrapped", &KEK)).unwrap(), format!("{kms:?}")),
+        (keyring.lock(Lock::kms(&kms, b"wrapped", &KEK)).unwrap(), format!("{kms:?}")),
         (argon2id(&text), "PassphraseCost { m_kib: 65536, t: 3, p: 4 }".to_owned()),
         (text.clone(), "raw".to_owned()),
     ] {
@@ -89,8 +84,8 @@ fn debug_shows_shapes() {
         &opened,
         &keyring,
         &scope_keyring,
-        &locked.unlock(Unlock::Kek(&KEK)).unwrap(),
-        &seal::inspect(record.as_bytes()).unwrap(),
+        &locked.unlock(Lock::raw(&KEK)).unwrap(),
+        &Header::parse(record.as_bytes()).unwrap(),
     ] {
         silent(value);
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use secrets_toml::seal::{
-    KeyState, Keyring, LockedKeyring, OpenError, Opened, Protection, Revision, Scope, Unlock,
+    KeyState, Keyring, Lock, LockedKeyring, OpenError, Opened, Revision, Scope,
 };
 use secrets_toml::store::backend::Fetch;
 use secrets_toml::store::{MemoryStore, Store};
@@ -168,8 +168,8 @@ impl<M: Medium> Machine<M> {
 
     /// The host's keyring once more.
     fn keys(&mut self) -> Keyring {
-        let locked = self.keyring.lock(Protection::raw(&KEK)).unwrap();
-        LockedKeyring::parse(&locked).unwrap().unlock(Unlock::Kek(&KEK)).unwrap()
+        let locked = self.keyring.lock(Lock::raw(&KEK)).unwrap();
+        LockedKeyring::parse(&locked).unwrap().unlock(Lock::raw(&KEK)).unwrap()
     }
 
     /// What stands in the store, opened with every key.
@@ -193,9 +193,9 @@ impl<M: Medium> Machine<M> {
         let standing = self.model[scope].as_ref().map(|(_, revision, _)| *revision);
         match (expect, standing) {
             (Expect::Standing, Some(revision)) => Expected::Revision(revision),
-            (Expect::Other, revision) => {
-                Expected::Revision(Revision::new(revision.map_or(0, Revision::get) + 7).unwrap())
-            }
+            (Expect::Other, revision) => Expected::Revision(
+                Revision::try_from(revision.map_or(0, Revision::get) + 7).unwrap(),
+            ),
             (Expect::Absent | Expect::Standing, _) => Expected::Absent,
         }
     }

@@ -5,9 +5,7 @@ use std::ops::ControlFlow::{Break, Continue};
 use std::sync::Arc;
 use std::thread;
 
-use secrets_toml::seal::{
-    KeyId, KeyState, Keyring, KeyringError, LockedKeyring, OpenError, Protection, Scope, Unlock,
-};
+use secrets_toml::seal::{KeyId, KeyState, Keyring, Lock, LockedKeyring, OpenError, Scope};
 use secrets_toml::store::backend::Write;
 use secrets_toml::store::{MemoryStore, Store, StoreError};
 use secrets_toml::vault::{Expected, Vault, VaultError};
@@ -29,13 +27,13 @@ impl Host {
     fn new() -> Self {
         let mut keyring = keyring();
         let (old, new) = (keyring.primary(), keyring.add().unwrap());
-        let locked = keyring.lock(Protection::raw(&KEK)).unwrap();
+        let locked = keyring.lock(Lock::raw(&KEK)).unwrap();
         Self { locked, old, new }
     }
 
     fn load(&self) -> Keyring {
         let locked = LockedKeyring::parse(&self.locked).unwrap();
-        locked.unlock(Unlock::Kek(&KEK)).unwrap()
+        locked.unlock(Lock::raw(&KEK)).unwrap()
     }
 
     fn promoted(&self) -> Keyring {
@@ -336,8 +334,8 @@ fn the_old_key_is_destroyed_when_nothing_needs_it() {
 
     let mut keyring = host.disabled();
     let proof = verified.unused(&host.old).unwrap();
-    assert_eq!(keyring.destroy(&host.new, proof), Err(KeyringError::OtherKey(host.old)));
-    keyring.destroy(&host.old, verified.unused(&host.old).unwrap()).unwrap();
+    assert_eq!(proof.key_id(), host.old);
+    keyring.destroy(proof).unwrap();
     assert!(keyring.entries().any(|entry| entry == (host.old, KeyState::Destroyed)));
     vault.set_keyring(keyring);
     holds(&vault, &scopes[0], 2, crate::seal::TEXT);

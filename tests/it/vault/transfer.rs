@@ -80,7 +80,8 @@ fn what_stands_higher_is_kept_and_what_stands_lower_is_replaced() {
     new.put(&scope("b"), &document("B = 'other'"), Expected::Absent).unwrap();
     new.put(&scope("a"), &document("A = 'other'"), Expected::Absent).unwrap();
     for number in 1..=3 {
-        let expected = revision(number).get().checked_sub(1).and_then(Revision::new);
+        let expected = revision(number).get().checked_sub(1);
+        let expected = expected.and_then(|number| Revision::try_from(number).ok());
         let expected = expected.map_or(Expected::Absent, Expected::Revision);
         new.put(&scope("longer"), &document("L = 'other'"), expected).unwrap();
     }

@@ -107,7 +107,7 @@ impl Fields {
     pub(super) fn revision(&self) -> Result<Revision, Failure> {
         let field = self.0.iter().find(|(name, _)| name == "revision");
         field
-            .and_then(|(_, number)| Revision::new(number.parse().ok()?))
+            .and_then(|(_, number)| Revision::try_from(number.parse::<u64>().ok()?).ok())
             .ok_or(Failure::Refused(StatusCode::BAD_REQUEST, "The form has no revision."))
     }
 }

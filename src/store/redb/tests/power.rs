@@ -5,7 +5,7 @@ use std::env;
 use std::ops::ControlFlow;
 use std::process::{Command, Stdio};
 
-use crate::seal::{KeyState, Keyring, LockedKeyring, Protection, Scope, Unlock};
+use crate::seal::{KeyState, Keyring, Lock, LockedKeyring, Scope};
 use crate::store::backend::Fetch;
 use crate::store::redb::tests::dice::Dice;
 use crate::store::redb::tests::disk::{Cuts, Disk, Step};
@@ -46,8 +46,8 @@ fn records(store: &impl Store) -> Result<Records, StoreError> {
 
 /// Copies a keyring by locking and unlocking it.
 fn copy(keyring: &mut Keyring) -> Keyring {
-    let locked = keyring.lock(Protection::raw(&KEK)).unwrap();
-    LockedKeyring::parse(&locked).unwrap().unlock(Unlock::Kek(&KEK)).unwrap()
+    let locked = keyring.lock(Lock::raw(&KEK)).unwrap();
+    LockedKeyring::parse(&locked).unwrap().unlock(Lock::raw(&KEK)).unwrap()
 }
 
 /// The record of a workload.

@@ -1,0 +1,203 @@
+//! The errors of this module. None of them holds a key, a passphrase or any text of a document.
+
+use std::io;
+
+use crate::document::error::ParseError;
+use crate::seal::format::{MAX_KEYS, MAX_LOCKED_LEN};
+use crate::seal::key_id::KeyId;
+
+/// The reason why a record did not open, or gave no secrets.
+///
+/// The variants are the steps of opening, in their order. An error tells which step failed, and no
+/// more.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The bytes do not start as a record does.
+    #[error("these bytes are not a sealed record")]
+    NotARecord,
+    /// The end of the record is missing.
+    #[error("the record is cut off")]
+    Truncated,
+    /// The record has a version of the format that this library does not read.
+    #[error("the record has a format version that this library does not know")]
+    UnsupportedVersion,
+    /// The record has a cipher suite that this library does not use.
+    #[error("the record has a cipher suite that this library does not know")]
+    UnsupportedSuite,
+    /// The record is of a kind that is not opened here.
+    #[error("the record holds another kind of content than is opened here")]
+    UnknownKind,
+    /// The header breaks the format.
+    #[error("the record's header is malformed")]
+    Malformed,
+    /// More bytes follow the end of the record.
+    #[error("the record is followed by further bytes")]
+    TrailingBytes,
+    /// The key is not in the keyring.
+    ///
+    /// For a locked keyring: the passphrase or key is wrong, or somebody edited the salt or the
+    /// cost of the passphrase.
+    #[error("the record is under key {0}, which is not in the keyring")]
+    UnknownKey(KeyId),
+    /// The key was [disabled](crate::seal::Keyring::disable).
+    #[error("the record is under key {0}, which is disabled")]
+    KeyDisabled(KeyId),
+    /// The key was [destroyed](crate::seal::Keyring::destroy). The record can never be opened
+    /// again.
+    #[error("the record is under key {0}, which was destroyed")]
+    KeyDestroyed(KeyId),
+    /// The commitment does not match the key, the scope and the header.
+    #[error("the record belongs to another scope, or its header was altered")]
+    Mismatch,
+    /// The authentication tag does not match the ciphertext.
+    #[error("the record's content was altered")]
+    Tampered,
+    /// The content is authentic but breaks the format, or is not a document. A faulty writer made
+    /// it.
+    #[error("the record was opened, and what it holds is malformed")]
+    BadPayload,
+    /// The record is a tombstone, which holds no secrets. Only
+    /// [`Opened::into_secrets`](crate::seal::Opened::into_secrets) returns this.
+    #[error("the document was deleted")]
+    Deleted,
+}
+
+/// The reason why a keyring was not changed, or sealed nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyringError {
+    /// The keyring does not have this key.
+    #[error("key {0} is not in the keyring")]
+    Unknown(KeyId),
+    /// The key is disabled.
+    #[error("key {0} is disabled: enable it first")]
+    Disabled(KeyId),
+    /// The key was destroyed.
+    #[error("key {0} was destroyed")]
+    Destroyed(KeyId),
+    /// The key is the primary one.
+    #[error("key {0} is the primary one: promote another first")]
+    Primary(KeyId),
+    /// The key is primary or active.
+    #[error("key {0} is in use: disable it first")]
+    NotDisabled(KeyId),
+    /// The keyring has 256 keys already, destroyed ones included.
+    #[error("the keyring has {MAX_KEYS} keys, which is the most it can hold")]
+    Full,
+    /// The record has the last revision, 2^63 - 1.
+    #[error("the record has the last revision, so no other can follow it")]
+    LastRevision,
+    /// The text is not a [`KeyId`].
+    #[error("a key ID consists of 32 hexadecimal digits")]
+    MalformedId,
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no randomness")]
+    Randomness(#[source] io::Error),
+    /// A record did not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+/// The reason why a keyring could not be locked, read or unlocked.
+///
+/// [`PassphraseCost::new`](crate::seal::PassphraseCost::new) and
+/// [`KmsKey::new`](crate::seal::KmsKey::new) return it, too.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct LockError(#[from] LockFault);
+
+impl LockError {
+    /// Returns the reason why the sealed keys could not be read or opened, if that is the error.
+    ///
+    /// It tells a wrong key from an edited text:
+    ///
+    /// - [`OpenError::UnknownKey`] if the key or the passphrase is wrong. An edited salt or cost
+    ///   looks the same.
+    /// - Another error if the sealed keys, or the KMS fields beside them, were edited.
+    ///
+    /// ```
+    /// use secrets_toml::seal::{Keyring, Lock, LockedKeyring, OpenError};
+    ///
+    /// let text = Keyring::generate()?.lock(Lock::raw(&[7; 32]))?;
+    /// let error = LockedKeyring::parse(&text)?.unlock(Lock::raw(&[8; 32])).unwrap_err();
+    /// assert!(matches!(error.open_error(), Some(OpenError::UnknownKey(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn open_error(&self) -> Option<&OpenError> {
+        match &self.0 {
+            LockFault::Open(error) | LockFault::Record(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LockFault {
+    // The arguments of a lock.
+    #[error("the passphrase is empty")]
+    EmptyPassphrase,
+    #[error("`{field}` has to be 1 to {max} bytes long")]
+    Field { field: &'static str, max: usize },
+    #[error(transparent)]
+    Cost(CostFault),
+
+    // Locking and unlocking.
+    #[error("there is not enough memory for the cost of the passphrase")]
+    OutOfMemory,
+    #[error("the operating system gave no randomness")]
+    Randomness(#[source] io::Error),
+    #[error("the keyring has been locked as often as it can be")]
+    LastGeneration,
+    #[error("the keyring is locked with {expected}, not with {given}")]
+    OtherKind { expected: &'static str, given: &'static str },
+    #[error("the keyring is locked with another KMS key than the expected one")]
+    OtherKmsKey,
+    #[error("the wrapped key is not the one in the keyring's text")]
+    OtherWrapped,
+    #[error("{}", unopened(.0))]
+    Open(#[from] OpenError),
+
+    // The text of a locked keyring.
+    #[error("the keyring's text is longer than {MAX_LOCKED_LEN} bytes")]
+    TooLong,
+    #[error("the keyring's text is not TOML")]
+    Syntax(#[source] ParseError),
+    #[error("the keyring has a format that this library does not know")]
+    UnsupportedFormat,
+    #[error("the keyring has a protection that this library does not know")]
+    UnsupportedProtection,
+    #[error("the keyring's text lacks `{0}`")]
+    Missing(&'static str),
+    #[error("the keyring's text has a field that does not belong there")]
+    UnknownField,
+    #[error("the keyring's `{field}` is not {expected}")]
+    Type { field: &'static str, expected: &'static str },
+    #[error("the keyring's `{0}` is not canonical base64")]
+    Base64(&'static str),
+    #[error("the keyring's `{field}` has a length that is not allowed")]
+    Length { field: &'static str },
+    #[error("the keyring's {0}")]
+    CostInText(CostFault),
+    #[error("the keyring's `sealed` is not a sealed keyring")]
+    Record(#[source] OpenError),
+}
+
+/// A cost of a passphrase that is too low, or too high.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CostFault {
+    #[error("{field} is {value}; it has to be {min} to {max}")]
+    Range { field: &'static str, value: u32, min: u32, max: u32 },
+    #[error("t times m_kib exceed 4 GiB")]
+    Work,
+}
+
+fn unopened(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::UnknownKey(_) => {
+            "the passphrase or key is wrong, or the keyring's text was edited"
+        }
+        _ => "the sealed keys were not opened",
+    }
+}
