@@ -1,1 +1,365 @@
 //! How to build a platform on this crate, step by step.
+//!
+//! 1. [First run](#first-run)
+//! 2. [A form in a web service](#a-form-in-a-web-service)
+//! 3. [Running a module](#running-a-module)
+//! 4. [Rotating keys](#rotating-keys)
+//! 5. [Backups](#backups)
+//! 6. [Writing a store](#writing-a-store)
+//!
+//! The repository has a complete service, with pages in a browser: `cargo run -p module-manager`.
+//!
+//! # First run
+//!
+//! A service has one vault: a store and a keyring. Both are made once, on the first start. The keyring is
+//! locked, and its text is kept apart from the records.
+//!
+//! ```
+//! use std::fs;
+//! use std::path::Path;
+//!
+//! use secrets_toml::seal::{Keyring, Lock, LockedKeyring};
+//! use secrets_toml::store::RedbStore;
+//! use secrets_toml::vault::Vault;
+//!
+//! /// Opens the vault in a folder, or makes it. `kek` is a key of 32 random bytes that the host keeps.
+//! fn open_vault(
+//!     folder: &Path,
+//!     kek: &[u8; 32],
+//! ) -> Result<Vault<RedbStore>, Box<dyn std::error::Error>> {
+//!     let (records, keys) = (folder.join("vault.redb"), folder.join("keyring.toml"));
+//!     if !keys.exists() {
+//!         // The keyring first: a record under a key that nobody has is lost.
+//!         let text = Keyring::generate()?.lock(Lock::raw(kek))?;
+//!         fs::write(&keys, text)?;
+//!         RedbStore::create(&records)?;
+//!     }
+//!     let keyring = LockedKeyring::parse(&fs::read_to_string(&keys)?)?.unlock(Lock::raw(kek))?;
+//!     Ok(Vault::new(RedbStore::open(&records)?, keyring))
+//! }
+//!
+//! # let folder = std::env::temp_dir().join(format!("guide-{}", std::process::id()));
+//! # fs::create_dir(&folder)?;
+//! # let kek = [7; 32];
+//! let vault = open_vault(&folder, &kek)?;
+//! # drop(vault);
+//! # let vault = open_vault(&folder, &kek)?;
+//! # drop(vault);
+//! # fs::remove_dir_all(folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # A form in a web service
+//!
+//! The form of a new version shows the template's text. What comes back is parsed, then validated. Both
+//! errors are pages for the author: `Display` and `Serialize` show no value.
+//!
+//! ```
+//! use secrets_toml::seal::Scope;
+//! use secrets_toml::store::Store;
+//! use secrets_toml::vault::{Expected, Vault, VaultError};
+//! use secrets_toml::{Document, Template};
+//!
+//! /// What the author sees next.
+//! enum Page {
+//!     Stored,
+//!     /// The same form again, with a report above it.
+//!     Form { report: String },
+//! }
+//!
+//! fn create<S: Store>(
+//!     vault: &Vault<S>,
+//!     version: &Scope,
+//!     template: &Template,
+//!     entered: &str,
+//! ) -> Result<Page, VaultError> {
+//!     let document = match Document::parse(entered) {
+//!         Ok(document) => document,
+//!         Err(error) => return Ok(Page::Form { report: error.to_string() }),
+//!     };
+//!     let secrets = match template.validate(document) {
+//!         Ok(secrets) => secrets,
+//!         Err(invalid) => return Ok(Page::Form { report: invalid.to_string() }),
+//!     };
+//!     match vault.put(version, &secrets, Expected::Absent) {
+//!         Ok(_) => Ok(Page::Stored),
+//!         // Somebody else made this version meanwhile.
+//!         Err(error @ VaultError::Conflict { .. }) => Ok(Page::Form { report: error.to_string() }),
+//!         Err(error) => Err(error),
+//!     }
+//! }
+//!
+//! # use secrets_toml::{seal::Keyring, store::MemoryStore};
+//! # let vault = Vault::new(MemoryStore::new(), Keyring::generate()?);
+//! # let version = Scope::module("chat")?.version("1.0.0")?;
+//! let template = Template::parse("CLARIFAI_PAT = \"\"\n")?;
+//! let page = create(&vault, &version, &template, template.text())?;
+//! assert!(matches!(page, Page::Form { report } if report.contains("`CLARIFAI_PAT` is blank")));
+//! let page = create(&vault, &version, &template, "CLARIFAI_PAT = \"hunter2\"\n")?;
+//! assert!(matches!(page, Page::Stored));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! To change stored secrets, show [`Document::form`](crate::Document::form), in which markers take the place of
+//! the values, and put the revision into a hidden field. [`Template::validate_update`] puts the values back
+//! where their markers are. Compare the revision before: a marker has a meaning only in the document that the
+//! form was made from.
+//!
+//! ```
+//! use secrets_toml::Document;
+//! use secrets_toml::vault::{Expected, Vault};
+//! # use secrets_toml::{seal::{Keyring, Scope}, store::MemoryStore, Template};
+//! # let vault = Vault::new(MemoryStore::new(), Keyring::generate()?);
+//! # let version = Scope::module("chat")?.version("1.0.0")?;
+//! # let template = Template::parse("PAT = \"\"\nMODEL = \"\"\n")?;
+//! # let secrets = Document::parse("PAT = \"hunter2\"\nMODEL = \"small\"\n")?.validate()?;
+//! # vault.put(&version, &secrets, Expected::Absent)?;
+//!
+//! // The page.
+//! let opened = vault.get(&version)?.ok_or("no such version")?;
+//! let revision = opened.revision();
+//! let form = opened.into_secrets()?.form();
+//! assert_eq!(form, "PAT = \"<unchanged>\"\nMODEL = \"<unchanged>\"\n");
+//!
+//! // The request that comes back, with one value changed.
+//! let entered = form.replace("MODEL = \"<unchanged>\"", "MODEL = \"large\"");
+//! let current = vault.get(&version)?.ok_or("no such version")?;
+//! if current.revision() != revision {
+//!     return Err("somebody changed the secrets meanwhile: show the form anew".into());
+//! }
+//! let current = current.into_secrets()?;
+//! let secrets = template.validate_update(Document::parse(entered)?, &current)?;
+//! vault.put(&version, &secrets, Expected::Revision(revision))?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! When a module gets a new version, [`Template::prefill`] fills the new template with the values of the last
+//! version. Its form shows markers, too. Each install has a record of its own: [`Vault::copy`] makes it from
+//! the version's.
+//!
+//! # Running a module
+//!
+//! Streamlit reads the checkout's own `.streamlit/secrets.toml`, which is the template, and writes it over the
+//! environment that it was started with. So a Streamlit module gets its secrets in a file:
+//!
+#![cfg_attr(all(unix, feature = "handover"), doc = "```no_run")]
+#![cfg_attr(not(all(unix, feature = "handover")), doc = "```ignore")]
+//! use std::process::Command;
+//!
+//! use secrets_toml::handover::SecretsFile;
+//! use secrets_toml::{Document, Overrides};
+//!
+//! // On the start of the service: remove what a crash has left.
+//! SecretsFile::sweep("/run/modules")?;
+//!
+//! # let secrets = Document::parse("CLARIFAI_PAT = \"hunter2\"\n")?.validate()?;
+//! let env = secrets.env()?.override_with(&Overrides::clarifai(), "?user_id=alice")?;
+//! let file = SecretsFile::create_in("/run/modules", &secrets.for_streamlit(&env)?)?;
+//! Command::new("/srv/venv/bin/streamlit")
+//!     .args(["run", "app.py"])
+//!     .env_clear()
+//!     .env("PATH", "/srv/venv/bin:/usr/bin:/bin")
+//!     .env("HOME", "/srv/module")
+//!     .envs(file.env()) // STREAMLIT_SECRETS_FILES, and nothing else
+//!     .status()?;
+//! // The file is removed when it is dropped. A running module keeps its values.
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A module that is not a Streamlit module gets environment variables:
+//!
+//! ```
+//! # let secrets = secrets_toml::Document::parse("PAT = \"hunter2\"\n")?.validate()?;
+//! let env = secrets.env()?;
+//! let mut module = std::process::Command::new("module");
+//! module.env_clear().envs(&env);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Clear the inherited environment in both cases, and pass on by name what the module needs of it. Otherwise a
+//! variable that a query displaced comes from the launcher. [`Env::explain`](crate::Env::explain) gives one line
+//! for each variable, for a log.
+//!
+//! # Rotating keys
+//!
+//! Rotate when a key may be known to somebody, and otherwise once a year. Readers and writers keep running.
+//! The order of the steps matters: no process ever meets a record that it cannot open.
+//!
+//! ```
+//! use std::ops::ControlFlow;
+//!
+//! use secrets_toml::seal::{Keyring, Lock, LockError, LockedKeyring};
+//! use secrets_toml::vault::Vault;
+//! # use secrets_toml::{Document, seal::Scope, store::MemoryStore, vault::Expected};
+//! # let kek = [7; 32];
+//! # let mut keyring = Keyring::generate()?;
+//! # let mut text = keyring.lock(Lock::raw(&kek))?;
+//! # let vault = Vault::new(MemoryStore::new(), keyring);
+//! # let secrets = Document::parse("PAT = 'hunter2'")?.validate()?;
+//! # vault.put(&Scope::module("chat")?, &secrets, Expected::Absent)?;
+//!
+//! let load = |text: &str| LockedKeyring::parse(text)?.unlock(Lock::raw(&kek));
+//! let publish = |mut keyring: Keyring| {
+//!     let text = keyring.lock(Lock::raw(&kek))?;
+//!     // Store the text here, and wait until every process has loaded it.
+//!     vault.set_keyring(keyring);
+//!     Ok::<_, LockError>(text)
+//! };
+//!
+//! // 1. Add a key. It only opens.
+//! let mut keyring = load(&text)?;
+//! let (old, new) = (keyring.primary(), keyring.add()?);
+//! text = publish(keyring)?;
+//!
+//! // 2. Make it the primary key: it seals from now on.
+//! let mut keyring = load(&text)?;
+//! keyring.promote(&new)?;
+//! text = publish(keyring)?;
+//!
+//! // 3. Move every record to it. This may be interrupted and called again.
+//! let report = vault.rewrap_all(|_| ControlFlow::Continue(()))?;
+//! assert!(report.is_complete() && report.failed() == 0);
+//!
+//! // 4. Disable the old key, and prove that no record needs it.
+//! let mut keyring = load(&text)?;
+//! keyring.disable(&old)?;
+//! text = publish(keyring)?;
+//! let unused = vault.verify()?.unused(&old).ok_or("a record still needs the old key")?;
+//!
+//! // 5. Destroy it. Exports and backups under it cannot be opened any more.
+//! let mut keyring = load(&text)?;
+//! keyring.destroy(unused)?;
+//! text = publish(keyring)?;
+//! # drop(text);
+//! # assert!(vault.get(&Scope::module("chat")?)?.is_some());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Backups
+//!
+//! [`Vault::export`] writes every record as it is, encrypted. [`Vault::import`] reads it into any store and keeps
+//! whichever record of a scope has the higher revision. Keep the locked keyring elsewhere: whoever has both, and
+//! what unlocks the keyring, has the secrets.
+//!
+//! ```
+//! use std::io::Cursor;
+//!
+//! use secrets_toml::seal::Revision;
+//! use secrets_toml::vault::Vault;
+//! # use secrets_toml::{Document, seal::{Keyring, Lock, LockedKeyring, Scope}, store::MemoryStore, vault::Expected};
+//! # let kek = [7; 32];
+//! # let mut keyring = Keyring::generate()?;
+//! # let text = keyring.lock(Lock::raw(&kek))?;
+//! # let vault = Vault::new(MemoryStore::new(), keyring);
+//! # let chat = Scope::module("chat")?;
+//! # let secrets = Document::parse("PAT = 'hunter2'")?.validate()?;
+//! # vault.put(&chat, &secrets, Expected::Absent)?;
+//!
+//! let mut backup = Vec::new(); // or a file
+//! vault.export(&mut backup)?;
+//! // A list of what exists now, kept apart from the store. The number says which of your lists it is.
+//! let mut manifest = Vec::new();
+//! vault.manifest(Revision::FIRST, &mut manifest)?;
+//!
+//! // Later, on another machine.
+//! let keyring = LockedKeyring::parse(&text)?.unlock(Lock::raw(&kek))?;
+//! let restored = Vault::new(MemoryStore::new(), keyring);
+//! let report = restored.import(Cursor::new(backup))?;
+//! assert_eq!((report.written(), report.failed()), (1, 0));
+//! // No record is lost, rolled back or altered.
+//! assert_eq!(restored.verify_against(Cursor::new(manifest))?.failed(), 0);
+//! # assert!(restored.get(&chat)?.is_some());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A process that has seen a newer record refuses an older one. After a restore on purpose, call
+//! [`Vault::accept_restore`](crate::vault::Vault::accept_restore), or start the process anew.
+//!
+//! # Writing a store
+//!
+//! A store keeps bytes under bytes, and decides each write on a condition. The promises that a vault relies on are
+//! listed at [`Store`](crate::store::Store). [`store::backend`](crate::store::backend) has the types. This one keeps
+//! records in memory, behind a lock:
+//!
+//! ```
+//! use std::collections::{BTreeMap, HashSet};
+//! use std::ops::Bound;
+//! use std::sync::{Mutex, PoisonError};
+//!
+//! use secrets_toml::store::backend::{Fetch, MAX_PAGE_LEN, Outcome, Row, Write};
+//! use secrets_toml::store::{Store, StoreError};
+//!
+//! #[derive(Default)]
+//! struct Shelf(Mutex<BTreeMap<Vec<u8>, Vec<u8>>>);
+//!
+//! impl Store for Shelf {
+//!     fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+//!         Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(scope).cloned())
+//!     }
+//!
+//!     fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+//!         let mut scopes = HashSet::new();
+//!         if !writes.iter().all(|write| scopes.insert(write.scope())) {
+//!             return Err(StoreError::Repeated);
+//!         }
+//!         // One lock over all of them: a transaction.
+//!         let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+//!         let outcomes = writes.iter().map(|write| {
+//!             if !write.holds(records.get(write.scope()).map(Vec::as_slice)) {
+//!                 return Outcome::Conflict;
+//!             }
+//!             records.insert(write.scope().to_vec(), write.record().to_vec());
+//!             Outcome::Applied
+//!         });
+//!         Ok(outcomes.collect())
+//!     }
+//!
+//!     fn scan(
+//!         &self,
+//!         prefix: &[u8],
+//!         after: Option<&[u8]>,
+//!         limit: usize,
+//!         fetch: Fetch,
+//!     ) -> Result<Vec<Row>, StoreError> {
+//!         let start = match after {
+//!             Some(after) if after >= prefix => Bound::Excluded(after),
+//!             _ => Bound::Included(prefix),
+//!         };
+//!         let records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+//!         let (mut page, mut len) = (Vec::new(), 0);
+//!         for (scope, record) in records.range::<[u8], _>((start, Bound::Unbounded)) {
+//!             let record = fetch.of(record);
+//!             len += scope.len() + record.len();
+//!             let is_full = page.len() == limit || (len > MAX_PAGE_LEN && !page.is_empty());
+//!             if is_full || !scope.starts_with(prefix) {
+//!                 break;
+//!             }
+//!             page.push(Row::new(scope.clone(), record.to_vec()));
+//!         }
+//!         Ok(page)
+//!     }
+//!
+//!     fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
+//!         let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+//!         Ok(records.remove(scope).is_some())
+//!     }
+//! }
+//!
+//! # use secrets_toml::{Document, seal::{Keyring, Scope}, vault::{Expected, Scopes, Vault}};
+//! # let chat = Scope::module("chat")?;
+//! # let secrets = Document::parse("PAT = 'hunter2'")?.validate()?;
+//! let vault = Vault::new(Shelf::default(), Keyring::generate()?);
+//! vault.put(&chat, &secrets, Expected::Absent)?;
+//! assert!(vault.put(&chat, &secrets, Expected::Absent).is_err());
+//! assert_eq!(vault.scopes(Scopes::Modules)?.count(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A database does the same in one transaction. If a commit fails and nobody knows whether it happened, return
+//! [`StoreError::Unknown`](crate::store::StoreError::Unknown), never `Unavailable`.
+//!
+//! [`Template::prefill`]: crate::Template::prefill
+//! [`Template::validate_update`]: crate::Template::validate_update
+//! [`Vault::copy`]: crate::vault::Vault::copy
+//! [`Vault::export`]: crate::vault::Vault::export
+//! [`Vault::import`]: crate::vault::Vault::import

@@ -80,7 +80,7 @@
 //! - The crate does not read or write the process's environment or the clock. Only
 //!   [`Template::from_repository`], a store and [`handover`] use files, and only a store that was given a
 //!   connection uses the network. Randomness comes from the operating system.
-//! - There is no `unsafe`.
+//! - The crate has no `unsafe` code.
 //! - No text makes it panic, overflow the stack, or take more than linear time. A text has at most
 //!   [`MAX_LEN`] bytes, and a value at most [`MAX_DEPTH`] levels.
 //!

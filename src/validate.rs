@@ -23,9 +23,9 @@ use crate::validate::findings::Findings;
 pub use crate::validate::problem::{FindingKind, Severity};
 
 impl Document {
-    /// Checks the document without a template: no string may be blank.
+    /// Checks that no string of the document is blank.
     ///
-    /// With a template, call [`Template::validate`] instead.
+    /// If you have a template, call [`Template::validate`] instead.
     ///
     /// # Errors
     ///

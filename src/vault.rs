@@ -45,7 +45,7 @@ use crate::validate::Secrets;
 /// let acme = Scope::module("chat")?.version("1.2.0")?.install("acme")?;
 /// let secrets = Document::parse("TOKEN = 'hunter2'")?.validate()?;
 ///
-/// // The first write expects that there is no document; the next one names the revision it replaces.
+/// // The first write expects no document. The next one names the revision that it replaces.
 /// let first = vault.put(&acme, &secrets, Expected::Absent)?;
 /// let second = vault.put(&acme, &secrets, Expected::Revision(first))?;
 ///
@@ -90,7 +90,7 @@ use crate::validate::Secrets;
 /// - It is the record that was sent: the write succeeded.
 /// - It is another record of the same revision: the write did not happen, and never will. The call
 ///   returns [`VaultError::Conflict`].
-/// - It has another revision, or there is none: the write may have happened and have been overwritten.
+/// - It has another revision, or is gone: the write may have happened and have been overwritten.
 ///   The call returns [`VaultError::Superseded`].
 /// - The store still does not answer: the call returns [`VaultError::Unknown`].
 ///
@@ -102,7 +102,7 @@ use crate::validate::Secrets;
 /// Nobody without the key can alter a record or move it to another scope. But whoever can write to the
 /// store can replace a record with an older one, or remove it. A vault therefore remembers the
 /// highest revision of each scope that it has read or written. If the current revision is lower, or
-/// there is no record, the call returns [`VaultError::RolledBack`].
+/// the record is gone, the call returns [`VaultError::RolledBack`].
 ///
 /// - The vault remembers the 65,536 scopes that were used last, in memory. A new process remembers
 ///   nothing. [`manifest`](Self::manifest) and [`verify_against`](Self::verify_against) detect
@@ -155,8 +155,8 @@ impl<S: Store> Vault<S> {
         self.0.set_keyring(keyring);
     }
 
-    /// Returns the current record of a scope: a document or a tombstone, or `None` if there is no
-    /// record.
+    /// Returns the current record of a scope: a document or a tombstone, or `None` if the scope has
+    /// neither.
     ///
     /// # Errors
     ///
@@ -187,7 +187,7 @@ impl<S: Store> Vault<S> {
     /// - [`VaultError::Conflict`] if the current record is not the expected one.
     /// - The errors of [`get`](Self::get), about the record that is replaced.
     /// - [`VaultError::Superseded`] or [`VaultError::Unknown`] if the store does not confirm the write.
-    /// - [`VaultError::Seal`] if the record has the last possible revision, or if the operating system
+    /// - [`VaultError::Keyring`] if the record has the last possible revision, or if the operating system
     ///   has no randomness.
     ///
     /// # Examples
@@ -221,7 +221,7 @@ impl<S: Store> Vault<S> {
     ///
     /// # Errors
     ///
-    /// - [`VaultError::Absent`] if there is no document.
+    /// - [`VaultError::Absent`] if the scope has no document.
     /// - The errors of [`put`](Self::put).
     ///
     /// # Examples

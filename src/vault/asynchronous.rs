@@ -215,7 +215,7 @@ impl<S: AsyncStore> AsyncVault<S> {
     ) -> Result<(Option<Current>, Seen), VaultError> {
         loop {
             // The order matters: the watermark first, then the store. What another thread writes in
-            // between makes the record newer than the watermark, which is no rollback.
+            // between makes the record newer than the watermark, which is not a rollback.
             let seen = self.watermarks().seen(scope);
             let record = self.store.get(scope.as_bytes()).await?;
             let current = decide::open(keyring, scope, record.as_deref())?;

@@ -9,7 +9,7 @@ use crate::vault::error::VaultError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Expected {
-    /// There is no document: it was never written, or it was deleted.
+    /// The scope has no document: none was ever written, or it was deleted.
     Absent,
     /// The current record has this revision. It may be a document or a tombstone.
     Revision(Revision),
@@ -111,7 +111,7 @@ pub(super) fn plan(
 /// - The current record is ours: one of the attempts wrote it.
 /// - It is another one of our revision: our write never happened. It never will, because its
 ///   condition, the record before, is gone for good.
-/// - It has another revision, or there is none: our record may have been there in between, and may
+/// - It has another revision, or is gone: our record may have been current in between, and may
 ///   have been replaced by others. Nothing that is left in the store tells.
 pub(super) fn resolve(
     write: &Write,

@@ -12,22 +12,22 @@ pub enum VaultError {
     /// The current record is not the expected one. Nothing was changed.
     #[error("{}", conflict(current))]
     Conflict {
-        /// The current revision, of a document or a tombstone. `None` if there is no record.
+        /// The current revision, of a document or a tombstone. `None` if the scope has no record.
         current: Option<Revision>,
     },
-    /// There is no document to delete or to copy.
-    #[error("there is no document to delete or copy")]
+    /// The scope has no document to delete or to copy.
+    #[error("the scope has no document to delete or copy")]
     Absent,
     /// The store did not confirm the write, and another record is current now. The write either
     /// never happened, or it happened and was overwritten.
     ///
     /// To find out, read the current document.
     #[error(
-        "the store did not confirm the write, and the record has changed since: {}",
+        "the store did not confirm the write, and the scope has changed since: {}",
         now(current)
     )]
     Superseded {
-        /// The current revision. `None` if there is no record.
+        /// The current revision. `None` if the scope has no record.
         current: Option<Revision>,
     },
     /// The store did not confirm the write, and did not answer when it was asked again. The write
@@ -39,11 +39,11 @@ pub enum VaultError {
     ///
     /// If that was done on purpose, call
     /// [`Vault::accept_restore`](crate::vault::Vault::accept_restore).
-    #[error("rolled back: the store had revision {highest} before; {}", now(found))]
+    #[error("rolled back: the scope had revision {highest} before; {}", now(found))]
     RolledBack {
         /// The highest revision that was read or written before, or that a manifest lists.
         highest: Revision,
-        /// The current revision. `None` if there is no record.
+        /// The current revision. `None` if the scope has no record.
         found: Option<Revision>,
     },
     /// A record has the revision that a manifest lists, but other content. Only
@@ -79,14 +79,14 @@ fn conflict(current: &Option<Revision>) -> String {
         Some(revision) => {
             format!("conflict: the current revision is {revision}, not the expected one")
         }
-        None => "conflict: there is no record, but one was expected".to_owned(),
+        None => "conflict: the scope has no record, but one was expected".to_owned(),
     }
 }
 
 fn now(current: &Option<Revision>) -> String {
     match current {
-        Some(revision) => format!("revision {revision} is current now"),
-        None => "there is no record now".to_owned(),
+        Some(revision) => format!("it has revision {revision} now"),
+        None => "it has no record now".to_owned(),
     }
 }
 

@@ -185,7 +185,7 @@ impl<'a, S: AsyncStore> Rows<'a, S> {
     }
 }
 
-/// What a manifest says about one record.
+/// One record, as a manifest lists it.
 struct Entry {
     scope: Scope,
     revision: Revision,

@@ -38,9 +38,9 @@ pub(crate) fn holds(vault: &Tested, scope: &Scope, number: u64, text: &str) {
 }
 
 #[track_caller]
-pub(crate) fn conflicts(result: Result<Revision, VaultError>, stands: Option<u64>) {
+pub(crate) fn conflicts(result: Result<Revision, VaultError>, now: Option<u64>) {
     match result.unwrap_err() {
-        VaultError::Conflict { current } => assert_eq!(current.map(Revision::get), stands),
+        VaultError::Conflict { current } => assert_eq!(current.map(Revision::get), now),
         other => panic!("{other:?}"),
     }
 }
@@ -49,19 +49,19 @@ pub(crate) fn conflicts(result: Result<Revision, VaultError>, stands: Option<u64
 fn is_absent(result: Result<Revision, VaultError>) {
     let error = result.unwrap_err();
     assert!(matches!(error, VaultError::Absent), "{error:?}");
-    assert_eq!(error.to_string(), "there is no document to delete or copy");
+    assert_eq!(error.to_string(), "the scope has no document to delete or copy");
 }
 
-/// What stands, what is expected, and what comes of it: the revision, or what stands instead.
+/// The current state, the expected one, and the result: the new revision, or the current one.
 #[test]
-fn a_write_says_what_must_stand() {
-    enum Stands {
+fn a_write_happens_only_over_the_expected_record() {
+    enum State {
         Nothing,
         Document,
         Tombstone,
     }
     use Expected::{Absent, Revision as At};
-    use Stands::{Document, Nothing, Tombstone};
+    use State::{Document, Nothing, Tombstone};
     let table = [
         (Nothing, Absent, Ok(1)),
         (Nothing, At(revision(1)), Err(None)),
@@ -73,15 +73,15 @@ fn a_write_says_what_must_stand() {
         (Tombstone, At(revision(2)), Ok(3)),
         (Tombstone, At(revision(3)), Err(Some(2))),
     ];
-    for (stands, expected, result) in table {
+    for (state, expected, result) in table {
         for copied in [false, true] {
             let vault = vault();
             let (acme, other) = (install("acme"), install("other"));
             vault.put(&other, &secrets(), Absent).unwrap();
-            if !matches!(stands, Nothing) {
+            if !matches!(state, Nothing) {
                 vault.put(&acme, &secrets(), Absent).unwrap();
             }
-            if matches!(stands, Tombstone) {
+            if matches!(state, Tombstone) {
                 vault.delete(&acme, revision(1)).unwrap();
             }
             let before = vault.store().store.get(acme.as_bytes()).unwrap();
@@ -109,7 +109,7 @@ fn conflicts_read_well() {
     let error = VaultError::Conflict { current: Some(revision(7)) };
     assert_eq!(error.to_string(), "conflict: the current revision is 7, not the expected one");
     let error = VaultError::Conflict { current: None };
-    assert_eq!(error.to_string(), "conflict: there is no record, but one was expected");
+    assert_eq!(error.to_string(), "conflict: the scope has no record, but one was expected");
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn secrets_go_along_to_the_next_version() {
 
 /// Nothing is read, replaced, deleted or copied that does not open, and the errors differ.
 #[test]
-fn what_stands_is_authenticated_first() {
+fn the_current_record_is_authenticated_first() {
     let vault = vault();
     let (acme, other) = (install("acme"), install("other"));
     for scope in [&acme, &other] {

@@ -1,4 +1,4 @@
-//! What only a proof or a made-up payload can reach.
+//! Cases that only a proof or a made-up payload reaches.
 
 use crate::document::Document;
 use crate::seal::derive::Material;

@@ -550,7 +550,7 @@ fn generate_keyring(files: &mut BTreeMap<String, String>) {
         ],
         &kms,
     );
-    // What Argon2id makes of this passphrase, salt and cost; verify.py works it out as well.
+    // The key that Argon2id derives from this passphrase, salt and cost; verify.py derives it, too.
     let cost = PassphraseCost::new(19 * 1024, 2, 1).unwrap();
     let argon2id = Outer::Argon2id { cost, salt: [0x5A; 16] };
     let passphrase = "correct horse battery staple";

@@ -46,7 +46,7 @@ fn hkdf_sha256() {
 fn chacha20_poly1305() {
     let set = aead::TestSet::load(aead::TestName::ChaCha20Poly1305).unwrap();
     let mut counts = [0, 0];
-    // Of any other size there is no record: the key and the nonce are cut from one array.
+    // Other sizes cannot occur in a record: the key and the nonce are cut from one array.
     let groups = set.test_groups.iter().filter(|group| group.nonce_size == 96);
     for test in groups.flat_map(|group| &group.tests) {
         let keys = RecordKeys::of(&test.key, &test.nonce);

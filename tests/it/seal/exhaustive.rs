@@ -6,7 +6,7 @@ use secrets_toml::seal::{Keyring, OpenError, Opened, Revision, Scope};
 
 use crate::seal::{install, keyring, revision, secrets, version};
 
-/// How often each error came up; `opened` where there was none.
+/// How often each error came up; `opened` if there was none.
 #[derive(Default)]
 struct Histogram(BTreeMap<&'static str, usize>);
 
@@ -79,7 +79,7 @@ fn every_truncation_and_every_further_byte() {
     histogram.assert(&[("NotARecord", 4), ("TrailingBytes", 256), ("Truncated", 1136)]);
 }
 
-/// What a record was sealed as, and the record.
+/// A record, with the arguments that it was sealed with.
 struct Sealed {
     scope: Scope,
     revision: Revision,

@@ -52,7 +52,7 @@ proptest! {
 
     #[test]
     fn what_is_read_is_what_was_written(mut bytes in prop::collection::vec(0..6_u8, 0..16)) {
-        // Letters where a component may stand.
+        // Letters in the places of a component.
         for byte in bytes.iter_mut().skip(3) {
             *byte = if *byte > 3 { b'a' } else { *byte };
         }

@@ -12,7 +12,7 @@ use crate::seal::{install, keyring, revision, secrets, version};
 
 const KEK: [u8; 32] = *b"a key encryption key of 32 bytes";
 
-/// Fails where the text holds a secret: as text, or as bytes in decimal or hexadecimal.
+/// Fails if the text holds a secret: as text, or as bytes in decimal or hexadecimal.
 #[track_caller]
 fn silent(value: &dyn Debug) {
     for text in [format!("{value:?}"), format!("{value:#?}")] {
@@ -116,7 +116,7 @@ fn errors_and_their_sources_are_silent() {
 }
 
 /// Two implementations of one trait, for all types and for those that are `Clone`: naming the
-/// method is ambiguous, and does not compile, where a type is.
+/// method is ambiguous, and does not compile, if a type is.
 macro_rules! assert_not_clone {
     ($($of:ty),*) => {$({
         trait AmbiguousIfClone<Marker> {

@@ -100,7 +100,7 @@ fn a_higher_revision_leaves_it_open() {
         let error = put_ours(&vault, &acme).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the store did not confirm the write, and the record has changed since: revision 3 is current now"
+            "the store did not confirm the write, and the scope has changed since: it has revision 3 now"
         );
         match error {
             VaultError::Superseded { current } => assert_eq!(current, Some(revision(3))),
@@ -128,7 +128,7 @@ fn no_record_leaves_it_open_too() {
     let error = put_ours(&vault, &acme).unwrap_err();
     assert!(matches!(error, VaultError::Unknown(_)), "{error:?}");
     let source = error.source().unwrap().to_string();
-    assert_eq!(source, "rolled back: the store had revision 1 before; there is no record now");
+    assert_eq!(source, "rolled back: the scope had revision 1 before; it has no record now");
 
     // The mark was forgotten when it was purged here.
     let vault = std::sync::Arc::new(vault);
@@ -143,7 +143,7 @@ fn no_record_leaves_it_open_too() {
     assert!(matches!(error, VaultError::Superseded { current: None }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "the store did not confirm the write, and the record has changed since: there is no record now"
+        "the store did not confirm the write, and the scope has changed since: it has no record now"
     );
 }
 
@@ -163,7 +163,7 @@ fn without_an_answer_it_is_unknown() {
             "the store did not confirm the write: it may or may not have happened"
         );
         assert!(error.source().is_some());
-        // Whatever became of it, the next one is decided on what stands.
+        // In every case, the next write is decided by the current record.
         vault.store().land();
         let at = vault.get(&acme).unwrap().unwrap().revision();
         vault.put(&acme, &secrets(), Expected::Revision(at)).unwrap();
@@ -175,7 +175,7 @@ fn without_an_answer_it_is_unknown() {
 }
 
 #[test]
-fn a_conflict_in_between_tells_what_stands() {
+fn a_conflict_in_between_tells_the_current_revision() {
     let (vault, acme) = with([meanwhile(3)]);
     conflicts(put_ours(&vault, &acme), Some(4));
     let (vault, acme) = with([meanwhile(1)]);

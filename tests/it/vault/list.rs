@@ -52,7 +52,7 @@ fn scopes_are_listed_by_kind_in_the_order_of_their_encoding() {
 }
 
 #[test]
-fn a_listing_shows_what_stands_in_clear() {
+fn a_listing_shows_the_header() {
     let vault = Vault::new(MemoryStore::new(), keyring());
     let acme = install("acme");
     vault.put(&acme, &secrets(), Expected::Absent).unwrap();
@@ -158,7 +158,7 @@ impl Store for Strange {
 }
 
 #[test]
-fn a_row_under_no_scope_is_told_of() {
+fn a_row_with_a_malformed_scope_is_reported() {
     let vault = Vault::new(Strange(MemoryStore::new()), keyring());
     vault.put(&install("acme"), &secrets(), Expected::Absent).unwrap();
     let told = "these bytes are not the encoding of a scope";

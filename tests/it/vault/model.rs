@@ -37,16 +37,16 @@ enum Action {
     Rewrap(bool),
     /// A new process over the same store, which has seen nothing.
     Reopen,
-    /// What becomes of the next writes.
+    /// The outcomes of the next writes.
     Fail(Vec<Fault>),
-    /// What was late is carried out.
+    /// Late writes are carried out.
     Land,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Expect {
     Absent,
-    Standing,
+    Current,
     Other,
 }
 
@@ -63,7 +63,7 @@ fn action() -> impl Strategy<Value = Action> {
     let expect = || {
         prop_oneof![
             3 => Just(Expect::Absent),
-            6 => Just(Expect::Standing),
+            6 => Just(Expect::Current),
             1 => Just(Expect::Other),
         ]
     };
@@ -95,10 +95,10 @@ fn scope(number: usize) -> Scope {
     Scope::module("chat").unwrap().version(&number.to_string()).unwrap()
 }
 
-/// What stands under a scope: the record, its revision, and its text unless it is a tombstone.
+/// The current record of a scope, its revision, and its text unless it is a tombstone.
 type State = Option<(Vec<u8>, Revision, Option<String>)>;
 
-/// Where a store is kept, so that it can be opened again.
+/// The medium of a store, so that the store can be opened again.
 trait Medium {
     type Store: Store;
     fn open(&self) -> Self::Store;
@@ -136,7 +136,7 @@ struct Machine<M: Medium> {
     /// The keys as the host has them.
     keyring: Keyring,
     model: Vec<State>,
-    /// What may still land: where, over which record, and what it holds.
+    /// The writes that may still land: the scope, the record that each replaces, and its text.
     late: Vec<(usize, Option<Vec<u8>>, Option<String>)>,
     texts: u64,
 }
@@ -159,7 +159,7 @@ impl<M: Medium> Machine<M> {
     }
 
     fn reopen(&mut self) {
-        // What was late goes down with the process.
+        // Late writes are lost with the process.
         self.late.clear();
         self.vault = None;
         let store = Arc::new(Faulty::new(self.medium.open()));
@@ -172,7 +172,7 @@ impl<M: Medium> Machine<M> {
         LockedKeyring::parse(&locked).unwrap().unlock(Lock::raw(&KEK)).unwrap()
     }
 
-    /// What stands in the store, opened with every key.
+    /// The records in the store, opened with every key.
     fn actual(&mut self) -> Vec<State> {
         let mut keys = self.keys();
         let ids: Vec<_> = keys.entries().map(|(id, _)| id).collect();
@@ -190,17 +190,17 @@ impl<M: Medium> Machine<M> {
     }
 
     fn expected(&self, scope: usize, expect: Expect) -> Expected {
-        let standing = self.model[scope].as_ref().map(|(_, revision, _)| *revision);
-        match (expect, standing) {
-            (Expect::Standing, Some(revision)) => Expected::Revision(revision),
+        let current = self.model[scope].as_ref().map(|(_, revision, _)| *revision);
+        match (expect, current) {
+            (Expect::Current, Some(revision)) => Expected::Revision(revision),
             (Expect::Other, revision) => Expected::Revision(
                 Revision::try_from(revision.map_or(0, Revision::get) + 7).unwrap(),
             ),
-            (Expect::Absent | Expect::Standing, _) => Expected::Absent,
+            (Expect::Absent | Expect::Current, _) => Expected::Absent,
         }
     }
 
-    /// Whether a write with this condition would happen, if nothing failed.
+    /// Returns `true` if a write with this condition would happen if nothing failed.
     fn holds(&self, scope: usize, expected: Expected) -> bool {
         match (expected, &self.model[scope]) {
             (Expected::Absent, state) => state.as_ref().is_none_or(|(_, _, text)| text.is_none()),
@@ -209,7 +209,7 @@ impl<M: Medium> Machine<M> {
         }
     }
 
-    /// Takes up what stands after a write to one scope, and checks that it is what may stand.
+    /// Takes over the records after a write to one scope, and checks that this write can have made them.
     fn settle(&mut self, scope: usize, text: Option<String>, done: Result<Revision, VaultError>) {
         let actual = self.actual();
         for other in (0..SCOPES).filter(|other| *other != scope) {
@@ -227,7 +227,7 @@ impl<M: Medium> Machine<M> {
         match done {
             Ok(revision) => {
                 assert_eq!(revision.get(), next);
-                assert!(is_next(&actual[scope]), "what was acknowledged stands");
+                assert!(is_next(&actual[scope]), "a confirmed write is current");
             }
             Err(VaultError::Unknown(_) | VaultError::Superseded { .. }) => {
                 assert!(actual[scope] == before || is_next(&actual[scope]), "one or the other");
@@ -353,18 +353,21 @@ impl<M: Medium> Machine<M> {
             if before == after {
                 continue;
             }
-            let standing = before.as_ref().map(|(record, ..)| record);
+            let current = before.as_ref().map(|(record, ..)| record);
             let (_, revision, text) = after.as_ref().expect("what lands is a record");
             let next = before.as_ref().map_or(1, |(_, revision, _)| revision.get() + 1);
             let was_late = self.late.iter().any(|(scope, over, late)| {
-                *scope == number && over.as_ref() == standing && late == text
+                *scope == number && over.as_ref() == current && late == text
             });
-            assert!(was_late && revision.get() == next, "what lands was sent, over what stands");
+            assert!(
+                was_late && revision.get() == next,
+                "a write that lands was sent, over the current record"
+            );
         }
         self.model = actual;
     }
 
-    /// What the vault reads is what stands, or it says which key is missing.
+    /// The vault reads the current records, or names the key that is missing.
     fn check(&mut self) {
         for number in 0..SCOPES {
             let read = self.vault().get(&scope(number));
@@ -410,7 +413,7 @@ fn what_lands_may_be_written_over_by_what_lands_next() {
         Action::Fail(vec![Fault::Late]),
         Action::Put(2, Expect::Absent),
         Action::Fail(vec![Fault::Late]),
-        Action::Delete(2, Expect::Standing),
+        Action::Delete(2, Expect::Current),
         Action::Purge(2),
         Action::Land,
     ];

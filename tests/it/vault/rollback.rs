@@ -11,7 +11,7 @@ use crate::faulty::{Faulty, Step};
 use crate::seal::{install, keyring, revision, secrets, version};
 use crate::vault::{Tested, beside, holds, vault};
 
-/// Puts a record in place of what stands, as whoever can write to the store may.
+/// Replaces the current record, as anybody can who can write to the store.
 fn put_back(vault: &Tested, scope: &Scope, record: Option<Record>) {
     let store = &vault.store().store;
     store.purge(scope.as_bytes()).unwrap();
@@ -61,7 +61,7 @@ fn an_old_record_is_refused_everywhere() {
     let error = vault.get(&acme).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "rolled back: the store had revision 3 before; there is no record now"
+        "rolled back: the scope had revision 3 before; it has no record now"
     );
 }
 
@@ -132,10 +132,10 @@ fn a_purge_is_accepted_where_it_is_done() {
     assert!(other.get(&acme).is_ok());
 }
 
-/// The mark is read before the store is: what is written in between is no rollback, and a purge in
-/// between is none either.
+/// The watermark is read before the store. So a write in between is not a rollback, and neither is a
+/// purge.
 #[test]
-fn the_mark_is_older_than_the_record() {
+fn the_watermark_is_read_before_the_record() {
     let (vault, acme) = at_three();
     let vault = std::sync::Arc::new(vault);
     let inside = vault.clone();
@@ -159,8 +159,8 @@ fn rewrapping_does_not_hide_a_rollback() {
     assert_eq!((moved.written(), moved.failed()), (1, 1));
     assert_eq!(
         moved.failures()[0].to_string(),
-        "Scope(\"chat\", \"1.2.0\", \"acme\"): rolled back: the store had revision 3 before; \
-         revision 2 is current now"
+        "Scope(\"chat\", \"1.2.0\", \"acme\"): rolled back: the scope had revision 3 before; \
+         it has revision 2 now"
     );
     rolled_back(vault.get(&acme), 3, Some(2));
     let verified = vault.verify().unwrap();

@@ -178,7 +178,7 @@ fn a_record_that_others_keep_writing_is_tried_so_often() {
     }
 }
 
-/// A page may be older than what was seen: what stands counts.
+/// A page may be older than the watermark: the current record counts.
 #[test]
 fn what_is_written_or_purged_after_a_page_was_read_is_no_failure() {
     for (purged, expected) in [(false, (1, 0, 0)), (true, (0, 0, 0))] {

@@ -64,7 +64,7 @@ fn an_export_carries_every_record_as_it_is() {
     let into = new.put(&scope("b"), &secrets(), Expected::Revision(revision(2))).unwrap();
     assert_eq!(into, revision(3), "revisions go on");
 
-    // It begins where the reader stands.
+    // The import begins at the reader's position.
     let mut cursor = Cursor::new([b"before", &file[..]].concat());
     cursor.set_position(6);
     assert_eq!(fresh().import(cursor).unwrap().written(), 6);
@@ -72,7 +72,7 @@ fn an_export_carries_every_record_as_it_is() {
 }
 
 #[test]
-fn what_stands_higher_is_kept_and_what_stands_lower_is_replaced() {
+fn higher_revisions_are_kept_and_lower_ones_replaced() {
     let old = filled();
     let file = exported(&old);
     let new = fresh();
@@ -119,7 +119,7 @@ fn what_does_not_open_is_reported_and_the_rest_is_imported() {
     assert!(new.get(&scope("strange")).unwrap().is_none());
 }
 
-/// What is gone from the store may be brought back, though not to a lower revision than was seen.
+/// A record that is gone may be imported again, but not at a lower revision than was seen.
 #[test]
 fn what_was_seen_and_is_gone_is_imported_as_high_as_it_was() {
     let old = filled();
@@ -291,8 +291,8 @@ fn a_manifest_names_what_was_deleted_rolled_back_or_altered() {
     // Behind the vault's back: one put back, one deleted, one replaced, one that does not open.
     let store = vault.store();
     let replace = |name: &str, record| {
-        let standing = store.get(scope(name).as_bytes()).unwrap().unwrap();
-        let write = Write::replace(&scope(name), *commitment(&standing).unwrap(), record);
+        let current = store.get(scope(name).as_bytes()).unwrap().unwrap();
+        let write = Write::replace(&scope(name), *commitment(&current).unwrap(), record);
         assert!(matches!(store.apply(&[write]).unwrap()[..], [Outcome::Applied]));
     };
     let keyring = keyring();
@@ -307,11 +307,11 @@ fn a_manifest_names_what_was_deleted_rolled_back_or_altered() {
     assert_eq!(
         told,
         [
-            "Scope(\"a\"): rolled back: the store had revision 2 before; revision 1 is current now",
+            "Scope(\"a\"): rolled back: the scope had revision 2 before; it has revision 1 now",
             "Scope(\"b\"): altered: the record has the revision that the manifest lists, but other \
              content",
             "Scope(\"c\"): the record belongs to another scope, or its header was altered",
-            "Scope(\"chat\", \"1.2.0\"): rolled back: the store had revision 1 before; there is no \
+            "Scope(\"chat\", \"1.2.0\"): rolled back: the scope had revision 1 before; it has no \
              record now",
         ]
     );
