@@ -113,7 +113,7 @@
 )]
 #![forbid(unsafe_code)]
 
-#[cfg(doc)]
+#[cfg(all(doc, feature = "redb"))]
 pub mod guide;
 
 // Read.

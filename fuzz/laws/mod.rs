@@ -10,8 +10,10 @@ pub(crate) mod delivery;
 pub(crate) mod deserialize;
 pub(crate) mod document;
 pub(crate) mod env;
+#[cfg(feature = "vault")]
 pub(crate) mod keyring;
 pub(crate) mod query;
+#[cfg(feature = "vault")]
 pub(crate) mod record;
 pub(crate) mod template;
 mod texts;

@@ -15,6 +15,7 @@ mod env;
 mod faulty;
 #[path = "../support/folder.rs"]
 mod folder;
+#[cfg(feature = "vault")]
 #[path = "../support/full.rs"]
 mod full;
 #[cfg(all(unix, feature = "handover"))]

@@ -10,7 +10,9 @@ mod handover;
 #[path = "../support/probe.rs"]
 mod probe;
 mod query;
+#[cfg(feature = "vault")]
 mod seal;
+#[cfg(feature = "vault")]
 mod vault;
 
 #[global_allocator]
