@@ -277,41 +277,29 @@
 //!
 //! # Writing a store
 //!
-//! A store keeps bytes under bytes, and decides each write on a condition. The promises that a vault relies on are
-//! listed at [`Store`](crate::store::Store). [`store::backend`](crate::store::backend) has the types. This one keeps
-//! records in memory, behind a lock:
+//! A store keeps bytes under bytes, and decides each write on a condition.
+//!
+//! 1. Read the contract at [`Store`](crate::store::Store): what a vault relies on.
+//! 2. Implement its four methods. [`store::backend`](crate::store::backend) has the types, and a complete store
+//!    in memory to begin with. A database does the same in one transaction for each call of `apply`.
+//! 3. If a commit fails and nobody knows whether it happened, return
+//!    [`StoreError::Unknown`](crate::store::StoreError::Unknown), never `Unavailable`.
+//!
+//! A store can also wrap another one. This one refuses writes, for the time of a migration:
 //!
 //! ```
-//! use std::collections::{BTreeMap, HashSet};
-//! use std::ops::Bound;
-//! use std::sync::{Mutex, PoisonError};
-//!
-//! use secrets_toml::store::backend::{Fetch, MAX_PAGE_LEN, Outcome, Row, Write};
+//! use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
 //! use secrets_toml::store::{Store, StoreError};
 //!
-//! #[derive(Default)]
-//! struct Shelf(Mutex<BTreeMap<Vec<u8>, Vec<u8>>>);
+//! struct ReadOnly<S>(S);
 //!
-//! impl Store for Shelf {
+//! impl<S: Store> Store for ReadOnly<S> {
 //!     fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-//!         Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(scope).cloned())
+//!         self.0.get(scope)
 //!     }
 //!
-//!     fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
-//!         let mut scopes = HashSet::new();
-//!         if !writes.iter().all(|write| scopes.insert(write.scope())) {
-//!             return Err(StoreError::Repeated);
-//!         }
-//!         // One lock over all of them: a transaction.
-//!         let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-//!         let outcomes = writes.iter().map(|write| {
-//!             if !write.holds(records.get(write.scope()).map(Vec::as_slice)) {
-//!                 return Outcome::Conflict;
-//!             }
-//!             records.insert(write.scope().to_vec(), write.record().to_vec());
-//!             Outcome::Applied
-//!         });
-//!         Ok(outcomes.collect())
+//!     fn apply(&self, _: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+//!         Err(StoreError::Unavailable("the store is being migrated".into()))
 //!     }
 //!
 //!     fn scan(
@@ -321,42 +309,22 @@
 //!         limit: usize,
 //!         fetch: Fetch,
 //!     ) -> Result<Vec<Row>, StoreError> {
-//!         let start = match after {
-//!             Some(after) if after >= prefix => Bound::Excluded(after),
-//!             _ => Bound::Included(prefix),
-//!         };
-//!         let records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-//!         let (mut page, mut len) = (Vec::new(), 0);
-//!         for (scope, record) in records.range::<[u8], _>((start, Bound::Unbounded)) {
-//!             let record = fetch.of(record);
-//!             len += scope.len() + record.len();
-//!             let is_full = page.len() == limit || (len > MAX_PAGE_LEN && !page.is_empty());
-//!             if is_full || !scope.starts_with(prefix) {
-//!                 break;
-//!             }
-//!             page.push(Row::new(scope.clone(), record.to_vec()));
-//!         }
-//!         Ok(page)
+//!         self.0.scan(prefix, after, limit, fetch)
 //!     }
 //!
-//!     fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
-//!         let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-//!         Ok(records.remove(scope).is_some())
+//!     fn purge(&self, _: &[u8]) -> Result<bool, StoreError> {
+//!         Err(StoreError::Unavailable("the store is being migrated".into()))
 //!     }
 //! }
 //!
-//! # use secrets_toml::{Document, seal::{Keyring, Scope}, vault::{Expected, Scopes, Vault}};
+//! # use secrets_toml::{Document, seal::{Keyring, Scope}, store::MemoryStore, vault::{Expected, Vault}};
 //! # let chat = Scope::module("chat")?;
 //! # let secrets = Document::parse("PAT = 'hunter2'")?.validate()?;
-//! let vault = Vault::new(Shelf::default(), Keyring::generate()?);
-//! vault.put(&chat, &secrets, Expected::Absent)?;
+//! let vault = Vault::new(ReadOnly(MemoryStore::new()), Keyring::generate()?);
+//! assert!(vault.get(&chat)?.is_none());
 //! assert!(vault.put(&chat, &secrets, Expected::Absent).is_err());
-//! assert_eq!(vault.scopes(Scopes::Modules)?.count(), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-//!
-//! A database does the same in one transaction. If a commit fails and nobody knows whether it happened, return
-//! [`StoreError::Unknown`](crate::store::StoreError::Unknown), never `Unavailable`.
 //!
 //! [`Template::prefill`]: crate::Template::prefill
 //! [`Template::validate_update`]: crate::Template::validate_update
