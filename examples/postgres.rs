@@ -81,7 +81,7 @@ async fn run(config: String) -> Result<(), Box<dyn Error>> {
     while let Some(listed) = listing.next().await {
         let listed = listed?;
         println!(
-            "  {:?}, revision {}",
+            "  {}, revision {}",
             listed.scope(),
             listed.header().map_err(Clone::clone)?.revision()
         );

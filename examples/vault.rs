@@ -71,8 +71,8 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     for install in [&acme, &initech] {
         let record = secrets_toml::store::Store::get(vault.store(), install.as_bytes())?;
         match runner.open(&record.ok_or("no record")?) {
-            Ok(_) => println!("acme's runner opens {install:?}"),
-            Err(error) => println!("acme's runner and {install:?}: {error}"),
+            Ok(_) => println!("acme's runner opens {install}"),
+            Err(error) => println!("acme's runner and {install}: {error}"),
         }
     }
     for number in 0..200 {

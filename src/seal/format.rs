@@ -4,7 +4,7 @@ use std::ops::{Range, RangeInclusive};
 
 // The header of a record, in bytes from its start.
 
-pub(super) const MAGIC: [u8; 4] = *b"\x89SLD";
+pub(crate) const MAGIC: [u8; 4] = *b"\x89SLD";
 pub(super) const VERSION_AT: usize = 4;
 pub(super) const SUITE_AT: usize = 5;
 pub(super) const KIND_AT: usize = 6;
@@ -32,15 +32,15 @@ pub(super) const KIND_MANIFEST: u8 = 4;
 // The body of a record.
 
 /// The length of the authentication tag at the end of the body.
-pub(super) const TAG_LEN: usize = 16;
+pub(crate) const TAG_LEN: usize = 16;
 /// The length of the number at the start of the plaintext, which is the length of the document.
 pub(super) const DOC_LEN: usize = 4;
 /// The shortest padded plaintext. Most files of credentials are no longer, so all of these have
 /// one size.
-pub(super) const MIN_PADDED_LEN: usize = 1024;
+pub(crate) const MIN_PADDED_LEN: usize = 1024;
 /// The longest plaintext, 1 MiB: as much as a text area holds, and as much as one record makes its
 /// reader allocate.
-pub(super) const MAX_PLAINTEXT_LEN: usize = 1 << 20;
+pub(crate) const MAX_PLAINTEXT_LEN: usize = 1 << 20;
 /// The longest document.
 pub(super) const MAX_DOC_LEN: usize = MAX_PLAINTEXT_LEN - DOC_LEN;
 /// The lengths of a body: ciphertext and tag.

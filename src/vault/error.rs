@@ -53,7 +53,7 @@ pub enum VaultError {
     /// A record does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The keyring sealed nothing.
+    /// The keyring could not seal a record.
     #[error(transparent)]
     Keyring(KeyringError),
     /// A name cannot be part of a scope, or the scope of a row in the store is malformed.

@@ -11,6 +11,7 @@
 
 use std::io::{self, Read, Write};
 
+use crate::seal::format::{HEAD_LEN, MAX_PLAINTEXT_LEN, TAG_LEN};
 use crate::store::backend::Row;
 use crate::vault::error::TransferError;
 
@@ -20,8 +21,8 @@ const MAGIC: [u8; 5] = *b"\x89SLX\x01";
 /// The longest encoding of a scope: its kind, and three components with their lengths.
 const MAX_SCOPE_LEN: usize = 1 + 3 * (2 + 255);
 
-/// The longest record: its header, 1 MiB and its tag.
-const MAX_RECORD_LEN: usize = 100 + (1 << 20) + 16;
+/// The longest record.
+const MAX_RECORD_LEN: usize = HEAD_LEN + MAX_PLAINTEXT_LEN + TAG_LEN;
 
 /// Writes an export.
 pub(super) struct ExportWriter<W> {

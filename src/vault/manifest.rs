@@ -12,6 +12,7 @@ use std::io::{Read, Write};
 use std::iter::Peekable;
 use std::vec;
 
+use crate::seal::format::{HEAD_LEN, MAGIC, MIN_PADDED_LEN, TAG_LEN};
 use crate::seal::{Keyring, ManifestList, Revision, Scope};
 use crate::store::AsyncStore;
 use crate::store::backend::{Fetch, Row, commitment};
@@ -28,10 +29,10 @@ const PAGE: usize = 4096;
 const ENTRY_END_LEN: usize = 8 + 32;
 
 /// The first two bytes of a record. No scope is as long as this number says.
-const RECORD: u16 = 0x8953;
+const RECORD: u16 = u16::from_be_bytes([MAGIC[0], MAGIC[1]]);
 
-/// The length of the record at the end: its header, the padded 40 bytes, and its tag.
-const SEALED_LEN: usize = 100 + 1024 + 16;
+/// The length of the record at the end. Its content has 40 bytes, and is padded.
+const SEALED_LEN: usize = HEAD_LEN + MIN_PADDED_LEN + TAG_LEN;
 
 impl<S: AsyncStore> AsyncVault<S> {
     /// Writes a manifest. Same as [`Vault::manifest`](crate::vault::Vault::manifest).

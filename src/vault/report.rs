@@ -219,7 +219,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.scope() {
-            Some(scope) => write!(f, "{scope:?}: {}", self.error),
+            Some(scope) => write!(f, "{scope}: {}", self.error),
             None => write!(f, "a row with a malformed scope: {}", self.error),
         }
     }

@@ -159,7 +159,7 @@ fn rewrapping_does_not_hide_a_rollback() {
     assert_eq!((moved.written(), moved.failed()), (1, 1));
     assert_eq!(
         moved.failures()[0].to_string(),
-        "Scope(\"chat\", \"1.2.0\", \"acme\"): rolled back: the scope had revision 3 before; \
+        "chat/1.2.0/acme: rolled back: the scope had revision 3 before; \
          it has revision 2 now"
     );
     rolled_back(vault.get(&acme), 3, Some(2));

@@ -109,11 +109,8 @@ fn what_does_not_open_is_reported_and_the_rest_is_imported() {
     assert_eq!(
         told,
         [
-            "Scope(\"y\"): the record belongs to another scope, or its header was altered"
-                .to_owned(),
-            format!(
-                "Scope(\"strange\"): the record is under key {id}, which is not in the keyring"
-            ),
+            "y: the record belongs to another scope, or its header was altered".to_owned(),
+            format!("strange: the record is under key {id}, which is not in the keyring"),
         ]
     );
     assert!(new.get(&scope("strange")).unwrap().is_none());
@@ -154,7 +151,7 @@ fn a_record_that_is_written_in_between_is_held_against_the_imported() {
     };
     assert_eq!(import("b", 2), (5, 1, vec![]));
     assert_eq!(import("b", 3), (5, 1, vec![]));
-    let told = "Scope(\"b\"): conflict: the current revision is 1, not the expected one";
+    let told = "b: conflict: the current revision is 1, not the expected one";
     assert_eq!(import("b", 1), (5, 0, vec![told.to_owned()]));
 }
 
@@ -307,11 +304,11 @@ fn a_manifest_names_what_was_deleted_rolled_back_or_altered() {
     assert_eq!(
         told,
         [
-            "Scope(\"a\"): rolled back: the scope had revision 2 before; it has revision 1 now",
-            "Scope(\"b\"): altered: the record has the revision that the manifest lists, but other \
+            "a: rolled back: the scope had revision 2 before; it has revision 1 now",
+            "b: altered: the record has the revision that the manifest lists, but other \
              content",
-            "Scope(\"c\"): the record belongs to another scope, or its header was altered",
-            "Scope(\"chat\", \"1.2.0\"): rolled back: the scope had revision 1 before; it has no \
+            "c: the record belongs to another scope, or its header was altered",
+            "chat/1.2.0: rolled back: the scope had revision 1 before; it has no \
              record now",
         ]
     );
