@@ -77,8 +77,9 @@ fn a_repeating_random_generator_still_gives_different_keys_to_different_texts() 
     assert_eq!(seal(b"A = 1", 1), seal(b"A = 1", 1));
 }
 
-/// They live on the stack, where no allocator sees them. Only with their feature `zeroize` do they
-/// have this mark, and that feature is not a default of any. `Poly1305` has it without the mark.
+/// These states are on the stack, which the tests with an allocator do not see. The types implement
+/// `ZeroizeOnDrop` only with their feature `zeroize`, which is never a default. `Poly1305` wipes
+/// itself without implementing it.
 #[test]
 fn ciphers_and_hashes_wipe_themselves() {
     fn wiped<T: zeroize::ZeroizeOnDrop>() {}

@@ -2,7 +2,9 @@
 
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit as _};
 use hmac::{Hmac, Mac};
-use secrets_toml::seal::{Keyring, Lock, LockedKeyring, OpenError, Record, Revision, Scope};
+use secrets_toml::seal::{
+    Keyring, KmsKey, Lock, LockedKeyring, OpenError, Record, Revision, Scope,
+};
 use secrets_toml::{Document, Secrets};
 use sha2::Sha256;
 
@@ -185,6 +187,41 @@ fn forged(kind: u8, plaintext: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn content_that_is_not_a_document() {
+    let text = "TOKEN = 'the value of a credential";
+    let record = forged(1, &[&34_u32.to_be_bytes(), text.as_bytes()].concat());
+    let (error, freed) = keep(|| {
+        let opened = Keyring::from_bytes(KEY).open(&scope(), &record).unwrap();
+        assert_eq!(opened.expose_text(), Some(text));
+        opened.into_secrets().unwrap_err()
+    });
+    assert_eq!(error, OpenError::BadPayload);
+    clean(&freed, &KEY, scope().as_bytes(), &record);
+}
+
+#[test]
+fn proving_a_key_unused() {
+    let mut keyring = Keyring::from_bytes(KEK);
+    let old = keyring.primary();
+    let (before, after, locked) = {
+        let before = keyring.seal(&scope(), Revision::FIRST, &secrets()).unwrap().into_bytes();
+        let key = keyring.add().unwrap();
+        keyring.promote(&key).unwrap();
+        let after = keyring.rewrap(&scope(), &before).unwrap().unwrap().into_bytes();
+        (before, after, keyring.lock(Lock::raw(&KEY)).unwrap())
+    };
+    let ((), freed) = keep(|| {
+        let mut keyring = LockedKeyring::parse(&locked).unwrap().unlock(Lock::raw(&KEY)).unwrap();
+        keyring.disable(&old).unwrap();
+        let unused = keyring.prove_unused(&old, [(scope(), &after)]).unwrap();
+        // The first record opens and the second does not.
+        keyring.prove_unused(&old, [(scope(), &after), (scope(), &before)]).unwrap_err();
+        keyring.destroy(unused).unwrap();
+    });
+    clean(&freed, &KEK, scope().as_bytes(), &before);
+}
+
+#[test]
 fn rewrapping() {
     let record = record();
     let (new, freed) = keep(|| {
@@ -229,6 +266,29 @@ fn locking_and_unlocking() {
         locked.unlock(Lock::raw(&KEY)).unwrap_err();
     });
     clean(&freed, &KEK, RAW, &sealed);
+}
+
+#[test]
+fn a_lock_that_is_refused() {
+    let mut keyring = Keyring::from_bytes(KEY);
+    let ours = KmsKey::new("aws", "alias/ours").unwrap();
+    let theirs = KmsKey::new("aws", "alias/theirs").unwrap();
+    let raw = keyring.lock(Lock::raw(&KEK)).unwrap();
+    let kms = keyring.lock(Lock::kms(&ours, b"wrapped", &KEK)).unwrap();
+    let ((), freed) = keep(|| {
+        for (text, lock) in [
+            (&raw, Lock::kms(&ours, b"wrapped", &KEK)),
+            (&kms, Lock::raw(&KEK)),
+            (&kms, Lock::kms(&theirs, b"wrapped", &KEK)),
+            (&kms, Lock::kms(&ours, b"other", &KEK)),
+            (&raw, Lock::raw(&KEY)),
+        ] {
+            let error = LockedKeyring::parse(text).unwrap().unlock(lock).unwrap_err();
+            drop((format!("{error:?}"), error.to_string()));
+        }
+        keyring.lock(Lock::kms(&ours, b"", &KEK)).unwrap_err();
+    });
+    clean(&freed, &KEK, RAW, &sealed(&raw));
 }
 
 /// The scope of a keyring that is locked with a key.
