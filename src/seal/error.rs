@@ -136,6 +136,7 @@ impl LockError {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LockFault {
     // The arguments of a lock.
+    #[cfg(feature = "passphrase")]
     #[error("the passphrase is empty")]
     EmptyPassphrase,
     #[error("`{field}` has to be 1 to {max} bytes long")]
@@ -144,6 +145,7 @@ pub(super) enum LockFault {
     Cost(CostFault),
 
     // Locking and unlocking.
+    #[cfg(feature = "passphrase")]
     #[error("there is not enough memory for the cost of the passphrase")]
     OutOfMemory,
     #[error("the operating system gave no randomness")]

@@ -4,7 +4,9 @@ use std::fmt;
 
 use crate::seal::derive::Material;
 use crate::seal::error::{LockError, LockFault};
-use crate::seal::format::{MAX_WRAPPED_LEN, PROTECTION_ARGON2ID, PROTECTION_KMS, PROTECTION_RAW};
+#[cfg(feature = "passphrase")]
+use crate::seal::format::PROTECTION_ARGON2ID;
+use crate::seal::format::{MAX_WRAPPED_LEN, PROTECTION_KMS, PROTECTION_RAW};
 use crate::seal::header::{Kind, Revision};
 use crate::seal::keyring::Keyring;
 use crate::seal::kms_key::KmsKey;

@@ -1,12 +1,12 @@
 //! Manifests: a sealed list of all records, against which a store is checked later.
 //!
 //! ```text
-//! entry    u16 length of the scope, the scope, u64 revision, 32 bytes commitment
+//! line     u16 length of the scope, the scope, u64 revision, 32 bytes commitment
 //! …
-//! end      a record that seals the number of entries and the SHA-256 of all entries
+//! end      a record that seals the number of lines and the SHA-256 of all lines
 //! ```
 //!
-//! The entries are in the order of their scopes. Numbers are big-endian.
+//! The lines are in the order of their scopes. Numbers are big-endian.
 
 use std::io::{Read, Write};
 use std::iter::Peekable;
@@ -25,7 +25,7 @@ use crate::vault::scan::Scan;
 /// The most rows that are held in memory at a time.
 const PAGE: usize = 4096;
 
-/// The length of what follows the scope in an entry: a revision and a commitment.
+/// The length of what follows the scope in a line: a revision and a commitment.
 const ENTRY_END_LEN: usize = 8 + 32;
 
 /// The first two bytes of a record. No scope is as long as this number says.
@@ -58,9 +58,9 @@ impl<S: AsyncStore> AsyncVault<S> {
                 let opened = keyring.open(&scope, row.record()).map_err(VaultError::from)?;
                 let commitment =
                     *commitment(row.record()).expect("a record that opened has a commitment");
-                let entry = Entry { scope, revision: opened.revision(), commitment }.encode();
-                list.add(&entry);
-                out.write_all(&entry)?;
+                let line = Line { scope, revision: opened.revision(), commitment }.encode();
+                list.add(&line);
+                out.write_all(&line)?;
             }
         }
         let count = list.count();
@@ -80,11 +80,11 @@ impl<S: AsyncStore> AsyncVault<S> {
         // Both the manifest and the store are in the order of scopes, so one pass over both compares
         // them:
         //
-        //     entries   a     c     e  f
+        //     lines   a     c     e  f
         //     rows      a  b  c  d     f
         //               =  +  =  +  -  =      (= compared, + newer, - lost)
         //
-        // The record at the end authenticates the entries. Until it has opened, an entry may be
+        // The record at the end authenticates the lines. Until it has opened, a line may be
         // forged, so the report is not returned before.
         let keyring = self.keyring();
         let mut report = Report::default();
@@ -92,8 +92,8 @@ impl<S: AsyncStore> AsyncVault<S> {
         let mut rows = Rows::new(&self.store);
         let mut previous: Option<Scope> = None;
         loop {
-            let entry = match Part::read(&mut manifest)? {
-                Part::Entry(entry) => entry,
+            let line = match Part::read(&mut manifest)? {
+                Part::Line(line) => line,
                 Part::Sealed(record) => {
                     let revision =
                         keyring.open_manifest(&record, list).map_err(TransferError::Open)?;
@@ -106,20 +106,20 @@ impl<S: AsyncStore> AsyncVault<S> {
                     return Ok(report);
                 }
             };
-            list.add(&entry.encode());
+            list.add(&line.encode());
             // Entries out of order would compare with rows that were skipped already.
-            if previous.as_ref() >= Some(&entry.scope) {
+            if previous.as_ref() >= Some(&line.scope) {
                 return Err(TransferError::Malformed);
             }
-            let scope = entry.scope.as_bytes();
+            let scope = line.scope.as_bytes();
             report.newer += rows.skip_while(|row| row.scope() < scope).await?;
             let row = rows.next_if(|row| row.scope() == scope);
-            match compare(&keyring, &entry, row.as_ref()) {
+            match compare(&keyring, &line, row.as_ref()) {
                 Ok(Compared::Unchanged) => report.unchanged += 1,
                 Ok(Compared::Newer) => report.newer += 1,
                 Err(error) => report.fail(scope, error),
             }
-            previous = Some(entry.scope);
+            previous = Some(line.scope);
         }
     }
 }
@@ -130,11 +130,11 @@ enum Compared {
     Newer,
 }
 
-/// Compares an entry with the row of its scope.
-fn compare(keyring: &Keyring, entry: &Entry, row: Option<&Row>) -> Result<Compared, VaultError> {
-    let highest = entry.revision;
+/// Compares a line with the row of its scope.
+fn compare(keyring: &Keyring, line: &Line, row: Option<&Row>) -> Result<Compared, VaultError> {
+    let highest = line.revision;
     let row = row.ok_or(VaultError::RolledBack { highest, found: None })?;
-    let found = keyring.open(&entry.scope, row.record())?.revision();
+    let found = keyring.open(&line.scope, row.record())?.revision();
     if found > highest {
         return Ok(Compared::Newer);
     }
@@ -143,7 +143,7 @@ fn compare(keyring: &Keyring, entry: &Entry, row: Option<&Row>) -> Result<Compar
     }
     // Somebody with the key may have written this revision twice: once before the store was rolled
     // back, and once after. The commitment tells the two records apart.
-    if commitment(row.record()) == Some(&entry.commitment) {
+    if commitment(row.record()) == Some(&line.commitment) {
         Ok(Compared::Unchanged)
     } else {
         Err(VaultError::Altered)
@@ -187,13 +187,13 @@ impl<'a, S: AsyncStore> Rows<'a, S> {
 }
 
 /// One record, as a manifest lists it.
-struct Entry {
+struct Line {
     scope: Scope,
     revision: Revision,
     commitment: [u8; 32],
 }
 
-impl Entry {
+impl Line {
     fn encode(&self) -> Vec<u8> {
         let scope = self.scope.as_bytes();
         let len = u16::try_from(scope.len()).expect("a scope is shorter than 64 KiB");
@@ -202,9 +202,9 @@ impl Entry {
     }
 }
 
-/// A part of a manifest: an entry, or the record at the end.
+/// A part of a manifest: a line, or the record at the end.
 enum Part {
-    Entry(Entry),
+    Line(Line),
     Sealed(Vec<u8>),
 }
 
@@ -228,6 +228,6 @@ impl Part {
         let revision = revision.map_err(|_| TransferError::Malformed)?;
         let scope = Scope::from_bytes(&scope).map_err(|_| TransferError::Malformed)?;
         let commitment = commitment.try_into().expect("it has 32 bytes");
-        Ok(Self::Entry(Entry { scope, revision, commitment }))
+        Ok(Self::Line(Line { scope, revision, commitment }))
     }
 }
