@@ -26,7 +26,7 @@ use crate::vault::scan::Scan;
 const PAGE: usize = 4096;
 
 /// The length of what follows the scope in a line: a revision and a commitment.
-const ENTRY_END_LEN: usize = 8 + 32;
+const LINE_END_LEN: usize = 8 + 32;
 
 /// The first two bytes of a record. No scope is as long as this number says.
 const RECORD: u16 = u16::from_be_bytes([MAGIC[0], MAGIC[1]]);
@@ -221,7 +221,7 @@ impl Part {
         }
         let mut scope = vec![0; usize::from(len)];
         fill(from, &mut scope)?;
-        let mut rest = [0; ENTRY_END_LEN];
+        let mut rest = [0; LINE_END_LEN];
         fill(from, &mut rest)?;
         let (revision, commitment) = rest.split_first_chunk::<8>().expect("it has 40 bytes");
         let revision = Revision::try_from(u64::from_be_bytes(*revision));
