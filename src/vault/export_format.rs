@@ -11,6 +11,7 @@
 
 use std::io::{self, Read, Write};
 
+use crate::seal::MAX_COMPONENT_LEN;
 use crate::seal::format::{HEAD_LEN, MAX_PLAINTEXT_LEN, TAG_LEN};
 use crate::store::backend::Row;
 use crate::vault::error::TransferError;
@@ -19,7 +20,7 @@ use crate::vault::error::TransferError;
 const MAGIC: [u8; 5] = *b"\x89SLX\x01";
 
 /// The longest encoding of a scope: its kind, and three components with their lengths.
-const MAX_SCOPE_LEN: usize = 1 + 3 * (2 + 255);
+const MAX_SCOPE_LEN: usize = 1 + 3 * (2 + MAX_COMPONENT_LEN);
 
 /// The longest record.
 const MAX_RECORD_LEN: usize = HEAD_LEN + MAX_PLAINTEXT_LEN + TAG_LEN;
