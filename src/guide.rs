@@ -51,7 +51,7 @@
 //!
 //! # A form in a web service
 //!
-//! The form of a new version shows the template's text. What comes back is parsed, then validated. Both
+//! The form of a new version shows the template's text. The text that comes back is parsed, then validated. Both
 //! errors are pages for the author: `Display` and `Serialize` show no value.
 //!
 //! ```
@@ -60,7 +60,7 @@
 //! use secrets_toml::vault::{Expected, Vault, VaultError};
 //! use secrets_toml::{Document, Template};
 //!
-//! /// What the author sees next.
+//! /// The page that the author sees next.
 //! enum Page {
 //!     Stored,
 //!     /// The same form again, with a report above it.

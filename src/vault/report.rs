@@ -20,7 +20,7 @@ const MAX_FAILURES: usize = 100;
 /// | [`verify_against`] | [`unchanged`], [`newer`], [`manifest_revision`], failures |
 /// | [`usage`] | [`by_key`], [`records`], [`unreadable`] |
 ///
-/// What a call does not fill is zero, empty or `None`.
+/// Fields that a call does not fill are zero, empty or `None`.
 ///
 /// [`rewrap_all`]: crate::vault::Vault::rewrap_all
 /// [`import`]: crate::vault::Vault::import
