@@ -3,6 +3,8 @@
 use secrets_toml::{Document, OverrideError, Overrides, Parameter};
 use url::{Host, Url};
 
+use crate::dice::Dice;
+
 /// Hosts that can match.
 const HOSTS: [&str; 8] = [
     "api.clarifai.com",
@@ -110,21 +112,9 @@ fn an_entry_that_is_no_host_matches_nothing() {
     }
 }
 
-/// A small generator that gives the same URLs in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % sides as u64) as usize
-    }
-
-    /// Picks the first one as often as all others together.
-    fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        if self.roll(2) == 0 { of[0] } else { of[self.roll(of.len())] }
-    }
+/// Picks the first one as often as all others together.
+fn pick<'a>(dice: &mut Dice, of: &[&'a str]) -> &'a str {
+    if dice.roll(2) == 0 { of[0] } else { of[dice.roll(of.len())] }
 }
 
 #[test]
@@ -132,16 +122,19 @@ fn generated_urls() {
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
     let mut accepted = 0;
     for _ in 0..100_000 {
-        let scheme = dice.pick(&["https://", "http://", "HTTPS://", "https:", "//", "https:/\\"]);
-        let user = dice.pick(&["", "", "", "evil@", "api.clarifai.com@", "a:b@", ":@", "@"]);
+        let scheme =
+            pick(&mut dice, &["https://", "http://", "HTTPS://", "https:", "//", "https:/\\"]);
+        let user = pick(&mut dice, &["", "", "", "evil@", "api.clarifai.com@", "a:b@", ":@", "@"]);
         let hosts = [&HOSTS[..], &MISTAKES[..], &["evil.example", "x.api.clarifai.com"]].concat();
         let host = hosts[dice.roll(hosts.len())];
-        let host = dice.pick(&[HOSTS[0], host]);
-        let port = dice.pick(&["", ":443", ":80", ":", ":0443", ":443:443", ".", ":443."]);
-        let tail =
-            dice.pick(&["", "/", "/v2", "?", "#@evil.example", "/@evil", "\\", "//evil", ";"]);
+        let host = pick(&mut dice, &[HOSTS[0], host]);
+        let port = pick(&mut dice, &["", ":443", ":80", ":", ":0443", ":443:443", ".", ":443."]);
+        let tail = pick(
+            &mut dice,
+            &["", "/", "/v2", "?", "#@evil.example", "/@evil", "\\", "//evil", ";"],
+        );
         let mut url = format!("{scheme}{user}{host}{port}{tail}");
-        for _ in 0..dice.pick(&["", "1", "22"]).len() {
+        for _ in 0..pick(&mut dice, &["", "1", "22"]).len() {
             let places: Vec<_> = url.char_indices().map(|(place, _)| place).collect();
             let place = places[dice.roll(places.len())];
             match dice.roll(3) {

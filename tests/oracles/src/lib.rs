@@ -5,5 +5,7 @@
 mod attacks;
 #[path = "../../support/delivered.rs"]
 mod delivered;
+#[path = "../../support/dice.rs"]
+mod dice;
 mod https_host;
 mod toml_suite;

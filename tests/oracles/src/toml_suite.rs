@@ -11,6 +11,7 @@ use secrets_toml::{Document, Value};
 use serde_json::Value as Json;
 
 use crate::delivered::assert_delivered;
+use crate::dice::Dice;
 
 /// The files in the suite's list for TOML 1.1.
 fn listed() -> HashSet<&'static Path> {
@@ -163,18 +164,17 @@ fn toml_edit_agrees_on_generated_texts() {
         "07:32",
         "\u{feff}",
     ];
-    let mut random = Random(0x5EED);
+    let mut dice = Dice(0x5EED);
     let mut accepted = 0;
     for _ in 0..60_000 {
         let mut text = String::new();
-        for _ in 0..random.below(14) {
+        for _ in 0..dice.roll(14) {
             // Whole assignments and single pieces are equally likely.
-            if random.below(2) == 0 {
-                let value = PIECES[37 + random.below(18)];
-                let (first, last) = (PIECES[random.below(9)], PIECES[random.below(5)]);
-                let key =
-                    if random.below(2) == 0 { format!("{first}.{last}") } else { last.into() };
-                let open = ["", "", "", "{ a = ", "[ "][random.below(5)];
+            if dice.roll(2) == 0 {
+                let value = PIECES[37 + dice.roll(18)];
+                let (first, last) = (PIECES[dice.roll(9)], PIECES[dice.roll(5)]);
+                let key = if dice.roll(2) == 0 { format!("{first}.{last}") } else { last.into() };
+                let open = ["", "", "", "{ a = ", "[ "][dice.roll(5)];
                 let close = match open {
                     "" => "",
                     "[ " => " ]",
@@ -182,7 +182,7 @@ fn toml_edit_agrees_on_generated_texts() {
                 };
                 text.push_str(&format!("{key} = {open}{value}{close}\n"));
             } else {
-                text.push_str(PIECES[random.below(PIECES.len())]);
+                text.push_str(PIECES[dice.roll(PIECES.len())]);
             }
         }
         match (Document::parse(text.as_str()), toml_edit::Document::parse(text.as_str())) {
@@ -202,18 +202,6 @@ fn toml_edit_agrees_on_generated_texts() {
         }
     }
     assert!(accepted > 3000, "only {accepted} were accepted: the texts test too little");
-}
-
-/// A small generator of random numbers (xorshift) that gives the same texts in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % end as u64) as usize
-    }
 }
 
 /// Compares a value with the suite's tagged JSON.
