@@ -18,6 +18,7 @@ use crate::document::Document;
 use crate::template::Template;
 use crate::template::schema::Schema;
 use crate::validate::check::Validator;
+use crate::validate::excerpt::Masked;
 pub use crate::validate::finding::Finding;
 use crate::validate::findings::Findings;
 pub use crate::validate::problem::{FindingKind, Severity};
@@ -137,8 +138,8 @@ impl fmt::Debug for Secrets {
 /// A document that did not pass validation, with every finding.
 ///
 /// `Display` writes a report for the author. It has a block for each finding: the place, the path
-/// and the problem, the source line with all values and comments masked, and how to fix it. It
-/// never shows a value.
+/// and the problem, the source line with carets under the place, and how to fix it. Values and
+/// comments are masked, except empty strings. It never shows a value.
 ///
 /// [`findings`](Self::findings) returns the findings one by one, for a page or for JSON.
 ///
@@ -154,8 +155,8 @@ impl fmt::Debug for Secrets {
 ///     "\
 /// error: line 1, column 16: `CLARIFAI_PAT` is blank: the template expects a value
 ///   |
-/// 1 | CLARIFAI_PAT = •••••••• ••••••••
-///   |
+/// 1 | CLARIFAI_PAT = \"\" ••••••••
+///   |                ^^
 ///   = help: write the value between the quotes
 /// ",
 /// );
@@ -208,7 +209,7 @@ impl Invalid {
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        excerpt::write(f, &self.0.document, self.findings())
+        excerpt::write(f, &self.0.document, Masked::ValuesAndComments, self.findings())
     }
 }
 

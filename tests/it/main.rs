@@ -25,6 +25,7 @@ mod nothing_printed;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod query;
+mod report;
 #[cfg(feature = "vault")]
 mod seal;
 #[cfg(feature = "postgres")]
