@@ -157,8 +157,9 @@ pub use path::KeyPath;
 pub use query::{
     MAX_PARAMETER_LEN, MAX_QUERY_FIELDS, MAX_QUERY_LEN, OverrideError, Overrides, Parameter,
 };
+pub use template::format::Format;
 pub use template::repository::TemplateError;
-pub use template::{MAX_TEMPLATE_LEN, Template, Variable};
+pub use template::{MAX_TEMPLATE_LEN, Section, Template, Variable};
 /// The crate whose [`Datetime`](toml_datetime::Datetime) is a kind of [`Value`].
 pub use toml_datetime;
 pub use update::Prefilled;

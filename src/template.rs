@@ -1,9 +1,12 @@
 //! Templates: the `secrets.toml` files of modules' repositories.
 
+pub(crate) mod annotations;
 mod comments;
+pub(crate) mod format;
 pub(crate) mod placeholder;
 pub(crate) mod repository;
 pub(crate) mod schema;
+mod section;
 mod variable;
 
 use std::sync::Arc;
@@ -12,6 +15,7 @@ use crate::document::Document;
 use crate::document::error::ParseError;
 use crate::document::fault::Fault;
 use crate::template::schema::Schema;
+pub use crate::template::section::Section;
 pub use crate::template::variable::Variable;
 use crate::text::wiped::Wiped;
 
@@ -81,6 +85,12 @@ impl Template {
     /// listed.
     pub fn variables(&self) -> impl ExactSizeIterator<Item = Variable<'_>> {
         self.0.described.iter().map(|described| Variable { schema: &self.0, described })
+    }
+
+    /// The sections that have a line of their own, in the order of the text: tables with a
+    /// `[header]`, inline tables, and arrays of tables.
+    pub fn sections(&self) -> impl ExactSizeIterator<Item = Section<'_>> {
+        self.0.sections.iter().map(|described| Section { schema: &self.0, described })
     }
 
     /// The text, byte for byte. A form shows it in its text area.

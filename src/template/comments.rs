@@ -9,6 +9,8 @@ use toml_edit::{InlineTable, Item, RawString, Table, TableLike, Value};
 
 use crate::document::Document;
 use crate::document::index::Kind;
+use crate::template::annotations::{Comment, Line};
+use crate::text::bytes::is_bare;
 
 /// The comments of a template, as `toml_edit` assigns them to keys.
 pub(super) struct Comments<'t> {
@@ -16,12 +18,6 @@ pub(super) struct Comments<'t> {
     /// The spans of each key or header and of the text between it and the previous expression, in
     /// the order of the text.
     before: Vec<(Range<usize>, Range<usize>)>,
-}
-
-/// The meaning of a key's comments.
-pub(super) struct Comment {
-    pub(super) description: Option<Box<str>>,
-    pub(super) optional: bool,
 }
 
 impl<'t> Comments<'t> {
@@ -84,72 +80,109 @@ impl<'t> Comments<'t> {
         let node = index.node(id);
         let in_array = index.node(node.parent).kind == Kind::Array;
         if index.is_implicit(id) || in_array {
-            return Comment { description: None, optional: false };
+            return Comment::default();
         }
         let key = node.key_span.range();
         let header = node.kind == Kind::Table;
         let i = self.before.partition_point(|(expression, _)| expression.start <= key.start);
         let above = match i.checked_sub(1).map(|i| &self.before[i]) {
             Some((expression, before)) if expression.contains(&key.start) => {
-                self.block_above(before.clone())
+                self.block_above(before.clone(), document.key(id))
             }
             _ => Vec::new(),
         };
         let after =
             self.comment_after(if header { key.end } else { node.span.range().end }, header);
-
-        let optional =
-            above.iter().chain(&after).any(|line| words(line).any(|word| is_optional(&word)));
-        let description = describe(&above).or_else(|| describe(after.as_slice()));
-        Comment { description, optional }
+        Comment::read(&above, after)
     }
 
-    /// The comment lines directly above an expression. `before` is the text since the previous one.
-    fn block_above(&self, before: Range<usize>) -> Vec<&'t str> {
+    /// The comment lines directly above an expression. `before` is the text since the previous one,
+    /// `key` is the expression's key.
+    fn block_above(&self, before: Range<usize>, key: &str) -> Vec<Line<'t>> {
         let text = &self.text[before.clone()];
         // In an inline table, the first line is the rest of another key's line.
         let whole = before.start == 0 || self.text[..before.start].ends_with(['\n', '\u{feff}']);
-        let mut lines: Vec<_> = text.split('\n').skip(usize::from(!whole)).map(str::trim).collect();
-        // The last part is white space before the key on its own line.
-        lines.pop();
+        let mut lines = Vec::new();
+        let mut start = before.start;
+        for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+            lines.push(Line { start, text: line });
+            start += line.len();
+        }
+        let first = usize::from(!whole).min(lines.len());
         // Comments above a blank line do not belong to the key.
-        let start = lines.iter().rposition(|line| !line.starts_with('#')).unwrap_or(0);
-        lines.split_off(start)
+        let is_comment = |line: &Line<'_>| line.text.trim_start().starts_with('#');
+        let blank = lines.iter().rposition(|line| !is_comment(line)).map_or(0, |i| i + 1);
+        let mut lines = lines.split_off(blank.max(first));
+        for line in &mut lines {
+            *line = content(*line);
+        }
+        // Comments above a commented-out key belong to that one.
+        let is_other = |line: &Line<'_>| commented_out(line.text).is_some_and(|other| other != key);
+        let other = lines.iter().rposition(is_other).map_or(0, |i| i + 1);
+        let mut lines = lines.split_off(other);
+        if matches!(&self.text[..before.start], "" | "\u{feff}") {
+            let head = lines.iter().take_while(|line| is_head(line.text)).count();
+            lines.drain(..head);
+        }
+        lines.retain(|line| !is_decoration(line.text) && commented_out(line.text).is_none());
+        lines
     }
 
     /// The comment after a value or a header, on its line.
-    fn comment_after(&self, end: usize, header: bool) -> Option<&'t str> {
+    fn comment_after(&self, end: usize, header: bool) -> Option<Line<'t>> {
         let close: &[char] = if header { &[' ', '\t', ']'] } else { &[' ', '\t', ','] };
         let rest = self.text[end..].trim_start_matches(close);
-        rest.starts_with('#').then(|| rest.lines().next().unwrap_or_default().trim())
+        let start = self.text.len() - rest.len();
+        let text = rest.lines().next().unwrap_or_default();
+        rest.starts_with('#').then(|| content(Line { start, text }))
     }
 }
 
-/// The text of comment lines, without `#` and `@optional`. Returns `None` if nothing is left.
-fn describe(lines: &[&str]) -> Option<Box<str>> {
-    let mut description = String::new();
-    for line in lines {
-        let line = line.trim_start_matches('#').trim();
-        if words(line).any(|word| is_optional(&word)) {
-            let left: Vec<_> = words(line).filter(|word| !is_optional(word)).collect();
-            if left.is_empty() {
-                continue;
-            }
-            description.push_str(&left.join(" "));
-        } else {
-            description.push_str(line);
-        }
-        description.push('\n');
+/// A line without `#`, and without white space at its end.
+fn content(line: Line<'_>) -> Line<'_> {
+    let text = line.text.trim_start().trim_start_matches('#');
+    Line { start: line.start + line.text.len() - text.len(), text: text.trim_end() }
+}
+
+/// Returns `true` for a line at the start of a file that is about the file: it names a TOML file, is
+/// for an editor or the system, has a license, or has no letters.
+fn is_head(line: &str) -> bool {
+    let lower = line.to_lowercase();
+    let is_name = |word: &str| {
+        word.trim_matches(|c: char| !c.is_alphanumeric() && c != '.').contains(".toml")
+    };
+    let first = lower.trim_start();
+    lower.split_whitespace().any(is_name)
+        || first.starts_with(['!', ':'])
+        || ["-*-", "vim:", "coding:", "copyright", "spdx-", "licensed under", "license:", "©"]
+            .iter()
+            .any(|start| first.starts_with(start))
+        || is_decoration(line)
+}
+
+/// Returns `true` for a line of punctuation: `======`.
+fn is_decoration(line: &str) -> bool {
+    let line = line.trim();
+    line.chars().nth(2).is_some() && !line.contains(char::is_alphanumeric)
+}
+
+/// Returns the last part of the key of a line such as `KEY = "v"`, or a whole `[header]`.
+///
+/// What follows the `=` must begin like a value, since a sentence may hold a `=`, too.
+fn commented_out(line: &str) -> Option<&str> {
+    let line = line.trim();
+    if line.starts_with('[') && line.ends_with(']') {
+        let name = line.trim_start_matches('[').trim_end_matches(']').trim();
+        return (!name.is_empty() && name.bytes().all(|byte| is_bare(byte) || byte == b'.'))
+            .then_some(line);
     }
-    let description = description.trim();
-    (!description.is_empty()).then(|| description.into())
-}
-
-fn words(line: &str) -> impl Iterator<Item = &str> {
-    line.trim_start_matches('#').split_whitespace()
-}
-
-/// Returns `true` for `@optional`, with or without the punctuation of a sentence after it.
-fn is_optional(word: &&str) -> bool {
-    word.trim_end_matches(['.', ',', ':', ';']) == "@optional"
+    let (key, value) = line.split_once('=')?;
+    let (key, value) = (key.trim(), value.trim_start());
+    let is_key = !key.is_empty()
+        && key.bytes().all(|byte| is_bare(byte) || matches!(byte, b'.' | b'"' | b'\''));
+    let is_value = value.starts_with(['"', '\'', '[', '{', '+', '-'])
+        || value.starts_with(|c: char| c.is_ascii_digit())
+        || ["true", "false", "inf", "nan"].contains(&value.split([' ', '#']).next()?);
+    let name = key.rsplit('.').next().unwrap_or(key).trim_matches(['"', '\'']);
+    (is_key && is_value).then_some(name)
 }

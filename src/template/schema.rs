@@ -1,19 +1,35 @@
 //! The facts about a template that are computed once: roles, comments, required nodes.
 
 use crate::document::Document;
+use crate::document::index::{Kind, Span};
 use crate::role::{self, Role, Shape};
+use crate::template::annotations::{Comment, Mistake};
 use crate::template::comments::Comments;
+use crate::template::format::Format;
 use crate::text::places::{Lines, Places};
 
 /// A parsed template with the facts that validation needs. Findings share it.
 ///
-/// Except for `described`, each vector has an entry for every node of `document`, at the node's
-/// number.
+/// Each vector has an entry for every node of `document`, at the node's number, except for
+/// `described`, `sections` and `mistakes`.
 pub(crate) struct Schema {
     pub(crate) document: Document,
     pub(crate) roles: Vec<Role>,
     /// The variables that `Template::variables` lists, by ascending node number.
     pub(super) described: Vec<Described>,
+    /// The sections that `Template::sections` lists, in the order of the text.
+    pub(super) sections: Vec<Described>,
+    /// The mistakes in the comments, with their nodes, in the order of the nodes.
+    pub(crate) mistakes: Vec<(u32, Mistake, Span)>,
+    /// The formats of a variable. Empty for other nodes.
+    pub(crate) formats: Vec<Vec<Format>>,
+    /// `true` if any variable has a format.
+    pub(crate) has_formats: bool,
+    /// `true` if the comments of the node, or of the nearest node around it that has either marker,
+    /// say `@secret`.
+    pub(crate) marked_secret: Vec<bool>,
+    /// The same for `@public`. If both are at one node, it is secret.
+    pub(crate) marked_public: Vec<bool>,
     /// `true` if the node's own comments say `@optional`.
     pub(crate) optional: Vec<bool>,
     /// The outermost optional section that contains the node, or that is the node.
@@ -25,11 +41,12 @@ pub(crate) struct Schema {
     pub(crate) needs: Vec<u32>,
 }
 
-/// A variable, its line and its comment.
+/// A variable or section, its line and its comment.
 pub(super) struct Described {
     pub(super) node: u32,
     pub(super) line: usize,
     pub(super) description: Option<Box<str>>,
+    pub(super) docs: Option<Box<str>>,
 }
 
 impl Schema {
@@ -37,26 +54,60 @@ impl Schema {
         let roles = role::roles(&document);
         let comments = Comments::read(document.expose_text());
         let index = document.index();
-        let mut optional = vec![false; index.len() as usize];
-        let mut optional_section = vec![None; index.len() as usize];
-        let mut listed = vec![true; index.len() as usize];
+        let len = index.len() as usize;
+        let mut optional = vec![false; len];
+        let mut optional_section = vec![None; len];
+        let mut marked_secret = vec![false; len];
+        let mut marked_public = vec![false; len];
+        let mut formats = vec![Vec::new(); len];
+        let mut listed = vec![true; len];
         let mut described = Vec::new();
+        let mut sections: Vec<(usize, Described)> = Vec::new();
+        let mut mistakes = Vec::new();
+        let mut in_words = Vec::new();
         let mut places = Places::new(document.expose_text());
         for id in 1..index.len() {
-            let node = index.node(id);
-            let comment = comments.of(&document, id);
-            optional[id as usize] = comment.optional;
-            let is_section = comment.optional && roles[id as usize] != Role::Variable;
-            optional_section[id as usize] =
-                optional_section[node.parent as usize].or(is_section.then_some(id));
+            let (i, node) = (id as usize, index.node(id));
+            let parent = node.parent as usize;
+            let mut comment = comments.of(&document, id);
+            optional[i] = comment.optional;
+            let is_section = comment.optional && roles[i] != Role::Variable;
+            optional_section[i] = optional_section[parent].or(is_section.then_some(id));
+            let is_marked = comment.secret || comment.public;
+            marked_secret[i] = if is_marked { comment.secret } else { marked_secret[parent] };
+            marked_public[i] = if is_marked { !comment.secret } else { marked_public[parent] };
             // The first element of an array of tables describes all elements.
-            listed[id as usize] =
-                listed[node.parent as usize] && (!index.is_element(id) || index.position(id) == 0);
-            if listed[id as usize] && roles[id as usize] == Role::Variable {
+            listed[i] = listed[parent] && (!index.is_element(id) || index.position(id) == 0);
+            // A comment at the first `[[header]]` is that of the first element, too.
+            if node.kind != Kind::ArrayOfTables {
+                let shape = Shape::of(node.kind, roles[i]);
+                formats[i] = take_formats(&mut comment, shape);
+                mistakes.extend(comment.mistakes.drain(..).map(|(what, span)| (id, what, span)));
+                if let Some(span) = comment.optional_in_words.filter(|_| listed[i]) {
+                    in_words.push((span, id));
+                }
+            }
+            if !listed[i] {
+                continue;
+            }
+            let Comment { description, docs, .. } = comment;
+            if roles[i] == Role::Variable {
                 let line = places.line(node.span.start as usize);
-                described.push(Described { node: id, line, description: comment.description });
+                described.push(Described { node: id, line, description, docs });
+            } else if let Some(section) = section_of(&document, id, roles[i]) {
+                let start = node.key_span.start as usize;
+                let described = Described { node: section, line: 0, description, docs };
+                sections.push((start, described));
             }
         }
+        // Nodes are not quite in the order of the text: a table may be opened by a header after its
+        // children.
+        sections.sort_unstable_by_key(|(start, _)| *start);
+        let mut places = Places::new(document.expose_text());
+        for (start, section) in &mut sections {
+            section.line = places.line(*start);
+        }
+        let sections = sections.into_iter().map(|(_, section)| section).collect();
 
         let mut needed = vec![false; index.len() as usize];
         let mut needs = vec![0; index.len() as usize];
@@ -70,7 +121,33 @@ impl Schema {
                 needs[index.node(id).parent as usize] += 1;
             }
         }
-        Self { document, roles, described, optional, optional_section, needed, needs }
+        let has_formats = formats.iter().any(|formats| !formats.is_empty());
+        let mut schema = Self {
+            document,
+            roles,
+            described,
+            sections,
+            mistakes,
+            formats,
+            has_formats,
+            marked_secret,
+            marked_public,
+            optional,
+            optional_section,
+            needed,
+            needs,
+        };
+        // One is enough: an author who sees it looks for others.
+        let said = in_words.into_iter().filter(|&(_, node)| schema.is_required(node));
+        let said = said.min_by_key(|(span, _)| span.start);
+        schema.mistakes.extend(said.map(|(span, node)| (node, Mistake::InWords, span)));
+        schema
+    }
+
+    /// Returns `true` if every accepted document has the variable, or something in the section.
+    pub(crate) fn is_required(&self, node: u32) -> bool {
+        !self.may_be_absent(node)
+            && (self.roles[node as usize] == Role::Variable || self.needs[node as usize] > 0)
     }
 
     /// The line of a variable or section, counted from 1.
@@ -114,5 +191,38 @@ impl Schema {
     /// The nodes of the variables, in the order of the text.
     pub(crate) fn variables(&self) -> impl Iterator<Item = u32> + '_ {
         self.described.iter().map(|described| described.node)
+    }
+}
+
+/// Takes the formats out of the comment of a value of this shape. Only a string, an integer or a
+/// float has a format: the others are mistakes.
+fn take_formats(comment: &mut Comment, shape: Shape) -> Vec<Format> {
+    let mut formats = Vec::new();
+    for (format, annotation, span) in comment.formats.drain(..) {
+        let mistake = match shape {
+            Shape::Scalar(Kind::String | Kind::Integer | Kind::Float) => {
+                formats.push(format);
+                continue;
+            }
+            Shape::Table | Shape::Tables => Mistake::OfSection(annotation),
+            Shape::Scalar(_) | Shape::Array => Mistake::OfKind(annotation),
+        };
+        comment.mistakes.push((mistake, span));
+    }
+    formats
+}
+
+/// Returns the section that begins at a node: a table with a line of its own, or the first element
+/// of an array of tables.
+fn section_of(document: &Document, id: u32, role: Role) -> Option<u32> {
+    let index = document.index();
+    let node = index.node(id);
+    match node.kind {
+        Kind::Array if role == Role::Tables => index.children(id).first().copied(),
+        // An array of tables is listed by its elements.
+        Kind::Table | Kind::InlineTable if !index.is_implicit(id) => {
+            (index.node(node.parent).kind != Kind::Array).then_some(id)
+        }
+        _ => None,
     }
 }

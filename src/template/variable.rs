@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::path::KeyPath;
+use crate::template::format::Format;
 use crate::template::schema::{Described, Schema};
 use crate::value::Value;
 
@@ -62,11 +63,26 @@ impl<'a> Variable<'a> {
 
     /// The comment directly above the key, or else the one after the value on its line.
     ///
-    /// It has no `#` and no `@optional`. Returns `None` if the variable has no comment, or if
-    /// nothing else is left of it.
+    /// It has no `#` and no markers. Returns `None` if the variable has no comment, or if nothing
+    /// else is left of it. See [the rules](crate::Template#comments-and-markers).
     #[must_use]
     pub fn description(&self) -> Option<&'a str> {
         self.described.description.as_deref()
+    }
+
+    /// The formats that the comments ask of the value, at most one of each kind. Validation checks
+    /// each.
+    #[must_use]
+    pub fn formats(&self) -> &'a [Format] {
+        &self.schema.formats[self.described.node as usize]
+    }
+
+    /// The link that the comments give with `@docs`: an `https` URL.
+    ///
+    /// It comes from whoever wrote the template. A page that shows it should say so.
+    #[must_use]
+    pub fn docs(&self) -> Option<&'a str> {
+        self.described.docs.as_deref()
     }
 
     /// The line of the value in the template, counted from 1.

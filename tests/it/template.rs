@@ -1,5 +1,7 @@
 //! Templates: comments and prefilling.
 
+mod markers;
+
 use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
@@ -98,7 +100,7 @@ fn optional_is_a_whole_word() {
         ("@optionally", true),
         ("x@optional", true),
         ("optional", true),
-        ("@OPTIONAL", true),
+        ("@OPTIONAL", false),
     ] {
         let template = Template::parse(&format!("# {comment}\nA = ''\n")).unwrap();
         let variable = template.variables().next().unwrap();
