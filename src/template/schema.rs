@@ -6,6 +6,7 @@ use crate::role::{self, Role, Shape};
 use crate::template::annotations::{Comment, Mistake};
 use crate::template::comments::Comments;
 use crate::template::format::Format;
+use crate::template::names::{self, Around};
 use crate::text::places::{Lines, Places};
 
 /// A parsed template with the facts that validation needs. Findings share it.
@@ -25,13 +26,13 @@ pub(crate) struct Schema {
     pub(crate) formats: Vec<Vec<Format>>,
     /// `true` if any variable has a format.
     pub(crate) has_formats: bool,
-    /// `true` if the comments of the node, or of the nearest node around it that has either marker,
-    /// say `@secret`.
-    pub(crate) marked_secret: Vec<bool>,
-    /// The same for `@public`. If both are at one node, it is secret.
-    pub(crate) marked_public: Vec<bool>,
     /// `true` if the node's own comments say `@optional`.
     pub(crate) optional: Vec<bool>,
+    /// `true` if the node is a variable and a secret, by `@secret` or `@public`, else by its name.
+    pub(crate) secret: Vec<bool>,
+    /// `true` if `@public` holds for the node: its own comments say so, or those of the nearest
+    /// section around it whose comments say `@secret` or `@public`.
+    pub(crate) public: Vec<bool>,
     /// The outermost optional section that contains the node, or that is the node.
     pub(crate) optional_section: Vec<Option<u32>>,
     /// `true` if the node is required once the table around it is present: a variable that is not
@@ -57,8 +58,11 @@ impl Schema {
         let len = index.len() as usize;
         let mut optional = vec![false; len];
         let mut optional_section = vec![None; len];
-        let mut marked_secret = vec![false; len];
-        let mut marked_public = vec![false; len];
+        // `Some(true)` by `@secret`, `Some(false)` by `@public`.
+        let mut marked = vec![None; len];
+        // The meaning of the names of the tables around a node.
+        let mut around = vec![Around::Nothing; len];
+        let mut secret = vec![false; len];
         let mut formats = vec![Vec::new(); len];
         let mut listed = vec![true; len];
         let mut described = Vec::new();
@@ -73,9 +77,16 @@ impl Schema {
             optional[i] = comment.optional;
             let is_section = comment.optional && roles[i] != Role::Variable;
             optional_section[i] = optional_section[parent].or(is_section.then_some(id));
-            let is_marked = comment.secret || comment.public;
-            marked_secret[i] = if is_marked { comment.secret } else { marked_secret[parent] };
-            marked_public[i] = if is_marked { !comment.secret } else { marked_public[parent] };
+            // Of both markers on one key, the safe one counts.
+            let own = comment.secret.then_some(true).or(comment.public.then_some(false));
+            marked[i] = own.or(marked[parent]);
+            around[i] = around[parent];
+            if roles[i] == Role::Variable {
+                let by_name = || names::is_secret(&document, id, around[parent]);
+                secret[i] = marked[i].unwrap_or_else(by_name);
+            } else if roles[i] != Role::Inside && !index.is_element(id) {
+                around[i] = around[i].inside(document.key(id));
+            }
             // The first element of an array of tables describes all elements.
             listed[i] = listed[parent] && (!index.is_element(id) || index.position(id) == 0);
             // A comment at the first `[[header]]` is that of the first element, too.
@@ -121,6 +132,7 @@ impl Schema {
                 needs[index.node(id).parent as usize] += 1;
             }
         }
+        let public = marked.iter().map(|&marked| marked == Some(false)).collect();
         let has_formats = formats.iter().any(|formats| !formats.is_empty());
         let mut schema = Self {
             document,
@@ -130,9 +142,9 @@ impl Schema {
             mistakes,
             formats,
             has_formats,
-            marked_secret,
-            marked_public,
             optional,
+            secret,
+            public,
             optional_section,
             needed,
             needs,

@@ -61,6 +61,39 @@ impl<'a> Variable<'a> {
         !self.schema.may_be_absent(self.described.node)
     }
 
+    /// Returns `true` if the value is a secret: validation rejects a document that still has the
+    /// template's value.
+    ///
+    /// The comment markers `@secret` and `@public` decide, at the variable, or else at the nearest
+    /// section around it that has one of them. Without a marker, the names decide:
+    ///
+    /// - A name that ends with a word for something else, such as `token_uri`, `secret_name` or
+    ///   `password_min_length`, is not a secret's. Nor is one with the word `public`.
+    /// - A name with a word for a secret, such as `OPENAI_API_KEY`, `dbPassword` or `contraseña`, is
+    ///   a secret's. The words are those of about twenty languages.
+    /// - Below a table such as `[api_keys]`, the other names are those of secrets, and below
+    ///   `[passwords]` all names are.
+    /// - A URL with a user and a password is a secret, unless its host is the own machine's.
+    /// - Numbers, booleans and dates are not secrets.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use secrets_toml::Template;
+    ///
+    /// let template = Template::parse(
+    ///     "API_KEY = \"\"\nTOKEN_URL = \"\"\nLICENSE = \"\" # @secret\nKEY = \"C#\" # @public\n",
+    /// )?;
+    /// let secrets = template.variables().filter(|variable| variable.is_secret());
+    /// let paths: Vec<_> = secrets.map(|variable| variable.path().to_string()).collect();
+    /// assert_eq!(paths, ["API_KEY", "LICENSE"]);
+    /// # Ok::<(), secrets_toml::ParseError>(())
+    /// ```
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        self.schema.secret[self.described.node as usize]
+    }
+
     /// The comment directly above the key, or else the one after the value on its line.
     ///
     /// It has no `#` and no markers. Returns `None` if the variable has no comment, or if nothing
@@ -102,6 +135,7 @@ impl fmt::Debug for Variable<'_> {
             .field("path", &self.path())
             .field("kind", &self.kind())
             .field("required", &self.is_required())
+            .field("secret", &self.is_secret())
             .finish()
     }
 }
