@@ -8,6 +8,7 @@ pub(crate) mod placeholder;
 pub(crate) mod repository;
 pub(crate) mod schema;
 mod section;
+pub(crate) mod tokens;
 mod variable;
 
 use std::sync::Arc;

@@ -62,7 +62,7 @@ impl Slice {
 }
 
 /// A range of bytes of the text.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Span {
     pub(crate) start: u32,
     pub(crate) end: u32,

@@ -87,6 +87,8 @@ pub(crate) enum Mistake {
     OfKind(Annotation),
     /// "Optional" in words.
     InWords,
+    /// A format that no text meets, or none that meets those before it.
+    Unmet,
 }
 
 /// The meaning of the comments of a variable or section.
@@ -234,7 +236,14 @@ impl Comment {
             if let Some((annotation, span)) = self.read_word(word, is_first) {
                 let argument = words.clone().next().filter(|next| !next.is_annotation());
                 let argument = argument.filter(|_| annotation.has_argument());
-                if self.apply(annotation, span, argument.map(|word| word.text)) {
+                // `@one-of a | b` would allow `a` alone.
+                let mut ahead = words.clone().skip(1);
+                let is_torn = annotation == Annotation::OneOf
+                    && (argument.is_some_and(|word| word.text.ends_with('|'))
+                        || ahead.next().is_some_and(|word| word.text.starts_with('|')));
+                if is_torn {
+                    self.mistakes.push((Mistake::Argument(annotation), span));
+                } else if self.apply(annotation, span, argument.map(|word| word.text)) {
                     if argument.is_some() {
                         words.next();
                     }

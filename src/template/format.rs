@@ -6,8 +6,8 @@ use std::fmt::{self, Write};
 
 use serde::de::IgnoredAny;
 
-use crate::document::Document;
 use crate::document::index::Kind;
+use crate::document::{Document, MAX_LEN};
 use crate::env;
 use crate::role;
 use crate::text::bytes::any;
@@ -17,7 +17,7 @@ use crate::value::Value;
 
 /// The most options of a [`Format::OneOf`]. A document may have many values with one format, and
 /// each is compared with every option.
-pub(super) const MAX_OPTIONS: usize = 256;
+pub(crate) const MAX_OPTIONS: usize = 256;
 
 /// The most characters that are shown of a prefix or of a list of options.
 const MAX_SHOWN: usize = 200;
@@ -101,8 +101,7 @@ impl Format {
             Self::Url => is_url(text),
             Self::Email => is_email(text),
             Self::Port => {
-                !any(text.as_bytes(), |byte| !byte.is_ascii_digit())
-                    && text.parse::<u16>().is_ok_and(|port| port > 0)
+                text.starts_with(|c: char| matches!(c, '1'..='9')) && text.parse::<u16>().is_ok()
             }
             Self::Uuid => is_uuid(text),
             Self::Json => serde_json::from_str::<IgnoredAny>(text).is_ok(),
@@ -116,6 +115,33 @@ impl Format {
                 text.parse::<f64>().is_ok_and(|number| (*min..=*max).contains(&number))
             }
         }
+    }
+
+    /// Returns `true` if it is clear that no text has all of the formats.
+    ///
+    /// Formats of different kinds may contradict each other in other ways, such as `@url` and
+    /// `@prefix @`: only the likely ones are known here.
+    pub(super) fn exclude_all(formats: &[Self]) -> bool {
+        let has = |format: &Self| formats.contains(format);
+        // The most characters that a text can have.
+        let most = match () {
+            () if has(&Self::Port) => 5,
+            () if has(&Self::Uuid) => 36,
+            () => MAX_LEN,
+        };
+        let bounds = if has(&Self::Port) { (1.0, 65535.0) } else { (f64::MIN, f64::MAX) };
+        formats.iter().any(|format| match format {
+            Self::OneOf(options) => {
+                let fits = |option: &String| formats.iter().all(|format| format.matches(option));
+                !options.iter().any(fits)
+            }
+            Self::MinLength(least) => *least > most,
+            Self::Range { min, max } => {
+                let (least, greatest) = bounds;
+                min > max || *max < least || *min > greatest
+            }
+            _ => false,
+        })
     }
 
     /// How to write a value of the format.

@@ -210,11 +210,17 @@ impl Schema {
 /// float has a format: the others are mistakes.
 fn take_formats(comment: &mut Comment, shape: Shape) -> Vec<Format> {
     let mut formats = Vec::new();
+    let mut is_unmet = false;
     for (format, annotation, span) in comment.formats.drain(..) {
         let mistake = match shape {
             Shape::Scalar(Kind::String | Kind::Integer | Kind::Float) => {
                 formats.push(format);
-                continue;
+                // Reported once, where they begin to contradict each other.
+                if is_unmet || !Format::exclude_all(&formats) {
+                    continue;
+                }
+                is_unmet = true;
+                Mistake::Unmet
             }
             Shape::Table | Shape::Tables => Mistake::OfSection(annotation),
             Shape::Scalar(_) | Shape::Array => Mistake::OfKind(annotation),

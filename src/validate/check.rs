@@ -1,10 +1,8 @@
 //! The checks of a document, with or without a template.
 
-use std::ops::Range;
-
 use crate::document::Document;
 use crate::document::decode::PythonLimit;
-use crate::document::index::{Kind, ROOT};
+use crate::document::index::{Kind, ROOT, Span};
 use crate::env;
 use crate::marker::{self, Marker};
 use crate::role::{self, Role, Shape};
@@ -18,13 +16,17 @@ pub(super) struct Validator<'a> {
     document: &'a Document,
     roles: Vec<Role>,
     comparison: Option<Comparison<'a>>,
+    /// `true` if the template has formats.
+    has_formats: bool,
     found: Vec<RawFinding>,
 }
 
 impl<'a> Validator<'a> {
     pub(super) fn new(document: &'a Document, template: Option<&'a Schema>) -> Self {
         let comparison = template.map(|template| Comparison::new(document, template));
-        Self { document, roles: role::roles(document), comparison, found: Vec::new() }
+        let has_formats = template.is_some_and(|template| template.has_formats);
+        let roles = role::roles(document);
+        Self { document, roles, comparison, has_formats, found: Vec::new() }
     }
 
     pub(super) fn run(mut self) -> Vec<RawFinding> {
@@ -32,6 +34,7 @@ impl<'a> Validator<'a> {
             if self.roles[node as usize] != Role::Inside {
                 self.compare(node);
             }
+            let before = self.found.len();
             match self.document.index().node(node).kind {
                 Kind::String => self.check_string(node),
                 Kind::Datetime => {
@@ -40,6 +43,9 @@ impl<'a> Validator<'a> {
                     }
                 }
                 _ => {}
+            }
+            if self.has_formats {
+                self.check_formats(node, before);
             }
             if self.document.index().node(node).parent == ROOT {
                 self.check_environment(node);
@@ -60,17 +66,17 @@ impl<'a> Validator<'a> {
 
     /// Adds a finding at the node's value.
     fn add(&mut self, severity: Severity, problem: Problem, node: u32) {
-        let span = self.document.index().node(node).span.range();
+        let span = self.document.index().node(node).span;
         self.push(severity, problem, node, span);
     }
 
     /// Adds a finding at the node's key.
     fn add_at_key(&mut self, severity: Severity, problem: Problem, node: u32) {
-        let span = self.document.index().node(node).key_span.range();
+        let span = self.document.index().node(node).key_span;
         self.push(severity, problem, node, span);
     }
 
-    fn push(&mut self, severity: Severity, problem: Problem, node: u32, span: Range<usize>) {
+    fn push(&mut self, severity: Severity, problem: Problem, node: u32, span: Span) {
         let place = Some(Location { span, line: 0, column: 0 });
         self.found.push(RawFinding { severity, problem, node, place });
     }
@@ -111,6 +117,28 @@ impl<'a> Validator<'a> {
             });
             let severity = if unchanged { Severity::Error } else { Severity::Warning };
             self.add(severity, Problem::Placeholder { unchanged }, node);
+        }
+    }
+
+    /// Reports `Format`, unless the value is blank or has an error among those found from `before`
+    /// on: one mistake is one error.
+    fn check_formats(&mut self, node: u32, before: usize) {
+        let Some((counterpart, comparison)) = self.counterpart(node).zip(self.comparison.as_ref())
+        else {
+            return;
+        };
+        let formats = &comparison.template.formats[counterpart as usize];
+        let is_blank =
+            || role::string(self.document, node).is_some_and(|value| value.trim().is_empty());
+        let is_error = |found: &RawFinding| found.severity == Severity::Error;
+        if formats.is_empty() || is_blank() || self.found[before..].iter().any(is_error) {
+            return;
+        }
+        for (format, rule) in formats.iter().enumerate() {
+            if !rule.allows(self.document, node) {
+                let problem = Problem::Format { template: counterpart, format };
+                self.add(Severity::Error, problem, node);
+            }
         }
     }
 
@@ -185,7 +213,7 @@ impl<'a> Validator<'a> {
         if let Some(section) = section {
             let misspelt = Some(node);
             let problem = Problem::Missing { table: parent, counterpart, misspelt };
-            let span = index.node(node).key_span.range();
+            let span = index.node(node).key_span;
             self.push(Severity::Error, problem, section, span);
         } else {
             self.add_at_key(Severity::Warning, Problem::Unknown { similar }, node);
@@ -197,7 +225,7 @@ impl<'a> Validator<'a> {
 /// the shell, the languages, TLS, Streamlit, and the proxies, which programs read in upper and
 /// lower case.
 #[rustfmt::skip]
-fn is_reserved(name: &str) -> bool {
+pub(super) fn is_reserved(name: &str) -> bool {
     matches!(
         name,
         "BASH_ENV" | "CLASSPATH" | "CURL_CA_BUNDLE" | "ENV" | "GEM_PATH" | "GIT_SSH"

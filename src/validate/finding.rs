@@ -37,7 +37,7 @@ use crate::validate::problem::{FindingKind, Problem, RawFinding, Severity};
 pub struct Finding<'a> {
     pub(super) document: &'a Document,
     pub(super) template: Option<&'a Schema>,
-    pub(super) raw: &'a RawFinding,
+    pub(super) raw: RawFinding,
 }
 
 impl<'a> Finding<'a> {
@@ -71,20 +71,20 @@ impl<'a> Finding<'a> {
     /// finding about a misspelt section has the line of that section.
     #[must_use]
     pub fn line(&self) -> Option<usize> {
-        self.raw.place.as_ref().map(|place| place.line)
+        self.raw.place.map(|place| place.line)
     }
 
     /// The column in characters, counted from 1. Returns `None` if [`line`](Self::line) does.
     #[must_use]
     pub fn column(&self) -> Option<usize> {
-        self.raw.place.as_ref().map(|place| place.column)
+        self.raw.place.map(|place| place.column)
     }
 
     /// The place as a range of bytes of the document's text. Returns `None` if [`line`](Self::line)
     /// does.
     #[must_use]
     pub fn span(&self) -> Option<Range<usize>> {
-        self.raw.place.as_ref().map(|place| place.span.clone())
+        self.raw.place.map(|place| place.span.range())
     }
 
     /// The line of the variable in the template, counted from 1, if it is missing or misplaced.

@@ -23,14 +23,15 @@ impl Findings {
         document: &'a Document,
     ) -> impl ExactSizeIterator<Item = Finding<'a>> {
         let template = self.template.as_deref();
-        self.raw.iter().map(move |raw| Finding { document, template, raw })
+        self.raw.iter().map(move |&raw| Finding { document, template, raw })
     }
 
     /// A single [`Problem::TooLong`] at a node.
     pub(super) fn too_long(document: &Document, node: u32) -> Self {
-        let span = document.index().node(node).span.range();
+        let span = document.index().node(node).span;
         let mut places = Places::new(document.expose_text());
-        let (line, column) = (places.line(span.start), places.column(span.start));
+        let start = span.start as usize;
+        let (line, column) = (places.line(start), places.column(start));
         let place = Some(Location { span, line, column });
         let raw = RawFinding { severity: Severity::Error, problem: Problem::TooLong, node, place };
         Self { raw: vec![raw], template: None }
@@ -77,9 +78,8 @@ impl Findings {
             let from = filled.index().node(found_at);
             let to = entered.index().node(moved[found_at as usize]);
             if let Some(place) = &mut raw.place {
-                let at_key =
-                    place.span == from.key_span.range() && !filled.index().is_element(found_at);
-                place.span = if at_key { to.key_span.range() } else { to.span.range() };
+                let at_key = place.span == from.key_span && !filled.index().is_element(found_at);
+                place.span = if at_key { to.key_span } else { to.span };
             }
         }
         RawFinding::place(&mut self.raw, entered);

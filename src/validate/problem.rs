@@ -1,12 +1,13 @@
 //! The kinds of findings, and raw findings, which refer to the documents by node numbers.
 
 use std::fmt;
-use std::ops::Range;
 
 use crate::document::Document;
 use crate::document::decode::PythonLimit;
+use crate::document::index::Span;
 use crate::env::Unmappable;
 use crate::role::Shape;
+use crate::template::annotations::Mistake;
 use crate::text::places::Places;
 
 /// The severity of a finding.
@@ -90,6 +91,26 @@ pub enum FindingKind {
     /// That is a date in the year 0, or a time with the second 60. TOML allows them, and Python
     /// cannot read them.
     Suspicious,
+    /// A string, integer or float breaks a [format](crate::Format) that the template asks of it: an
+    /// error.
+    ///
+    /// A blank value has no format, and a value with another error is not checked for one.
+    Format,
+    /// A mistake in a comment of the template: a warning of
+    /// [`Template::findings`](crate::Template::findings).
+    ///
+    /// It is a misspelt or unknown marker, a malformed argument, a marker at the wrong place, or
+    /// "optional" without an `@`.
+    Marker,
+    /// No document is accepted with this variable of the template: a warning of
+    /// [`Template::findings`](crate::Template::findings).
+    ///
+    /// No value has the formats that its comments ask for, or it is required and no environment
+    /// variable can have its name.
+    Unsatisfiable,
+    /// The template has a text in a well-known format of tokens, such as GitHub's: a warning of
+    /// [`Template::findings`](crate::Template::findings). It was probably committed by mistake.
+    Committed,
 }
 
 impl FindingKind {
@@ -109,13 +130,17 @@ impl FindingKind {
             Self::TooLong => "too_long",
             Self::Unkept => "unkept",
             Self::Suspicious => "suspicious",
+            Self::Format => "format",
+            Self::Marker => "marker",
+            Self::Unsatisfiable => "unsatisfiable",
+            Self::Committed => "committed",
         }
     }
 }
 
 /// A finding without the documents that its node numbers refer to. [`Finding`](crate::Finding)
 /// adds them.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct RawFinding {
     pub(super) severity: Severity,
     pub(super) problem: Problem,
@@ -125,9 +150,9 @@ pub(super) struct RawFinding {
 }
 
 /// A place in the document. Line and column are 0 until [`RawFinding::place`] counts them.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Location {
-    pub(super) span: Range<usize>,
+    pub(super) span: Span,
     pub(super) line: usize,
     pub(super) column: usize,
 }
@@ -162,6 +187,19 @@ pub(super) enum Problem {
         expected: Option<Shape>,
     },
     Datetime(PythonLimit),
+    /// `template`: the template's variable. `format`: the position in its formats.
+    Format {
+        template: u32,
+        format: usize,
+    },
+    Marker(Mistake),
+    /// A required variable of a template that no environment takes.
+    UnmappableName,
+    /// `of`: the kind of token, such as "a GitHub token". `commented`: it is outside of a value.
+    Committed {
+        of: &'static str,
+        commented: bool,
+    },
     /// `table`: the table of the document that lacks the variable. `counterpart`: that table in the
     /// template. `misspelt`: the node of the document that is probably meant to be it.
     Missing {
@@ -180,8 +218,9 @@ impl RawFinding {
         findings.sort_by_key(|finding| (start(finding).is_none(), start(finding)));
         let mut places = Places::new(document.expose_text());
         for place in findings.iter_mut().filter_map(|finding| finding.place.as_mut()) {
-            place.line = places.line(place.span.start);
-            place.column = places.column(place.span.start);
+            let start = place.span.start as usize;
+            place.line = places.line(start);
+            place.column = places.column(start);
         }
     }
 
@@ -195,6 +234,10 @@ impl RawFinding {
             Problem::Unmappable(_) | Problem::LongVariable => FindingKind::Unmappable,
             Problem::Unkept { .. } => FindingKind::Unkept,
             Problem::Datetime(_) => FindingKind::Suspicious,
+            Problem::Format { .. } => FindingKind::Format,
+            Problem::Marker(Mistake::Unmet) | Problem::UnmappableName => FindingKind::Unsatisfiable,
+            Problem::Marker(_) => FindingKind::Marker,
+            Problem::Committed { .. } => FindingKind::Committed,
             Problem::ReservedName => FindingKind::ReservedName,
             Problem::TooLong => FindingKind::TooLong,
             Problem::Missing { .. } => FindingKind::Missing,

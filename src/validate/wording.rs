@@ -1,15 +1,21 @@
 //! The message and the help of a finding.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::document::Document;
 use crate::document::index::{Index, Kind, ROOT};
 use crate::env::{MAX_VARIABLE_LEN, Unmappable};
 use crate::path::{self, KeyPath};
 use crate::role::Shape;
+use crate::template::annotations::{Annotation, Mistake};
+use crate::template::format::{Format, MAX_OPTIONS};
+use crate::text::shown::Limited;
 use crate::validate::finding::Finding;
 use crate::validate::problem::Problem;
+
+/// The most characters of an unknown marker that are shown.
+const MAX_WORD: usize = 32;
 
 impl Finding<'_> {
     /// The path and the problem, without the place, for a form that shows it beside the line.
@@ -46,6 +52,17 @@ impl Finding<'_> {
             }
             Problem::Unkept { .. } => "write the value itself between the quotes".into(),
             Problem::Datetime(limit) => limit.help().into(),
+            Problem::Format { template, format } => {
+                self.format(template, format).map_or("", Format::help).into()
+            }
+            Problem::Marker(mistake) => help_mistake(mistake),
+            Problem::UnmappableName => {
+                "rename it, move it below a `[section]`, or write `@optional` above it".into()
+            }
+            Problem::Committed { .. } => {
+                "revoke it, and write `\"\"` for it: everyone who sees the template can use it"
+                    .into()
+            }
             Problem::LongVariable => "write a shorter value, or move it below a `[section]`".into(),
             Problem::Unknown { similar: Some(similar) } => match self.template {
                 Some(template) => {
@@ -97,6 +114,20 @@ impl Finding<'_> {
                 f.write_str("keeps a value that does not exist: enter a value")
             }
             Problem::Datetime(limit) => write!(f, "{limit}"),
+            Problem::Format { template, format } => match self.format(template, format) {
+                Some(format) => write!(f, "has another format: the template {format}"),
+                None => f.write_str("has another format than the template asks for"),
+            },
+            Problem::Marker(mistake) => self.write_mistake(f, mistake),
+            Problem::UnmappableName => {
+                f.write_str("is required, and no environment variable can have this name")
+            }
+            Problem::Committed { of, commented: false } => {
+                write!(f, "reads like {of}, which is no example")
+            }
+            Problem::Committed { of, commented: true } => {
+                write!(f, "has a comment with a text like {of}, which is no example")
+            }
             Problem::LongVariable => write!(
                 f,
                 "is longer than {MAX_VARIABLE_LEN} bytes with its name and `=`: \
@@ -202,11 +233,78 @@ impl Finding<'_> {
         }
     }
 
+    /// The format that the value breaks.
+    fn format(&self, template: u32, format: usize) -> Option<&Format> {
+        self.template?.formats[template as usize].get(format)
+    }
+
+    /// Says which mistake is in a comment. The document is the template.
+    fn write_mistake(&self, f: &mut impl fmt::Write, mistake: Mistake) -> fmt::Result {
+        match mistake {
+            Mistake::Unknown { .. } => {
+                let span = self.span().unwrap_or_default();
+                let word = self.document.expose_text().get(span).unwrap_or_default();
+                f.write_str("has a comment with `")?;
+                Limited::new(f, MAX_WORD).write_str(word)?;
+                f.write_str("`, which is not a marker")
+            }
+            Mistake::Joined(marker) => {
+                write!(f, "has a comment with `{}` and no space after it", marker.word())
+            }
+            Mistake::Argument(marker) => {
+                write!(f, "has a comment with `{}` and without its argument", marker.word())
+            }
+            Mistake::Repeated(marker) => {
+                write!(f, "has a comment with two `{}`, of which the first counts", marker.word())
+            }
+            Mistake::SecretAndPublic => f.write_str(
+                "has a comment with both `@secret` and `@public`, of which `@secret` counts",
+            ),
+            Mistake::OfSection(marker) => {
+                write!(f, "is a section, and `{}` in its comment is for a variable", marker.word())
+            }
+            Mistake::OfKind(marker) => {
+                write!(f, "has `{}` in its comment, which is for text and numbers", marker.word())
+            }
+            Mistake::InWords => f.write_str("has \"optional\" in its comment, and is required"),
+            Mistake::Unmet => f.write_str("has formats in its comment that no value has"),
+        }
+    }
+
     /// The path of the table around a node of the template, or `None` at the root.
     fn template_parent(&self, node: u32) -> Option<String> {
         let document = &self.template?.document;
         let parent = document.index().node(node).parent;
         (parent != ROOT).then(|| document.path(parent).to_string())
+    }
+}
+
+/// Says how to correct a comment.
+fn help_mistake(mistake: Mistake) -> Cow<'static, str> {
+    match mistake {
+        Mistake::Unknown { similar: Some(marker) } => {
+            format!("did you mean `{}`?", marker.word()).into()
+        }
+        Mistake::Unknown { similar: None } => {
+            "remove the `@`, or write one of the markers that the documentation lists".into()
+        }
+        Mistake::Joined(marker) => {
+            format!("write `{}`, with white space around it", marker.example()).into()
+        }
+        Mistake::Argument(Annotation::OneOf) => {
+            format!("write at most {MAX_OPTIONS} options, as in `@one-of a|b|c`").into()
+        }
+        Mistake::Argument(Annotation::Docs) => {
+            "write an `https` link, as in `@docs https://example.com/page`".into()
+        }
+        Mistake::Argument(marker) => {
+            format!("write it without spaces inside, as in `{}`", marker.example()).into()
+        }
+        Mistake::Repeated(_) | Mistake::SecretAndPublic => "remove one of the two".into(),
+        Mistake::OfSection(_) => "move it to the line above a variable".into(),
+        Mistake::OfKind(_) => "remove it, or write the value as a string".into(),
+        Mistake::InWords => "did you mean `@optional`?".into(),
+        Mistake::Unmet => "correct or remove it: nobody can enter a value".into(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Templates: comments and prefilling.
 
+mod findings;
+mod formats;
 mod markers;
 
 use std::error::Error;

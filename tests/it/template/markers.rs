@@ -71,7 +71,7 @@ fn each_format_is_read_with_its_argument() {
         ("one of them: @one-of a|b|c.", vec![abc()]),
         ("(@one-of a|b|c)", vec![abc()]),
         ("@one-of `a|b|c`", vec![abc()]),
-        ("@one-of |a||b|c|", vec![abc()]),
+        ("@one-of |a||b|c", vec![abc()]),
         ("@one-of A|é", vec![Format::OneOf(texts(&["A", "é"]))]),
         ("@one-of", vec![Format::OneOf(vec![])]),
         ("@prefix sk-", vec![prefix("sk-")]),
