@@ -27,19 +27,19 @@ const MAX_BEFORE: usize = 60;
 
 /// The parts of a text that a report masks.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Masked {
+pub(super) enum Masked<'a> {
     /// Those of a document. An author may write a secret into a comment.
     ValuesAndComments,
-    /// Those of a template. Its comments are public, and findings may be in them.
-    #[allow(dead_code, reason = "for the report of a template")]
-    Values,
+    /// Those of a template. Its comments are public, and findings may be in them. But tokens at
+    /// these places, in the order of the text, are masked there, too.
+    ValuesAnd(&'a [Range<usize>]),
 }
 
 /// Writes a block for each finding.
 pub(super) fn write<'a>(
     f: &mut fmt::Formatter<'_>,
     document: &Document,
-    masked: Masked,
+    masked: Masked<'_>,
     findings: impl Iterator<Item = Finding<'a>>,
 ) -> fmt::Result {
     let excerpts = Excerpts::new(document, masked);
@@ -67,13 +67,13 @@ pub(super) fn write<'a>(
 /// Shows lines of a document.
 struct Excerpts<'d> {
     document: &'d Document,
-    masked: Masked,
+    masked: Masked<'d>,
     /// The strings, numbers and so on, in the order of the text.
     leaves: Vec<u32>,
 }
 
 impl<'d> Excerpts<'d> {
-    fn new(document: &'d Document, masked: Masked) -> Self {
+    fn new(document: &'d Document, masked: Masked<'d>) -> Self {
         Self { document, masked, leaves: document.leaves().collect() }
     }
 
@@ -160,28 +160,44 @@ impl<'d> Excerpts<'d> {
         let text = &self.document.expose_text()[gap.clone()];
         let cut = text.char_indices().nth(MAX_SHOWN).map_or(text, |(end, _)| &text[..end]);
         let shown = cut.find('\n').map_or(cut, |end| cut[..end].trim_end_matches('\r'));
-        // No comment comes before the place. But the shown part may begin inside a quoted key, where a
-        // lexer would go wrong. The place is where a token begins.
-        let lexed = match self.masked {
-            Masked::Values => shown.len(),
-            Masked::ValuesAndComments => {
-                line.place.start.saturating_sub(gap.start).min(shown.len())
-            }
-        };
-        line.push_source(&shown[..lexed], gap.start);
-        for token in Source::new(&shown[lexed..]).lex() {
-            let span = lexed + token.span().start()..lexed + token.span().end();
-            if token.kind() == TokenKind::Comment {
-                line.push_all(MASK, &(gap.start + span.start..gap.start + span.end));
-            } else {
-                line.push_source(&shown[span.clone()], gap.start + span.start);
-            }
+        match self.masked {
+            Masked::ValuesAnd(tokens) => push_comments(line, shown, gap.start, tokens),
+            Masked::ValuesAndComments => push_lexed(line, shown, gap.start),
         }
         if shown.len() == cut.len() && cut.len() < text.len() {
             line.cut();
         }
         shown.len() == text.len() && !line.is_full()
     }
+}
+
+/// Pushes a part of a document's text between two values. Its comments are masked.
+fn push_lexed(line: &mut Line, shown: &str, start: usize) {
+    // No comment comes before the place. But the shown part may begin inside a quoted key, where a
+    // lexer would go wrong. The place is where a token begins.
+    let lexed = line.place.start.saturating_sub(start).min(shown.len());
+    line.push_source(&shown[..lexed], start);
+    for token in Source::new(&shown[lexed..]).lex() {
+        let span = lexed + token.span().start()..lexed + token.span().end();
+        if token.kind() == TokenKind::Comment {
+            line.push_all(MASK, &(start + span.start..start + span.end));
+        } else {
+            line.push_source(&shown[span.clone()], start + span.start);
+        }
+    }
+}
+
+/// Pushes a part of a template's text between two values. The tokens in its comments are masked.
+fn push_comments(line: &mut Line, shown: &str, start: usize, tokens: &[Range<usize>]) {
+    let mut at = 0;
+    let first = tokens.partition_point(|token| token.end <= start);
+    for token in tokens[first..].iter().take_while(|token| token.start < start + shown.len()) {
+        let from = token.start.saturating_sub(start).max(at);
+        line.push_source(&shown[at..from], start + at);
+        line.push_all(MASK, token);
+        at = (token.end - start).min(shown.len());
+    }
+    line.push_source(&shown[at..], start + at);
 }
 
 /// Returns `true` if a value is written on several lines. Searches multi-line strings only.
@@ -276,7 +292,7 @@ mod tests {
     fn a_template_shows_its_comments() {
         let text = "# 鍵 @optinal\nA = 'hunter2' # it's @wrong\r\nB = '''\n''' # \"don't\n";
         let document = Document::parse(text).expect("TOML");
-        let excerpts = Excerpts::new(&document, Masked::Values);
+        let excerpts = Excerpts::new(&document, Masked::ValuesAnd(&[]));
         for (word, shown, carets) in [
             ("@optinal", "# 鍵 @optinal", 5..13),
             ("@wrong", "A = •••••••• # it's @wrong", 20..26),

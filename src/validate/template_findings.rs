@@ -10,9 +10,9 @@ use crate::template::Template;
 use crate::template::schema::Schema;
 use crate::template::tokens::{self, Committed};
 use crate::validate::check::is_reserved;
-use crate::validate::excerpt;
+use crate::validate::excerpt::{self, Masked};
 use crate::validate::finding::Finding;
-use crate::validate::problem::{Location, Problem, RawFinding, Severity};
+use crate::validate::problem::{FindingKind, Location, Problem, RawFinding, Severity};
 
 impl Template {
     /// The findings of the template itself, all of them warnings, in the order of its text.
@@ -48,6 +48,9 @@ impl Template {
     /// The report of the [findings](Self::findings), as [`Invalid`](crate::Invalid) writes it. It
     /// is empty if there are none.
     ///
+    /// It shows comments, since findings are about them. Values and
+    /// [committed](FindingKind::Committed) tokens are masked.
+    ///
     /// # Examples
     ///
     /// ```
@@ -67,7 +70,13 @@ struct Report<'a>(&'a Template);
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        excerpt::write(f, &self.0.0.document, self.0.findings())
+        // A token may be in a comment, and comments are shown.
+        let is_token = |finding: &Finding<'_>| finding.kind() == FindingKind::Committed;
+        let findings: Vec<_> = self.0.findings().collect();
+        let tokens = findings.iter().filter(|finding| is_token(finding));
+        let tokens: Vec<_> = tokens.filter_map(Finding::span).collect();
+        let masked = Masked::ValuesAnd(&tokens);
+        excerpt::write(f, &self.0.0.document, masked, findings.into_iter())
     }
 }
 

@@ -38,7 +38,7 @@ const FINDINGS: &[Row] = &[
     ("A = true # @port\n", &[["marker", "line 1, column 12: `A` has `@port` in its comment, which is for text and numbers", "remove it, or write the value as a string"]]),
     ("A = [] # @url\n", &[["marker", "line 1, column 10: `A` has `@url` in its comment, which is for text and numbers", "remove it, or write the value as a string"]]),
     // In words, once.
-    ("A = '' # not optional\nB = '' # The port (optional).\nC = '' # optional\n", &[["marker", "line 2, column 20: `B` has \"optional\" in its comment, and is required", "did you mean `@optional`?"]]),
+    ("A = '' # not optional\nB = '' # The port (optional).\nC = '' # optional\n", &[["marker", "line 2, column 19: `B` has \"optional\" in its comment, and is required", "did you mean `@optional`?"]]),
     ("# Opcional: la clave.\nA = ''\n", &[["marker", "line 1, column 3: `A` has \"optional\" in its comment, and is required", "did you mean `@optional`?"]]),
     ("# The database, optional.\n[s]\nA = ''\n", &[["marker", "line 1, column 17: `s` has \"optional\" in its comment, and is required", "did you mean `@optional`?"]]),
     ("A = '' # non-optional\nB = '' # optional @optional\n[s] # @optional\nC = '' # optional\n", &[]),
@@ -112,18 +112,31 @@ fn a_committed_token_is_found_anywhere_and_never_shown() {
     );
 }
 
+const REPORT: &str = "\
+warning: line 1, column 8: `PATH` has a comment with a text like a GitHub token, which is no example
+  |
+1 | # Old: ••••••••, @secrt
+  |        ^^^^^^^^
+  = help: revoke it, and write `\"\"` for it: everyone who sees the template can use it
+
+warning: line 1, column 50: `PATH` has a comment with `@secrt`, which is not a marker
+  |
+1 | # Old: ••••••••, @secrt
+  |                  ^^^^^^
+  = help: did you mean `@secret`?
+
+warning: line 2, column 1: `PATH` would replace a variable that the process itself needs
+  |
+2 | PATH = ••••••••
+  | ^^^^
+  = help: rename it, or move it below a `[section]`
+";
+
 #[test]
 fn the_report_has_a_block_for_each_finding() {
-    let template = Template::parse("# @requird\nPATH = ''\n").unwrap();
-    let report = template.report().to_string();
-    let heads: Vec<_> = report.lines().filter(|line| line.starts_with("warning: ")).collect();
-    assert_eq!(
-        heads,
-        [
-            "warning: line 1, column 3: `PATH` has a comment with `@requird`, which is not a marker",
-            "warning: line 2, column 1: `PATH` would replace a variable that the process itself needs",
-        ]
-    );
-    assert_eq!(template.findings().len(), 2);
+    let text = format!("# Old: {}, @secrt\nPATH = 'a'\n", made_up());
+    let template = Template::parse(&text).unwrap();
+    assert_eq!(template.report().to_string(), REPORT);
+    assert_eq!(template.findings().len(), 3);
     assert_eq!(Template::parse("A = ''\n").unwrap().report().to_string(), "");
 }
