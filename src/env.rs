@@ -15,7 +15,6 @@ pub(crate) use crate::env::changes::Override;
 pub(crate) use crate::env::environment::Env;
 pub use crate::env::environment::Iter;
 pub(crate) use crate::env::mapping::{
-    MAX_NUMBER_LEN, MAX_VARIABLE_LEN, Unmappable, is_mapped, is_too_long, unmappable,
-    unmappable_name, write_value,
+    MAX_VARIABLE_LEN, Unmappable, is_mapped, is_too_long, unmappable, unmappable_name, write_value,
 };
 pub use crate::env::provenance::{Explanation, Source};

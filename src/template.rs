@@ -3,6 +3,7 @@
 pub(crate) mod annotations;
 mod comments;
 pub(crate) mod format;
+mod json_schema;
 mod names;
 pub(crate) mod placeholder;
 pub(crate) mod repository;

@@ -12,9 +12,6 @@ use crate::value::Value;
 /// execve(2) for pages of 4 KiB, without the NUL at the end.
 pub(crate) const MAX_VARIABLE_LEN: usize = 131_071;
 
-/// The maximum length of the text of an integer or a float.
-pub(crate) const MAX_NUMBER_LEN: usize = python_str::MAX_FLOAT;
-
 /// The reason why a root value cannot be an environment variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unmappable {

@@ -19,6 +19,10 @@ use crate::value::Value;
 /// each is compared with every option.
 pub(crate) const MAX_OPTIONS: usize = 256;
 
+/// The maximum length of a number or a date as text, such as
+/// `1979-05-27T07:32:00.123456789+00:00`.
+const MAX_LEN_OF_OTHERS: usize = 40;
+
 /// The most characters that are shown of a prefix or of a list of options.
 const MAX_SHOWN: usize = 200;
 
@@ -29,7 +33,8 @@ const MAX_SHOWN: usize = 200;
 /// "expects a URL, such as `https://example.com`".
 ///
 /// An integer or a float is checked as the text that an environment variable has for it. So
-/// `PORT = 0x1F90` is a port: it is read as `8080`. Booleans, dates and arrays have no format.
+/// `PORT = 0x1F90` is a port: it is read as `8080`. A date is checked as text, too. A boolean or an
+/// array in the place of a string has no format.
 ///
 /// # Examples
 ///
@@ -81,15 +86,17 @@ pub enum Format {
 }
 
 impl Format {
-    /// Returns `true` if a value of the document has the format, or is not a string, an integer or
-    /// a float.
+    /// Returns `true` if a value of the document has the format, or is a boolean or an array.
     pub(crate) fn allows(&self, document: &Document, node: u32) -> bool {
         match document.index().node(node).kind {
             Kind::String => self.matches(role::string(document, node).unwrap_or_default()),
-            Kind::Integer | Kind::Float => {
-                let mut number = Wiped::with_capacity(env::MAX_NUMBER_LEN);
-                let value = Value::of(document, node);
-                env::write_value(&mut number, value).is_ok() && self.matches(&number)
+            Kind::Integer | Kind::Float | Kind::Datetime => {
+                let mut text = Wiped::with_capacity(MAX_LEN_OF_OTHERS);
+                let written = match Value::of(document, node) {
+                    Value::Datetime(datetime) => write!(text, "{datetime}"),
+                    number => env::write_value(&mut text, number),
+                };
+                written.is_ok() && self.matches(&text)
             }
             _ => true,
         }

@@ -90,7 +90,7 @@ impl Schema {
             // The first element of an array of tables describes all elements.
             listed[i] = listed[parent] && (!index.is_element(id) || index.position(id) == 0);
             // A comment at the first `[[header]]` is that of the first element, too.
-            if node.kind != Kind::ArrayOfTables {
+            if node.kind != Kind::ArrayOfTables && roles[i] != Role::Inside {
                 let shape = Shape::of(node.kind, roles[i]);
                 formats[i] = take_formats(&mut comment, shape);
                 mistakes.extend(comment.mistakes.drain(..).map(|(what, span)| (id, what, span)));

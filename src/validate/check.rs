@@ -44,7 +44,7 @@ impl<'a> Validator<'a> {
                 }
                 _ => {}
             }
-            if self.has_formats {
+            if self.has_formats && self.roles[node as usize] == Role::Variable {
                 self.check_formats(node, before);
             }
             if self.document.index().node(node).parent == ROOT {

@@ -147,7 +147,9 @@ fn a_number_has_a_format_and_another_kind_has_none() {
         ("@url", "1", false),
         ("@json", "1", true),
         ("@url", "true", true),
-        ("@url", "1979-05-27", true),
+        ("@url", "1979-05-27", false),
+        ("@min-length 11", "1979-05-27", false),
+        ("@min-length 20", "1979-05-27 07:32Z", true),
     ] {
         let kinds = kinds(&format!("A = '' # {marker}\n"), &format!("A = {value}\n"));
         assert_eq!(!kinds.contains(&FindingKind::Format), is_allowed, "{marker} {value}");
