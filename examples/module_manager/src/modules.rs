@@ -58,8 +58,9 @@ impl Modules {
         if self.list.contains_key(name) {
             return Ok(false);
         }
-        self.list.insert(name.to_owned(), Module { folder, ..Module::default() });
-        self.save()?;
+        let mut list = self.list.clone();
+        list.insert(name.to_owned(), Module { folder, ..Module::default() });
+        self.save(list)?;
         Ok(true)
     }
 
@@ -70,18 +71,23 @@ impl Modules {
         version: &str,
         template: Option<&Template>,
     ) -> io::Result<()> {
-        let Some(module) = self.list.get_mut(module) else { return Ok(()) };
+        let mut list = self.list.clone();
+        let Some(module) = list.get_mut(module) else { return Ok(()) };
         match template {
             Some(template) => {
                 module.templates.insert(version.to_owned(), template.text().to_owned())
             }
             None => module.templates.remove(version),
         };
-        self.save()
+        self.save(list)
     }
 
-    fn save(&self) -> io::Result<()> {
-        host::replace(&self.path, &serde_json::to_vec_pretty(&self.list)?)
+    /// Writes a list, then takes it over. If the disk fails, the list in memory is still the one on
+    /// the disk.
+    fn save(&mut self, list: BTreeMap<String, Module>) -> io::Result<()> {
+        host::replace(&self.path, &serde_json::to_vec_pretty(&list)?)?;
+        self.list = list;
+        Ok(())
     }
 }
 
