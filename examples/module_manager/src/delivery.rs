@@ -98,6 +98,11 @@ impl Deliveries {
         }
     }
 
+    /// Counts the files of a place, whatever the query.
+    pub fn count(&self, place: &Place) -> usize {
+        self.list.iter().filter(|delivery| delivery.place == *place).count()
+    }
+
     /// Removes all files of a place, whatever the query.
     pub fn remove_all(&mut self, place: &Place) {
         self.list.retain(|delivery| delivery.place != *place);

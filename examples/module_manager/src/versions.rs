@@ -123,6 +123,25 @@ impl Host {
         Ok(names)
     }
 
+    /// Lists the deleted versions of a module that still have installs, with their installs.
+    pub fn deleted_with_installs(
+        &self,
+        module: &str,
+    ) -> Result<Vec<(String, Vec<String>)>, Refusal> {
+        let mut deleted = Vec::new();
+        for listed in self.vault().scopes(Scopes::Versions(module))? {
+            let listed = listed?;
+            if listed.is_tombstone() {
+                let version = listed.scope().name().to_owned();
+                let installs = self.names(Scopes::Installs(module, &version))?;
+                if !installs.is_empty() {
+                    deleted.push((version, installs));
+                }
+            }
+        }
+        Ok(deleted)
+    }
+
     /// Returns the template that a version was created from.
     pub fn template_of(&self, place: &Place) -> Option<Template> {
         self.modules().get(&place.module)?.template_of(&place.version)

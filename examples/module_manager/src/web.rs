@@ -26,11 +26,12 @@ use crate::host::{self, Host};
 use crate::run;
 use crate::versions::{Current, Earlier, Place, Refusal, is_name};
 use crate::web::editor::Editor;
-use crate::web::guard::Fields;
-pub use crate::web::guard::MAX_BODY;
-use crate::web::pages::{Conflict, Done, Edit, File, NewVersion, Run};
+use crate::web::guard::{Fields, Held, Sent};
+pub use crate::web::guard::{MAX_BODY, MAX_READ};
+use crate::web::pages::{Conflict, Delete, Done, Edit, File, NewVersion, Run, Shown};
 
 const STYLE: &str = include_str!("../assets/style.css");
+const SCRIPT: &str = include_str!("../assets/lines.js");
 
 /// The state that all handlers share.
 pub struct App {
@@ -56,14 +57,16 @@ pub fn router(host: Arc<Host>, program: &FilePath, port: u16) -> io::Result<Rout
     let place = Router::new()
         .route("/", get(show))
         .route("/edit", get(edit).post(replace))
-        .route("/delete", post(delete))
+        .route("/delete", get(ask).post(delete))
         .route("/run", get(explain).post(act));
     Ok(Router::new()
         .route("/", get(home))
         .route("/style.css", get(style))
+        .route("/lines.js", get(script))
         .route("/modules", post(add_module))
         .route("/modules/{module}", get(module))
-        .route("/modules/{module}/new", get(new_version).post(create))
+        // Not below the module: `new` can be the name of a version.
+        .route("/new/{module}", get(new_version).post(create))
         .route("/modules/{module}/{version}/installs", post(install))
         .nest("/modules/{module}/{version}", place.clone())
         .nest("/modules/{module}/{version}/installs/{install}", place)
@@ -89,9 +92,10 @@ pub enum Failure {
     Internal(String),
 }
 
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        let (status, text) = match self {
+impl Failure {
+    /// Logs what the server failed at, and returns the status and the text of the page.
+    fn told(self) -> (StatusCode, String) {
+        match self {
             Self::NotFound => (StatusCode::NOT_FOUND, "There is nothing here.".to_owned()),
             Self::Refused(status, text) => (status, text.to_owned()),
             Self::Rejected(status, text) => (status, text),
@@ -99,7 +103,13 @@ impl IntoResponse for Failure {
                 tracing::error!("{text}");
                 (StatusCode::INTERNAL_SERVER_ERROR, text)
             }
-        };
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let (status, text) = self.told();
         (status, pages::failure(status, &text)).into_response()
     }
 }
@@ -140,6 +150,24 @@ async fn blocking(app: Arc<App>, work: impl FnOnce(&App) -> Page + Send + 'stati
     }
 }
 
+/// Runs a handler of a form in which somebody typed. If it fails, the page has what was typed, in a
+/// form that is sent to the same URL.
+async fn keeping(
+    app: Arc<App>,
+    sent: Sent,
+    work: impl FnOnce(&App, &Fields, Option<Held>) -> Page + Send + 'static,
+) -> Page {
+    let Sent { fields, held } = sent;
+    let kept = Arc::new(fields);
+    let fields = Arc::clone(&kept);
+    let failure = match blocking(Arc::clone(&app), move |app| work(app, &fields, held)).await {
+        Ok(page) => return Ok(page),
+        Err(failure) => failure,
+    };
+    let (status, why) = failure.told();
+    refused(status, pages::retry(&app, status, &why, &kept))
+}
+
 fn html(page: Markup) -> Page {
     Ok(page.into_response())
 }
@@ -152,19 +180,27 @@ async fn style() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)
 }
 
+async fn script() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT)
+}
+
 async fn home(State(app): Shared) -> Page {
     blocking(app, |app| app.home(None)).await
 }
 
-async fn add_module(State(app): Shared, mut fields: Fields) -> Page {
-    blocking(app, move |app| {
-        let (name, folder) = (fields.take("name"), fields.take("folder"));
-        let refuse = |why: String| {
-            let page = app.home(Some((why, &name, &folder)))?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+async fn add_module(State(app): Shared, sent: Sent) -> Page {
+    keeping(app, sent, |app, fields, held| {
+        let (name, folder) = (fields.get("name"), fields.get("folder"));
+        let refuse_as = |status: StatusCode, why: String| {
+            let page = app.home(Some((why, name, folder)))?;
+            Ok((status, page).into_response())
         };
-        if !is_name(&name) {
-            return refuse(format!("“{}” cannot be the name of a module", *name));
+        let refuse = |why| refuse_as(StatusCode::UNPROCESSABLE_ENTITY, why);
+        if let Some(Held { status, why }) = held {
+            return refuse_as(status, why.to_owned());
+        }
+        if !is_name(name) {
+            return refuse(format!("“{name}” cannot be the name of a module"));
         }
         let folder = Some(folder.trim()).filter(|folder| !folder.is_empty()).map(PathBuf::from);
         if let Some(folder) = &folder {
@@ -175,10 +211,10 @@ async fn add_module(State(app): Shared, mut fields: Fields) -> Page {
                 return refuse(chain(&error));
             }
         }
-        let added = app.host.modules().add(&name, folder);
+        let added = app.host.modules().add(name, folder);
         match added {
-            Ok(true) => Ok(Redirect::to(&format!("/modules/{}", *name)).into_response()),
-            Ok(false) => refuse(format!("the module {} exists already", *name)),
+            Ok(true) => Ok(Redirect::to(&format!("/modules/{name}")).into_response()),
+            Ok(false) => refuse(format!("the module {name} exists already")),
             Err(error) => Err(Refusal::from(error).into()),
         }
     })
@@ -196,7 +232,8 @@ async fn module(State(app): Shared, Path(module): Path<String>) -> Page {
             versions.push((name, revision, installs));
         }
         let template = entry.template();
-        html(pages::module(&module, &entry, &template, &versions))
+        let deleted = app.host.deleted_with_installs(&module)?;
+        html(pages::module(&module, &entry, &template, &versions, &deleted))
     })
     .await
 }
@@ -216,30 +253,24 @@ async fn new_version(
     .await
 }
 
-async fn create(State(app): Shared, Path(module): Path<String>, mut fields: Fields) -> Page {
-    blocking(app, move |app| {
-        let [version, text, from] = ["version", "text", "from"].map(|name| fields.take(name));
-        let earlier = match from.as_str() {
+async fn create(State(app): Shared, Path(module): Path<String>, sent: Sent) -> Page {
+    keeping(app, sent, move |app, fields, held| {
+        let [version, text, from] = ["version", "text", "from"].map(|name| fields.get(name));
+        let earlier = match from {
             "" => None,
             from => Some(Earlier { version: from, revision: fields.revision()? }),
         };
-        let place = Place::version(&module, &version);
-        let problem = match app.host.create(&place, &text, earlier) {
-            Ok(_) => return Ok(Redirect::to(&pages::stored_url(&place)).into_response()),
-            Err(Refusal::Outdated) => Problem::Outdated,
-            Err(Refusal::Name) => {
-                Problem::Name(format!("“{}” cannot be the name of a version", *version))
-            }
-            Err(Refusal::Conflict(_)) => {
-                Problem::Name(format!("the version {} exists already", *version))
-            }
-            Err(Refusal::Syntax(error)) => Problem::Text(Editor::syntax(&text, &error)),
-            Err(Refusal::Invalid(invalid)) => Problem::Text(Editor::invalid(&text, &invalid)),
-            Err(refusal) => return Err(refusal.into()),
+        let place = Place::version(&module, version);
+        let created = match held {
+            Some(held) => Err(Problem::Held(held)),
+            None => app.create(&place, text, earlier)?,
+        };
+        let problem = match created {
+            Ok(()) => return Ok(Redirect::to(&pages::stored_url(&place)).into_response()),
+            Err(problem) => problem,
         };
         let read = earlier.map(|earlier| earlier.revision);
-        let before = fields.take_all("typed");
-        let typed = Typed { version: &version, text, read, before, problem };
+        let typed = Typed { version, text, read, before: fields.all("typed"), problem };
         app.new_version(&module, earlier.map(|earlier| earlier.version), Some(typed))
     })
     .await
@@ -247,16 +278,13 @@ async fn create(State(app): Shared, Path(module): Path<String>, mut fields: Fiel
 
 async fn show(State(app): Shared, In(place): In, RawQuery(query): RawQuery) -> Page {
     blocking(app, move |app| {
-        let current = app.current(&place)?;
-        let template = app.host.template_of(&place);
-        let installs = match place.install {
-            Some(_) => Vec::new(),
-            None => app.host.names(Scopes::Installs(&place.module, &place.version))?,
-        };
+        app.module(&place.module)?;
+        let installs = app.installs(&place)?;
+        if app.host.current(&place)?.is_none() && !installs.is_empty() {
+            return refused(StatusCode::GONE, pages::deleted(&place, &installs));
+        }
         let stored = query.as_deref() == Some("stored");
-        // Validated again to list the warnings. The secrets stay accepted.
-        let warnings = editor::warnings(template.as_ref(), current.secrets.expose_text());
-        html(pages::place(app, &place, &current, template.as_ref(), &installs, &warnings, stored))
+        html(app.place_page(&place, stored, None)?)
     })
     .await
 }
@@ -264,81 +292,102 @@ async fn show(State(app): Shared, In(place): In, RawQuery(query): RawQuery) -> P
 async fn edit(State(app): Shared, In(place): In) -> Page {
     blocking(app, move |app| {
         let Current { secrets, revision, .. } = app.current(&place)?;
-        html(app.edit_page(&place, Some((revision, &Editor::of(&secrets.form()))), None, &[]))
+        let form = Editor::of(&secrets.form());
+        html(app.edit_page(&place, Some((revision, &form)), None, None, &[]))
     })
     .await
 }
 
-async fn replace(State(app): Shared, In(place): In, mut fields: Fields) -> Page {
-    blocking(app, move |app| {
-        let text = fields.take("text");
-        let before = fields.take_all("typed");
+async fn replace(State(app): Shared, In(place): In, sent: Sent) -> Page {
+    keeping(app, sent, move |app, fields, held| {
+        let text = fields.get("text");
+        let before = fields.all("typed");
         let read = fields.revision()?;
         app.module(&place.module)?;
-        let editor = match app.host.replace(&place, &text, read) {
+        let replaced = match held {
+            // The form may be outdated, too.
+            Some(_) => match app.host.current(&place)?.map(|now| now.revision) {
+                Some(now) if now == read => Ok(read),
+                now => Err(Refusal::Conflict(now)),
+            },
+            None => app.host.replace(&place, text, read),
+        };
+        let editor = match replaced {
+            Ok(_) if held.is_some() => Editor::of(text),
             Ok(_) => return Ok(Redirect::to(&pages::stored_url(&place)).into_response()),
             Err(Refusal::Conflict(_)) => {
                 let now = app.host.current(&place)?;
                 let form = now.map(|now| (now.revision, Editor::of(&now.secrets.form())));
                 let form = form.as_ref().map(|(revision, editor)| (*revision, editor));
-                let typed = outdated(&text, read, before);
-                let page = app.edit_page(&place, form, Some(read), &typed);
+                let typed = outdated(text, read, before);
+                let page = app.edit_page(&place, form, Some(read), None, &typed);
                 return refused(StatusCode::CONFLICT, page);
             }
-            Err(Refusal::Syntax(error)) => Editor::syntax(&text, &error),
-            Err(Refusal::Invalid(invalid)) => Editor::invalid(&text, &invalid),
+            Err(Refusal::Syntax(error)) => Editor::syntax(text, &error),
+            Err(Refusal::Invalid(invalid)) => Editor::invalid(text, &invalid),
             Err(refusal) => return Err(refusal.into()),
         };
-        let page = app.edit_page(&place, Some((read, &editor)), None, &before);
-        refused(StatusCode::UNPROCESSABLE_ENTITY, page)
+        let page = app.edit_page(&place, Some((read, &editor)), None, held, &before);
+        refused(held.map_or(StatusCode::UNPROCESSABLE_ENTITY, |held| held.status), page)
     })
     .await
 }
 
+async fn ask(State(app): Shared, In(place): In) -> Page {
+    blocking(app, move |app| html(app.delete_page(&place, false)?)).await
+}
+
 async fn delete(State(app): Shared, In(place): In, fields: Fields) -> Page {
     blocking(app, move |app| {
-        app.host.delete(&place, fields.revision()?)?;
-        app.deliveries().remove_all(&place);
+        match app.host.delete(&place, fields.revision()?) {
+            Ok(_) => app.deliveries().remove_all(&place),
+            Err(Refusal::Conflict(Some(_))) => {
+                return refused(StatusCode::CONFLICT, app.delete_page(&place, true)?);
+            }
+            Err(refusal) => return Err(refusal.into()),
+        }
+        let version = Place::version(&place.module, &place.version);
         let up = match &place.install {
-            Some(_) => pages::url(&Place { install: None, ..place }),
-            None => format!("/modules/{}", place.module),
+            Some(_) if app.host.current(&version)?.is_some() => pages::url(&version),
+            _ => format!("/modules/{}", place.module),
         };
         Ok(Redirect::to(&up).into_response())
     })
     .await
 }
 
-async fn install(State(app): Shared, In(place): In, mut fields: Fields) -> Page {
-    blocking(app, move |app| {
-        let name = fields.take("name");
-        if !is_name(&name) {
-            let why = format!("“{}” cannot be the name of an install", *name);
-            return Err(Failure::Rejected(StatusCode::UNPROCESSABLE_ENTITY, why));
-        }
-        match app.host.install(&place, &name) {
-            Ok(_) => Ok(Redirect::to(&pages::stored_url(&place.install(&name))).into_response()),
-            Err(Refusal::Conflict(_)) => {
-                let why = format!("The install {} exists already.", *name);
-                Err(Failure::Rejected(StatusCode::CONFLICT, why))
+async fn install(State(app): Shared, In(place): In, sent: Sent) -> Page {
+    keeping(app, sent, move |app, fields, held| {
+        let name = fields.get("name");
+        let (status, why) = match held {
+            Some(Held { status, why }) => (status, why.to_owned()),
+            None if !is_name(name) => {
+                let why = format!("“{name}” cannot be the name of an install");
+                (StatusCode::UNPROCESSABLE_ENTITY, why)
             }
-            Err(refusal) => Err(refusal.into()),
-        }
+            None => match app.host.install(&place, name) {
+                Ok(_) => {
+                    let url = pages::stored_url(&place.install(name));
+                    return Ok(Redirect::to(&url).into_response());
+                }
+                Err(Refusal::Conflict(_)) => {
+                    (StatusCode::CONFLICT, format!("the install {name} exists already"))
+                }
+                Err(refusal) => return Err(refusal.into()),
+            },
+        };
+        refused(status, app.place_page(&place, false, Some((&why, name)))?)
     })
     .await
 }
 
 async fn explain(State(app): Shared, In(place): In, RawQuery(query): RawQuery) -> Page {
-    blocking(app, move |app| html(app.run_page(&place, query.as_deref(), Action::Show)?)).await
+    blocking(app, move |app| app.run_page(&place, query.as_deref(), Action::Show)).await
 }
 
-async fn act(
-    State(app): Shared,
-    In(place): In,
-    RawQuery(query): RawQuery,
-    mut fields: Fields,
-) -> Page {
+async fn act(State(app): Shared, In(place): In, RawQuery(query): RawQuery, fields: Fields) -> Page {
     blocking(app, move |app| {
-        let action = match fields.take("action").as_str() {
+        let action = match fields.get("action") {
             "" => Action::Run,
             "deliver" => Action::Deliver,
             "remove" => Action::Remove,
@@ -347,7 +396,7 @@ async fn act(
                 return Err(Failure::Refused(StatusCode::BAD_REQUEST, why));
             }
         };
-        html(app.run_page(&place, query.as_deref(), action)?)
+        app.run_page(&place, query.as_deref(), action)
     })
     .await
 }
@@ -381,7 +430,7 @@ enum Action {
 /// The rejected input of the form for a version.
 struct Typed<'a> {
     version: &'a str,
-    text: Zeroizing<String>,
+    text: &'a str,
     /// The revision of the earlier version that the form was made from.
     read: Option<Revision>,
     /// The texts that were typed into earlier forms that were out of date.
@@ -394,6 +443,7 @@ enum Problem {
     Name(String),
     Text(Editor),
     Outdated,
+    Held(Held),
 }
 
 /// Lists the texts that were typed into outdated forms, the latest first.
@@ -409,6 +459,61 @@ impl App {
     fn current(&self, place: &Place) -> Result<Current, Failure> {
         self.module(&place.module)?;
         self.host.current(place)?.ok_or(Failure::NotFound)
+    }
+
+    /// Creates a version. Fails if what was typed cannot be shown in the form with a problem.
+    fn create(
+        &self,
+        place: &Place,
+        text: &str,
+        earlier: Option<Earlier<'_>>,
+    ) -> Result<Result<(), Problem>, Failure> {
+        let version = &place.version;
+        let name = |why| Ok(Err(Problem::Name(why)));
+        match self.host.create(place, text, earlier) {
+            Ok(_) => Ok(Ok(())),
+            Err(Refusal::Outdated) => Ok(Err(Problem::Outdated)),
+            Err(Refusal::Name) => name(format!("“{version}” cannot be the name of a version")),
+            Err(Refusal::Conflict(_)) => name(format!("the version {version} exists already")),
+            Err(Refusal::Syntax(error)) => Ok(Err(Problem::Text(Editor::syntax(text, &error)))),
+            Err(Refusal::Invalid(invalid)) => {
+                Ok(Err(Problem::Text(Editor::invalid(text, &invalid))))
+            }
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// Lists the installs of a version. An install has none.
+    fn installs(&self, place: &Place) -> Result<Vec<String>, Failure> {
+        match place.install {
+            Some(_) => Ok(Vec::new()),
+            None => Ok(self.host.names(Scopes::Installs(&place.module, &place.version))?),
+        }
+    }
+
+    /// Builds the page of a version or an install. `wrong` is the name of an install that was not
+    /// made, with the reason.
+    fn place_page(
+        &self,
+        place: &Place,
+        stored: bool,
+        wrong: Option<(&str, &str)>,
+    ) -> Result<Markup, Failure> {
+        let current = self.current(place)?;
+        let template = self.host.template_of(place);
+        // Validated again to list the warnings. The secrets stay accepted.
+        let warnings = editor::warnings(template.as_ref(), current.secrets.expose_text());
+        let (template, installs) = (template.as_ref(), &self.installs(place)?);
+        let shown = Shown { place, current: &current, template, installs, warnings, stored, wrong };
+        Ok(pages::place(self, &shown))
+    }
+
+    /// Builds the page that asks before it deletes. After a conflict, it asks again.
+    fn delete_page(&self, place: &Place, again: bool) -> Result<Markup, Failure> {
+        let revision = self.current(place)?.revision;
+        let installs = &self.installs(place)?;
+        let files = self.deliveries().count(place);
+        Ok(pages::delete(self, &Delete { place, revision, installs, files, again }))
     }
 
     /// Locks the delivered files.
@@ -461,6 +566,7 @@ impl App {
             prefilled: prefilled.as_ref(),
             version: "",
             wrong_name: None,
+            held: None,
             conflict: None,
             typed: &[],
         };
@@ -471,18 +577,26 @@ impl App {
         // The earlier version may have changed, whatever the problem was.
         if let Some((from, read)) = from.zip(read).filter(|_| revision != read) {
             let conflict = Some(Conflict { from: Some(from), read, current: revision });
-            let typed = outdated(&text, read, before);
+            let typed = outdated(text, read, before);
             let new = NewVersion { conflict, typed: &typed, ..new };
             let page = pages::new_version(self, &new, &Editor::of(&form));
             return refused(StatusCode::CONFLICT, page);
         }
-        let (editor, wrong_name) = match problem {
-            Problem::Text(editor) => (editor, None),
-            Problem::Name(why) => (Editor::of(&text), Some(why)),
-            Problem::Outdated => (Editor::of(&text), None),
+        let mut status = StatusCode::UNPROCESSABLE_ENTITY;
+        let mut new = NewVersion { typed: &before, ..new };
+        let editor = match &problem {
+            Problem::Text(editor) => editor,
+            _ => &Editor::of(text),
         };
-        let new = NewVersion { wrong_name: wrong_name.as_deref(), typed: &before, ..new };
-        refused(StatusCode::UNPROCESSABLE_ENTITY, pages::new_version(self, &new, &editor))
+        match &problem {
+            Problem::Name(why) => new.wrong_name = Some(why),
+            Problem::Held(held) => {
+                status = held.status;
+                new.held = Some(held.why);
+            }
+            Problem::Text(_) | Problem::Outdated => {}
+        }
+        refused(status, pages::new_version(self, &new, editor))
     }
 
     /// Builds the form that replaces the secrets of a place. `form` is `None` if they were deleted.
@@ -492,20 +606,17 @@ impl App {
         place: &Place,
         form: Option<(Revision, &Editor)>,
         read: Option<Revision>,
+        held: Option<Held>,
         typed: &[Zeroizing<String>],
     ) -> Markup {
         let template = self.host.template_of(place);
         let current = form.map(|(revision, _)| revision);
         let conflict = read.map(|read| Conflict { from: None, read, current });
-        pages::edit(self, &Edit { place, template: template.as_ref(), form, conflict, typed })
+        let (template, held) = (template.as_ref(), held.map(|held| held.why));
+        pages::edit(self, &Edit { place, template, form, conflict, held, typed })
     }
 
-    fn run_page(
-        &self,
-        place: &Place,
-        query: Option<&str>,
-        action: Action,
-    ) -> Result<Markup, Failure> {
+    fn run_page(&self, place: &Place, query: Option<&str>, action: Action) -> Page {
         let checkout = self.module(&place.module)?.folder;
         // Locked while the secrets are read, since deleting secrets removes their files afterwards.
         let mut deliveries = self.deliveries();
@@ -515,7 +626,9 @@ impl App {
         let env = match env.override_with(&Overrides::clarifai(), text) {
             Ok(env) => env,
             // A refused link runs nothing, not even with the owner's variables.
-            Err(error) => return Ok(pages::run_refused(place, &error)),
+            Err(error) => {
+                return refused(StatusCode::BAD_REQUEST, pages::run_refused(place, &error));
+            }
         };
         let mut done = Done::Nothing;
         match action {
@@ -541,7 +654,7 @@ impl App {
             outdated: file.revision != revision,
             checkout: checkout.is_some(),
         });
-        Ok(pages::run(self, &Run { place, env: &env, query: query.is_some(), done, file }))
+        html(pages::run(self, &Run { place, env: &env, query: query.is_some(), done, file }))
     }
 }
 

@@ -200,7 +200,7 @@ async fn team(person: &Person) {
     person.go("/").await;
     person.fill("#name", "team").await;
     person.press("form button").await;
-    person.press("a[href='/modules/team/new']").await;
+    person.press("a[href='/new/team']").await;
     person.fill("#version", "1.0.0").await;
     let block = |name: &str, password: &str| {
         format!("[[users]]\nname = \"{name}\"\npassword = \"{password}\"\n")
@@ -262,7 +262,7 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     person.look("2-module").await;
 
     // The form has the template with its comments. Its variables are listed beside the form.
-    person.press("a[href='/modules/chat/new']").await;
+    person.press("a[href='/new/chat']").await;
     assert_eq!(person.typed().await, sample);
     Person::sees(&person.text(".side").await, "Your personal access token");
     person.look("3-template").await;
@@ -287,6 +287,18 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     Person::sees(&person.text(".notes").await, "CLARIFAI_USER_ID is blank");
     assert_eq!(person.typed().await, typed);
     person.look("4-refusal").await;
+    // Line numbers and notes follow what is typed.
+    let line_of = "return [...document.querySelectorAll('.lines div')].findIndex(line => line.id == 'line-6') + 1";
+    let line = async || person.driver.execute(line_of, Vec::new()).await.unwrap().convert::<u64>();
+    person.tab_to("#text").await;
+    person.keys(Key::Control + Key::Home).await;
+    person.keys("# one\n# two\n").await;
+    assert_eq!(line().await.unwrap(), 8);
+    Person::sees(&person.text(".lines").await, "8\n9\n10");
+    person.keys(Key::Backspace + "").await;
+    assert_eq!(line().await.unwrap(), 7);
+    person.fill("#text", &typed).await;
+    assert_eq!(person.text(".lines").await.lines().count(), typed.split('\n').count());
     person.tab_to("#problems a[href='#line-6']").await;
     person.keys(Key::Enter + "").await;
     assert!(person.driver.current_url().await.unwrap().as_str().ends_with("#line-6"));
@@ -309,7 +321,7 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
         "# The bucket for answers.\nBUCKET = \"\"\nSTYLE = \"dry\" #",
     );
     fs::write(template, &next).unwrap();
-    person.press("a[href='/modules/chat/new?from=1.0.0']").await;
+    person.press("a[href='/new/chat?from=1.0.0']").await;
     Person::sees(&person.text(".note").await, "their values are not kept: MAX_TOKENS");
     Person::sees(&person.text(".side").await, "kept from 1.0.0");
     assert!(!person.source().await.contains("hunter2"));
@@ -394,6 +406,9 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     Person::sees(&person.text("main").await, "Revision 4");
     assert!(!person.source().await.contains("hunter2"));
 
+    // The page asks before it deletes.
+    person.press("a[href$='/delete']").await;
+    person.look("16-delete").await;
     person.press("form[action$='/delete'] button").await;
     assert!(person.driver.current_url().await.unwrap().as_str().ends_with("/modules/chat/2.0.0"));
 }

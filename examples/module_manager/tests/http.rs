@@ -42,7 +42,7 @@ username = \"hunter2-user\"
 /// Opens a site with a module `chat` and its version 1.0.0.
 fn site_with_version() -> Site {
     let site = Site::with_module(TEMPLATE);
-    site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", FILLED)])
+    site.post("/new/chat", &[("version", "1.0.0"), ("text", FILLED)])
         .redirects("/modules/chat/1.0.0?stored");
     site
 }
@@ -74,7 +74,7 @@ fn a_module_is_a_folder_or_none() {
 #[test]
 fn the_form_has_the_template_as_it_is() {
     let site = Site::with_module(TEMPLATE);
-    let page = site.get("/modules/chat/new");
+    let page = site.get("/new/chat");
     assert_eq!(page.text_area(), TEMPLATE);
     page.has("<code>db_credentials.username</code>").has("<p>which one</p>").has("optional");
 }
@@ -83,7 +83,7 @@ fn the_form_has_the_template_as_it_is() {
 fn what_is_not_filled_in_is_refused_beside_its_line() {
     let site = Site::with_module(TEMPLATE);
     let typed = TEMPLATE.replace("username = \"\"", "username = \"hunter2-user\"");
-    let page = site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", &typed)]);
+    let page = site.post("/new/chat", &[("version", "1.0.0"), ("text", &typed)]);
     page.is(StatusCode::UNPROCESSABLE_ENTITY).has("Not stored. Fix 1 problem<");
     page.has("<a href=\"#line-2\">Line 2</a>: <code>TOKEN</code> is blank");
     page.has("<div id=\"line-2\" class=\"error\">2</div>").has("value=\"1.0.0\"");
@@ -92,11 +92,11 @@ fn what_is_not_filled_in_is_refused_beside_its_line() {
     assert_eq!(site.host.names(Scopes::All).unwrap(), [""; 0]);
 
     let missing = typed.replace("TOKEN = \"\"\n", "");
-    let page = site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", &missing)]);
+    let page = site.post("/new/chat", &[("version", "1.0.0"), ("text", &missing)]);
     page.has("Missing</span>: <code>TOKEN</code>. Line 2 of the template expects it");
 
     let broken = "TOKEN = hunter2\nMODEL = \"hunter2\n";
-    let page = site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", broken)]);
+    let page = site.post("/new/chat", &[("version", "1.0.0"), ("text", broken)]);
     page.is(StatusCode::UNPROCESSABLE_ENTITY).has("Fix 2 problems").has("Line 2");
     assert_eq!(page.text_area(), broken);
     page.without_text_area().shows_no_value();
@@ -112,16 +112,16 @@ fn what_is_filled_in_is_stored_and_not_shown() {
     site.get("/modules/chat").has("/modules/chat/1.0.0").shows_no_value();
     assert_eq!(site.value("1.0.0", None, "TOKEN"), "hunter2-token");
 
-    let page = site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", FILLED)]);
+    let page = site.post("/new/chat", &[("version", "1.0.0"), ("text", FILLED)]);
     page.is(StatusCode::UNPROCESSABLE_ENTITY).has("the version 1.0.0 exists already");
     assert_eq!(page.text_area(), FILLED);
     // The existing version keeps its own template.
     site.checkout("chat", "OTHER = \"\"\n");
-    site.post("/modules/chat/new", &[("version", "1.0.0"), ("text", "OTHER = 'hunter2'")])
+    site.post("/new/chat", &[("version", "1.0.0"), ("text", "OTHER = 'hunter2'")])
         .is(StatusCode::UNPROCESSABLE_ENTITY)
         .has("the version 1.0.0 exists already");
     site.get("/modules/chat/1.0.0").has("Your token.");
-    let page = site.post("/modules/chat/new", &[("version", "a/b"), ("text", FILLED)]);
+    let page = site.post("/new/chat", &[("version", "a/b"), ("text", FILLED)]);
     page.is(StatusCode::UNPROCESSABLE_ENTITY).has("“a/b” cannot be the name of a version");
 }
 
@@ -129,9 +129,9 @@ fn what_is_filled_in_is_stored_and_not_shown() {
 fn crlf_and_markup_come_back_as_they_were_typed() {
     let site = Site::with_module(TEMPLATE);
     let typed = "\r\nTOKEN = \"\"\r\n# </textarea><script>&amp;\r\n";
-    let page = site.post("/modules/chat/new", &[("version", "1"), ("text", typed)]);
+    let page = site.post("/new/chat", &[("version", "1"), ("text", typed)]);
     assert_eq!(page.text_area(), typed);
-    page.has("Line 2").lacks("<script");
+    page.has("Line 2").lacks("<script>");
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn the_next_version_keeps_values_that_it_does_not_show() {
     let site = site_with_version();
     let next = TEMPLATE.replace("[db", "BUCKET = \"\"\n[db").replace("MODEL", "ENGINE");
     site.checkout("chat", &next);
-    let page = site.get("/modules/chat/new?from=1.0.0");
+    let page = site.get("/new/chat?from=1.0.0");
     let form = next
         .replace("TOKEN = \"\"", "TOKEN = \"<unchanged>\"")
         .replace("username = \"\"", "username = \"<unchanged>\"");
@@ -151,7 +151,7 @@ fn the_next_version_keeps_values_that_it_does_not_show() {
 
     let post = |fields: &[(&str, &str)]| {
         let from = [("from", "1.0.0"), ("revision", "1")];
-        site.post("/modules/chat/new", &[&from, fields].concat())
+        site.post("/new/chat", &[&from, fields].concat())
     };
     let page = post(&[("version", "2.0.0"), ("text", &form)]);
     page.is(StatusCode::UNPROCESSABLE_ENTITY)
@@ -168,11 +168,11 @@ fn the_next_version_keeps_values_that_it_does_not_show() {
     assert_eq!(site.value("2.0.0", None, "db_credentials.username"), "hunter2-user");
     assert_eq!(site.value("2.0.0", None, "ENGINE"), "small");
     assert_eq!(site.value("1.0.0", None, "MODEL"), "hunter2-model");
-    site.get("/modules/chat/new?from=9").is(StatusCode::NOT_FOUND);
+    site.get("/new/chat?from=9").is(StatusCode::NOT_FOUND);
     let fields = [("version", "3.0.0"), ("from", "1.0.0"), ("text", text.as_str())];
-    site.post("/modules/chat/new", &fields).is(StatusCode::BAD_REQUEST).has("has no revision");
+    site.post("/new/chat", &fields).is(StatusCode::BAD_REQUEST).has("has no revision");
     // Without an earlier version, a marker keeps nothing and is rejected.
-    let page = site.post("/modules/chat/new", &[("version", "3.0.0"), ("text", &text)]);
+    let page = site.post("/new/chat", &[("version", "3.0.0"), ("text", &text)]);
     page.is(StatusCode::UNPROCESSABLE_ENTITY).has("<code>TOKEN</code> keeps a value that does not");
 }
 
@@ -192,7 +192,7 @@ fn site_with_users() -> Site {
     let site = Site::new();
     site.post("/modules", &[("name", "chat"), ("folder", "")]).redirects("/modules/chat");
     let fields = [("version", "1"), ("text", USERS)];
-    site.post("/modules/chat/new", &fields).redirects("/modules/chat/1?stored");
+    site.post("/new/chat", &fields).redirects("/modules/chat/1?stored");
     site
 }
 
@@ -314,7 +314,7 @@ fn what_was_typed_for_a_place_that_is_gone_is_shown() {
 #[test]
 fn the_next_version_is_made_from_the_revision_that_its_form_shows() {
     let site = site_with_users();
-    let page = site.get("/modules/chat/new?from=1");
+    let page = site.get("/new/chat?from=1");
     let form = page.text_area();
     let (alice, bob) = blocks(&form);
     assert_eq!(page.field("revision"), "1");
@@ -324,7 +324,7 @@ fn the_next_version_is_made_from_the_revision_that_its_form_shows() {
 
     let post = |revision: &str, version: &str, text: &str| {
         let from = [("from", "1"), ("revision", revision), ("version", version), ("text", text)];
-        site.post("/modules/chat/new", &from)
+        site.post("/new/chat", &from)
     };
     let late = format!("{form}{NEW_USER}");
     let shown = format!("{}{NEW_USER}", form.replace(">\"", " of revision 1>\""));
@@ -381,11 +381,11 @@ fn an_install_is_independent() {
     assert_eq!(site.value("1.0.0", None, "TOKEN"), "hunter2-token");
 
     site.post("/modules/chat/1.0.0/delete", &[("revision", "1")]).redirects("/modules/chat");
-    site.get("/modules/chat/1.0.0").is(StatusCode::NOT_FOUND);
-    site.get("/modules/chat").lacks("/modules/chat/1.0.0");
+    site.get("/modules/chat").lacks("\"/modules/chat/1.0.0\"");
     site.get(url).has("Revision 2");
-    site.post(&format!("{url}/delete"), &[("revision", "2")]).redirects("/modules/chat/1.0.0");
+    site.post(&format!("{url}/delete"), &[("revision", "2")]).redirects("/modules/chat");
     site.get(url).is(StatusCode::NOT_FOUND);
+    site.get("/modules/chat/1.0.0").is(StatusCode::NOT_FOUND);
 }
 
 #[test]
@@ -436,16 +436,16 @@ fn a_replacement_that_is_refused_comes_back() {
 fn a_module_without_a_template_takes_what_is_written() {
     let site = Site::new();
     site.post("/modules", &[("name", "bare"), ("folder", "")]).redirects("/modules/bare");
-    assert_eq!(site.get("/modules/bare/new").text_area(), "");
-    let page = site.post("/modules/bare/new", &[("version", "1"), ("text", "A = ''")]);
+    assert_eq!(site.get("/new/bare").text_area(), "");
+    let page = site.post("/new/bare", &[("version", "1"), ("text", "A = ''")]);
     page.is(StatusCode::UNPROCESSABLE_ENTITY).has("<code>A</code> is blank");
     let fields = [("version", "1"), ("text", "A = 'hunter2-a'\nB = true\n")];
-    site.post("/modules/bare/new", &fields).redirects("/modules/bare/1?stored");
+    site.post("/new/bare", &fields).redirects("/modules/bare/1?stored");
     site.get("/modules/bare/1").has("typed access only").shows_no_value();
-    let form = site.get("/modules/bare/new?from=1").text_area();
+    let form = site.get("/new/bare?from=1").text_area();
     assert_eq!(form, "A = \"<unchanged>\"\nB = \"<unchanged>\"\n");
     let fields = [("version", "2"), ("from", "1"), ("revision", "1"), ("text", form.as_str())];
-    site.post("/modules/bare/new", &fields).redirects("/modules/bare/2?stored");
+    site.post("/new/bare", &fields).redirects("/modules/bare/2?stored");
     let two = site.host.current(&Place::version("bare", "2")).unwrap().unwrap();
     assert_eq!(two.secrets.expose_text(), "A = 'hunter2-a'\nB = true\n");
 }
@@ -464,7 +464,7 @@ port = 5432
 fn a_run_has_exactly_its_environment() {
     let site = Site::new();
     site.post("/modules", &[("name", "auth"), ("folder", "")]).redirects("/modules/auth");
-    site.post("/modules/auth/new", &[("version", "1"), ("text", AUTH)]).is(StatusCode::SEE_OTHER);
+    site.post("/new/auth", &[("version", "1"), ("text", AUTH)]).is(StatusCode::SEE_OTHER);
     let url = "/modules/auth/1/run";
     site.get(url).has("CLARIFAI_PAT").has("secrets.toml line 1").lacks("<h2>Output");
     let printed = site.post(url, &[]).shows_no_value().pre();
@@ -495,6 +495,7 @@ fn a_run_has_exactly_its_environment() {
     // A hostile endpoint is refused, and nothing runs.
     let link = format!("{url}?base=https://evil.example");
     for page in [site.get(&link), site.post(&link, &[])] {
+        page.is(StatusCode::BAD_REQUEST);
         page.has("query parameter <code>base</code> is refused: its host is not allowed");
         page.lacks("<h2>Output").lacks("CLARIFAI_PAT</code>");
     }
@@ -516,7 +517,7 @@ fn a_streamlit_app_gets_a_file_until_the_server_ends() {
     let site = Site::new();
     let folder = site.checkout("it's here", "CLARIFAI_PAT = \"\"\n");
     site.post("/modules", &[("name", "auth"), ("folder", &folder)]).redirects("/modules/auth");
-    site.post("/modules/auth/new", &[("version", "1"), ("text", AUTH)]).is(StatusCode::SEE_OTHER);
+    site.post("/new/auth", &[("version", "1"), ("text", AUTH)]).is(StatusCode::SEE_OTHER);
     let url = "/modules/auth/1/run";
     site.get(url).has("Deliver a file").lacks("env -i").lacks("Remove the file");
 
@@ -628,7 +629,7 @@ fn what_cannot_be_delivered_is_said() {
     // Python cannot read the year 0000, so nothing is run or delivered.
     site.post("/modules", &[("name", "old"), ("folder", "")]).redirects("/modules/old");
     let fields = [("version", "1"), ("text", "BORN = 0000-01-01\n")];
-    site.post("/modules/old/new", &fields).redirects("/modules/old/1?stored");
+    site.post("/new/old", &fields).redirects("/modules/old/1?stored");
     for (fields, what) in [(&[][..], "be run"), (&[("action", "deliver")], "be written")] {
         site.post("/modules/old/1/run", fields).has(what).has("line 1: <code>BORN</code>");
     }
@@ -739,7 +740,7 @@ fn what_is_lost_is_said() {
 #[test]
 fn every_response_is_guarded() {
     let site = site_with_version();
-    for url in ["/", "/style.css", "/keys", "/nowhere", "/modules/chat/new", "/modules/%00"] {
+    for url in ["/", "/style.css", "/lines.js", "/keys", "/nowhere", "/new/chat", "/modules/%00"] {
         let page = site.get(url);
         for (name, value) in [
             ("cache-control", "no-store"),
@@ -751,7 +752,9 @@ fn every_response_is_guarded() {
         }
         let policy = page.headers["content-security-policy"].to_str().unwrap();
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
-        page.lacks("<script").lacks("style=").lacks("onclick");
+        let scripts = page.body.matches("<script").count();
+        assert_eq!(scripts, page.body.matches("<script src=\"/lines.js\" defer></script>").count());
+        page.lacks("style=").lacks("onclick");
     }
 }
 
@@ -808,7 +811,7 @@ fn a_body_has_its_limit() {
     let room = MAX_BODY - format!("token={}&version=1&text=", site.token()).len();
     let post = |len: usize| {
         let text = format!("{}{}", "TOKEN%3D1%0A".replace('%', "x"), "a".repeat(len));
-        site.post("/modules/chat/new", &[("version", "1"), ("text", &text[..len])]).status
+        site.post("/new/chat", &[("version", "1"), ("text", &text[..len])]).status
     };
     assert_eq!(post(room), StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(post(room + 1), StatusCode::PAYLOAD_TOO_LARGE);
@@ -823,7 +826,7 @@ fn the_form_of_a_long_document_can_be_sent() {
     let lines = MAX_LEN / 24;
     let text: String = (0..lines).map(|i| format!("k{i:05} = 1\r\n")).collect();
     let fields = [("version", "1"), ("text", &*text)];
-    site.post("/modules/chat/new", &fields).redirects("/modules/chat/1?stored");
+    site.post("/new/chat", &fields).redirects("/modules/chat/1?stored");
     let url = "/modules/chat/1/edit";
     let form = site.get(url).text_area();
     assert_eq!(form.len(), lines * 24);
@@ -844,7 +847,7 @@ fn a_template_that_breaks_is_shown_as_such() {
     let site = site_with_version();
     site.checkout("chat", "TOKEN = \"hunter2\n");
     site.get("/modules/chat").has("not well-formed").shows_no_value();
-    site.get("/modules/chat/new").is(StatusCode::UNPROCESSABLE_ENTITY).has("not well-formed");
+    site.get("/new/chat").is(StatusCode::UNPROCESSABLE_ENTITY).has("not well-formed");
     site.get("/modules/chat/1.0.0").has("Your token.");
 }
 
@@ -859,8 +862,8 @@ fn names_lead_nowhere_else() {
         "/modules/nobody",
         "/modules/chat/9",
         "/modules/chat/1.0.0/installs/nobody",
-        "/modules/nobody/new",
-        "/modules/chat/new?from=../x",
+        "/new/nobody",
+        "/new/chat?from=../x",
         "/modules/chat/1.0.0/nothing",
     ] {
         site.get(url).is(StatusCode::NOT_FOUND).has("There is nothing here");
@@ -873,7 +876,7 @@ fn the_log_has_routes_and_no_values() {
     site.get("/modules/chat/1.0.0/run?user_id=hunter2-visitor&token=hunter2");
     site.get("/hunter2-nowhere");
     let log = support::log();
-    assert!(log.contains("POST /modules/{module}/new 303"), "{log}");
+    assert!(log.contains("POST /new/{module} 303"), "{log}");
     assert!(log.contains("GET /modules/{module}/{version}/run 200"), "{log}");
     assert!(!log.contains(CANARY), "{log}");
 }

@@ -47,9 +47,18 @@ impl Note {
                     Some(line) => a href={ "#line-" (line) } { "Line " (line) },
                     None => span { "Missing" },
                 }
-                ": " (code(&self.message)) ". " span .help { (code(&capital(&self.help))) "." }
+                ": " (self.text())
             }
         }
+    }
+
+    /// An item of a list on a page that does not show the text.
+    pub(super) fn without_line(&self) -> Markup {
+        html! { li class=(self.severity) { (self.text()) } }
+    }
+
+    fn text(&self) -> Markup {
+        html! { (code(&self.message)) ". " span .help { (code(&capital(&self.help))) "." } }
     }
 }
 
@@ -95,12 +104,16 @@ impl Editor {
 
     /// Counts the errors; warnings are not counted.
     pub(super) fn errors(&self) -> usize {
-        let errors = self.notes.iter().filter(|note| note.severity == Severity::Error);
-        errors.count() + self.omitted
+        self.of_severity(Severity::Error).count() + self.omitted
+    }
+
+    fn of_severity(&self, severity: Severity) -> impl Iterator<Item = &Note> {
+        self.notes.iter().filter(move |note| note.severity == severity)
     }
 
     /// Lists all findings, at the top of a page that reports a rejected text.
     pub(super) fn summary(&self) -> Markup {
+        let warnings = self.of_severity(Severity::Warning).count();
         html! {
             @if !self.notes.is_empty() {
                 div #problems .problems role="alert" tabindex="-1" autofocus {
@@ -108,8 +121,12 @@ impl Editor {
                         "Not stored. Fix "
                         @match self.errors() { 1 => "1 problem", n => { (n) " problems" } }
                     }
-                    ul { @for note in &self.notes { (note.item()) } }
+                    ul { @for note in self.of_severity(Severity::Error) { (note.item()) } }
                     @if self.omitted > 0 { p { "And " (self.omitted) " more." } }
+                    @if warnings > 0 {
+                        h3 { @match warnings { 1 => "1 warning", n => { (n) " warnings" } } }
+                        ul { @for note in self.of_severity(Severity::Warning) { (note.item()) } }
+                    }
                 }
             }
         }
@@ -126,6 +143,7 @@ impl Editor {
             }
         }
         let worst = |line: usize| at[line].iter().map(|note| note.severity).max();
+        let rooms = rooms(&at);
         html! {
             div .editor .noted[noted] {
                 div .lines aria-hidden="true" {
@@ -143,7 +161,7 @@ impl Editor {
                 @if noted {
                     div .notes {
                         @for line in 1..=lines {
-                            div {
+                            div class=[rooms[line].map(|room| format!("room-{room}"))] {
                                 @for note in &at[line] {
                                     span class=(note.severity) title=(note.help) {
                                         span .sr { "Line " (line) ": " } (code(&note.message))
@@ -156,6 +174,21 @@ impl Editor {
             }
         }
     }
+}
+
+/// The most lines that the notes of one line may cover.
+const MAX_ROOM: usize = 6;
+
+/// Returns for each line with notes how many lines they may cover: its own, and those below it that
+/// have none.
+fn rooms(at: &[Vec<&Note>]) -> Vec<Option<usize>> {
+    let mut next = at.len() + MAX_ROOM;
+    let mut rooms = vec![None; at.len()];
+    for (line, _) in at.iter().enumerate().rev().filter(|(_, notes)| !notes.is_empty()) {
+        rooms[line] = Some((next - line).min(MAX_ROOM));
+        next = line;
+    }
+    rooms
 }
 
 /// The start of a marker with a number.

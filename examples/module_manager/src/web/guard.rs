@@ -1,10 +1,11 @@
 //! Checks that every request must pass, and headers of every response.
 
-use std::mem;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::to_bytes;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -16,17 +17,21 @@ use zeroize::Zeroizing;
 
 use crate::web::{App, Failure};
 
-/// The longest body of a request, in bytes.
+/// The longest body of a request that is carried out, in bytes.
 ///
 /// A form sends the text and one that was typed before it. Its encoding takes at most three bytes
 /// for a byte, and six for a line end, of which a text has few.
 pub const MAX_BODY: usize = 8 * MAX_LEN;
 
+/// The longest body that is read, in bytes. Of a body between the two limits, the text is shown
+/// again and nothing is stored.
+pub const MAX_READ: usize = 4 * MAX_BODY;
+
 const HEADERS: [(HeaderName, &str); 7] = [
     (header::CACHE_CONTROL, "no-store"),
     (
         header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; \
+        "default-src 'none'; script-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; \
          frame-ancestors 'none'",
     ),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -89,26 +94,26 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 pub(super) struct Fields(Vec<(String, Zeroizing<String>)>);
 
 impl Fields {
-    /// Removes a field and returns its value, or an empty text if the form has no such field.
-    pub(super) fn take(&mut self, name: &str) -> Zeroizing<String> {
-        match self.0.iter().position(|(other, _)| other == name) {
-            Some(i) => self.0.remove(i).1,
-            None => Zeroizing::default(),
-        }
+    /// Returns the value of a field, or an empty text if the form has no such field.
+    pub(super) fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(other, _)| other == name).map_or("", |(_, value)| value)
     }
 
-    /// Takes the values of all fields with a name, without the empty ones.
-    pub(super) fn take_all(&mut self, name: &str) -> Vec<Zeroizing<String>> {
-        let named = self.0.iter_mut().filter(|(other, value)| other == name && !value.is_empty());
-        named.map(|(_, value)| mem::take(value)).collect()
+    /// Returns the values of all fields with a name, without the empty ones.
+    pub(super) fn all(&self, name: &str) -> Vec<Zeroizing<String>> {
+        let named = self.0.iter().filter(|(other, value)| other == name && !value.is_empty());
+        named.map(|(_, value)| value.clone()).collect()
+    }
+
+    /// Iterates over the names and values.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Returns the revision that the form was made from.
     pub(super) fn revision(&self) -> Result<Revision, Failure> {
-        let field = self.0.iter().find(|(name, _)| name == "revision");
-        field
-            .and_then(|(_, number)| Revision::try_from(number.parse::<u64>().ok()?).ok())
-            .ok_or(Failure::Refused(StatusCode::BAD_REQUEST, "The form has no revision."))
+        Revision::try_from(self.get("revision").parse().unwrap_or(0))
+            .map_err(|_| Failure::Refused(StatusCode::BAD_REQUEST, "The form has no revision."))
     }
 }
 
@@ -116,25 +121,80 @@ impl FromRequest<Arc<App>> for Fields {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
-        let kind = only(request.headers(), &header::CONTENT_TYPE).unwrap_or_default();
+        match Sent::from_request(request, app).await? {
+            Sent { fields, held: None } => Ok(fields),
+            Sent { held: Some(Held { status, why }), .. } => Err(Failure::Refused(status, why)),
+        }
+    }
+}
+
+/// The fields of a form in which somebody typed. If nothing may be done with them, they are shown
+/// again, so that the text is not lost.
+pub(super) struct Sent {
+    pub(super) fields: Fields,
+    /// The reason why nothing may be done.
+    pub(super) held: Option<Held>,
+}
+
+/// A reason why nothing may be done with a form.
+#[derive(Clone, Copy)]
+pub(super) struct Held {
+    pub(super) status: StatusCode,
+    pub(super) why: &'static str,
+}
+
+impl FromRequest<Arc<App>> for Sent {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
+        let headers = request.headers();
+        let kind = only(headers, &header::CONTENT_TYPE).unwrap_or_default();
         if kind.split(';').next() != Some("application/x-www-form-urlencoded") {
             let why = "The request was not sent by a form.";
             return Err(Failure::Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
         }
-        let body = to_bytes(request.into_body(), MAX_BODY).await.map_err(|_| {
-            let why = "The text is too long: at most 8 MB can be sent. Nothing was stored. Go back \
-                       to see what you typed.";
-            Failure::Refused(StatusCode::PAYLOAD_TOO_LARGE, why)
-        })?;
+        // `check` accepts no origin but ours.
+        let from_our_page = headers.contains_key(header::ORIGIN);
+        let Some(body) = read(request.into_body()).await else {
+            let why = "More than 32 MB were sent, so the text cannot be shown again. Nothing was \
+                       stored.";
+            return Err(Failure::Refused(StatusCode::PAYLOAD_TOO_LARGE, why));
+        };
         let fields = form_urlencoded::parse(&body)
             .map(|(name, value)| (name.into_owned(), Zeroizing::new(value.into_owned())));
-        let mut fields = Self(fields.collect());
-        let token = fields.take("token");
-        if !bool::from(token.as_bytes().ct_eq(app.token.as_bytes())) {
+        let fields = Fields(fields.collect());
+        let is_ours = bool::from(fields.get("token").as_bytes().ct_eq(app.token.as_bytes()));
+        let held = if body.len() > MAX_BODY {
+            let why = "The text is too long: at most 8 MB can be sent. Make it shorter.";
+            Some(Held { status: StatusCode::PAYLOAD_TOO_LARGE, why })
+        } else if !is_ours {
+            let why = "The form was from before the last start of the server. This one is new and \
+                       has what you typed. Check it, and send it again.";
+            Some(Held { status: StatusCode::FORBIDDEN, why })
+        } else {
+            None
+        };
+        // Another site must not fill in a form of ours.
+        if !is_ours && !from_our_page {
             let why = "This form is from before the last start of the server, or from another site. \
-                       Nothing was stored. Go back, copy what you typed, and reload the form.";
+                       Nothing was stored. Reload the form.";
             return Err(Failure::Refused(StatusCode::FORBIDDEN, why));
         }
-        Ok(fields)
+        Ok(Self { fields, held })
     }
+}
+
+/// Reads a body of at most [`MAX_READ`] bytes, or returns `None`.
+///
+/// A longer body is received and dropped: a browser shows no answer before it has sent everything.
+async fn read(mut body: Body) -> Option<Vec<u8>> {
+    let mut read = Some(Vec::new());
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let Ok(data) = frame.ok()?.into_data() else { continue };
+        match &mut read {
+            Some(bytes) if bytes.len() + data.len() <= MAX_READ => bytes.extend_from_slice(&data),
+            _ => read = None,
+        }
+    }
+    read
 }

@@ -17,6 +17,7 @@ use crate::rotation::Status;
 use crate::run::{Ran, RunError};
 use crate::versions::{Current, MAX_NAME, Place};
 use crate::web::editor::{self, Editor, Note, code};
+use crate::web::guard::Fields;
 use crate::web::{App, chain};
 
 /// The pattern of a name, which the browser checks. The same rule as `versions::is_name`.
@@ -45,6 +46,7 @@ fn layout(title: &str, trail: &[(&str, &str)], main: &Markup) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) " · Module manager" }
                 link rel="stylesheet" href="/style.css";
+                script src="/lines.js" defer {}
             }
             body {
                 a .skip href="#main" { "Skip to the content" }
@@ -58,7 +60,10 @@ fn layout(title: &str, trail: &[(&str, &str)], main: &Markup) -> Markup {
                 main #main {
                     @if !trail.is_empty() {
                         nav .trail aria-label="Breadcrumb" {
-                            @for (name, url) in trail { a href=(url) { (name) } span aria-hidden="true" { "/" } }
+                            @for (i, (name, url)) in trail.iter().enumerate() {
+                                @if i > 0 { span aria-hidden="true" { "/" } }
+                                a href=(url) { (name) }
+                            }
                         }
                     }
                     (main)
@@ -123,6 +128,58 @@ pub(super) fn failure(status: StatusCode, text: &str) -> Markup {
     )
 }
 
+/// Renders what was typed into a form that failed, as a form that is sent to the same URL.
+pub(super) fn retry(app: &App, status: StatusCode, why: &str, fields: &Fields) -> Markup {
+    let title = status.canonical_reason().unwrap_or("Something went wrong");
+    layout(
+        title,
+        &[],
+        &html! {
+            h1 { (title) }
+            div #problems .problems role="alert" tabindex="-1" autofocus {
+                h2 { "Nothing was stored" }
+                p { (code(why)) }
+                p { "What you typed is below. You can copy it, or send it again." }
+            }
+            form method="post" {
+                (token(app))
+                @for (name, value) in fields.iter() {
+                    @match name {
+                        "token" | "text" | "typed" => {},
+                        "version" => (name_field("Version", "version", value, "1.0.0")),
+                        "name" => (name_field("Name", "name", value, "chat")),
+                        "folder" => {
+                            label for="folder" { "Checkout" }
+                            input #folder name="folder" value=(value);
+                        },
+                        _ => input type="hidden" name=(name) value=(value);,
+                    }
+                }
+                @if fields.iter().any(|(name, _)| name == "text") {
+                    label for="text" { "Secrets" }
+                    small #text-help { "Exactly what you typed." }
+                    (Editor::of(fields.get("text")).area())
+                }
+                button { "Send again" }
+                (editor::typed(&fields.all("typed")))
+            }
+            p { a href="/" { "Back to the modules" } }
+        },
+    )
+}
+
+/// Renders the reason why a form was not carried out, above the same form with what was typed.
+fn held(why: Option<&str>) -> Markup {
+    html! {
+        @if let Some(why) = why {
+            div #problems .problems role="alert" tabindex="-1" autofocus {
+                h2 { "Nothing was stored" }
+                p { (why) }
+            }
+        }
+    }
+}
+
 pub(super) fn home(
     app: &App,
     modules: &[(String, Option<PathBuf>, usize)],
@@ -178,6 +235,7 @@ pub(super) fn module(
     module: &Module,
     template: &Result<Option<Template>, TemplateError>,
     versions: &[(String, Option<Revision>, usize)],
+    deleted: &[(String, Vec<String>)],
 ) -> Markup {
     layout(
         name,
@@ -190,7 +248,7 @@ pub(super) fn module(
                 (Some(folder), Ok(None)) => p .path { (folder.display()) ", which has no template" },
                 (None, _) => p .path { "No checkout, no template" },
             }
-            p { a .button href={ "/modules/" (name) "/new" } { "Create a version" } }
+            p { a .button href={ "/new/" (name) } { "Create a version" } }
             section {
                 h2 { "Versions" }
                 @if versions.is_empty() { p { "No versions yet." } }
@@ -203,10 +261,19 @@ pub(super) fn module(
                                     th scope="row" { a href={ "/modules/" (name) "/" (version) } { (version) } }
                                     td { @match revision { Some(revision) => (revision), None => "–" } }
                                     td { (installs) }
-                                    td { a href={ "/modules/" (name) "/new?from=" (version) } { "Next version from " (version) } }
+                                    td { a href={ "/new/" (name) "?from=" (version) } { "Next version from " (version) } }
                                 }
                             }
                         }
+                    }
+                }
+            }
+            @if !deleted.is_empty() {
+                section {
+                    h2 { "Installs of deleted versions" }
+                    @for (version, installs) in deleted {
+                        p { (version) ":" }
+                        (install_cards(&Place::version(name, version), installs))
                     }
                 }
             }
@@ -215,6 +282,17 @@ pub(super) fn module(
             }
         },
     )
+}
+
+/// Lists the installs of a version as links.
+fn install_cards(version: &Place, installs: &[String]) -> Markup {
+    html! {
+        ul .cards {
+            @for install in installs {
+                li { a href=(url(&version.install(install))) { strong { (install) } } }
+            }
+        }
+    }
 }
 
 /// Renders the variables of a template, and marks those that keep a value of an earlier version.
@@ -316,16 +394,19 @@ pub(super) struct NewVersion<'a> {
     /// The reason why the name was rejected.
     pub(super) wrong_name: Option<&'a str>,
     pub(super) conflict: Option<Conflict<'a>>,
+    /// The reason why the form was not carried out.
+    pub(super) held: Option<&'a str>,
     /// The texts that were typed into outdated forms.
     pub(super) typed: &'a [Zeroizing<String>],
 }
 
 pub(super) fn new_version(app: &App, new: &NewVersion<'_>, editor: &Editor) -> Markup {
-    let NewVersion { module, template, from, prefilled, version, wrong_name, conflict, typed } =
-        *new;
+    let NewVersion { module, template, from, prefilled, version, .. } = *new;
+    let NewVersion { wrong_name, conflict, held, typed, .. } = *new;
     let revision = from.map(|(_, revision)| revision);
     let from = from.map(|(from, _)| from);
-    let wrong = wrong_name.is_some() || conflict.is_some() || editor.errors() > 0;
+    let refused = wrong_name.is_some() || conflict.is_some() || held.is_some();
+    let wrong = refused || editor.errors() > 0;
     let title = if wrong { "Error: create a version" } else { "Create a version" };
     layout(
         title,
@@ -333,6 +414,7 @@ pub(super) fn new_version(app: &App, new: &NewVersion<'_>, editor: &Editor) -> M
         &html! {
             h1 { @match from { Some(from) => { "Next version after " (from) }, None => "Create a version" } }
             (editor.summary())
+            (self::held(held))
             @if let Some(conflict) = conflict { (self::conflict(conflict, typed)) }
             @if let Some(prefilled) = prefilled {
                 @if prefilled.dropped().len() > 0 {
@@ -346,7 +428,7 @@ pub(super) fn new_version(app: &App, new: &NewVersion<'_>, editor: &Editor) -> M
                 }
             }
             div .beside {
-                form method="post" action={ "/modules/" (module) "/new" } {
+                form method="post" action={ "/new/" (module) } {
                     (token(app))
                     @if let Some(from) = from { input type="hidden" name="from" value=(from); }
                     @if let Some(revision) = revision { input type="hidden" name="revision" value=(revision); }
@@ -378,22 +460,28 @@ pub(super) fn new_version(app: &App, new: &NewVersion<'_>, editor: &Editor) -> M
     )
 }
 
-pub(super) fn place(
-    app: &App,
-    place: &Place,
-    current: &Current,
-    template: Option<&Template>,
-    installs: &[String],
-    warnings: &[Note],
-    stored: bool,
-) -> Markup {
+/// The page of a version or an install.
+pub(super) struct Shown<'a> {
+    pub(super) place: &'a Place,
+    pub(super) current: &'a Current,
+    pub(super) template: Option<&'a Template>,
+    pub(super) installs: &'a [String],
+    pub(super) warnings: Vec<Note>,
+    /// The secrets were just stored.
+    pub(super) stored: bool,
+    /// The reason why an install was not made, and its name.
+    pub(super) wrong: Option<(&'a str, &'a str)>,
+}
+
+pub(super) fn place(app: &App, shown: &Shown<'_>) -> Markup {
+    let Shown { place, current, template, installs, warnings, stored, wrong } = shown;
     let url = url(place);
     let Current { secrets, revision, key } = current;
     let name = place.install.as_deref().unwrap_or(&place.version);
     let what = if place.install.is_some() { "install" } else { "version" };
     Trail::to(place, false).layout(name, &html! {
         h1 { (name) " " small { (what) " of " (place.module) } }
-        @if stored {
+        @if *stored {
             p .good role="status" { "Stored, encrypted, as revision " (revision) "." }
         }
         p .path { "Revision " (revision) ", encrypted with key " (key) }
@@ -401,50 +489,100 @@ pub(super) fn place(
             a .button href={ (url) "/run" } { "Run" }
             a .button .quiet href={ (url) "/edit" } { "Replace values" }
             @if place.install.is_none() {
-                a .button .quiet href={ "/modules/" (place.module) "/new?from=" (place.version) } { "Next version" }
+                a .button .quiet href={ "/new/" (place.module) "?from=" (place.version) } { "Next version" }
             }
         }
         @if !warnings.is_empty() {
             section .note {
                 h2 { "Warnings" }
-                ul { @for note in warnings { (note.item()) } }
+                ul { @for note in warnings { (note.without_line()) } }
             }
         }
         section {
             h2 { "Variables" }
-            (contents(secrets, template))
+            (contents(secrets, *template))
         }
         @if place.install.is_none() {
             section {
                 h2 { "Installs" }
                 p { "An install starts with a copy of these secrets. Later changes do not affect it." }
-                @if !installs.is_empty() {
-                    ul .cards {
-                        @for install in installs {
-                            li { a href={ (url) "/installs/" (install) } { strong { (install) } } }
-                        }
-                    }
-                }
+                @if !installs.is_empty() { (install_cards(place, installs)) }
                 form method="post" action={ (url) "/installs" } {
                     (token(app))
-                    (name_field("Name of the install", "name", "", "acme"))
+                    @if let Some((why, _)) = wrong { p .problems role="alert" #problems { (why) } }
+                    (name_field("Name of the install", "name", wrong.map_or("", |(_, name)| name), "acme"))
                     button { "Install" }
                 }
             }
         }
-        section {
-            h2 { "Delete" }
-            form method="post" action={ (url) "/delete" } {
+        p { a .button .danger href={ (url) "/delete" } { "Delete…" } }
+    })
+}
+
+/// The page that asks before it deletes.
+pub(super) struct Delete<'a> {
+    pub(super) place: &'a Place,
+    pub(super) revision: Revision,
+    pub(super) installs: &'a [String],
+    /// The number of delivered files.
+    pub(super) files: usize,
+    /// The secrets were replaced since the page asked before.
+    pub(super) again: bool,
+}
+
+pub(super) fn delete(app: &App, delete: &Delete<'_>) -> Markup {
+    let Delete { place, revision, installs, files, again } = *delete;
+    let name = place.install.as_deref().unwrap_or(&place.version);
+    let what = if place.install.is_some() { "install" } else { "version" };
+    Trail::to(place, true).layout(
+        &format!("Delete {name}"),
+        &html! {
+            h1 { "Delete the " (what) " " (name) "?" }
+            @if again {
+                div #problems .problems role="alert" tabindex="-1" autofocus {
+                    h2 { "Nothing was deleted" }
+                    p { "Somebody stored revision " (revision) " in the meantime. Delete that one?" }
+                }
+            }
+            h2 { "This goes" }
+            ul {
+                li { "The secrets of this " (what) ", revision " (revision) ". Nobody can get them back." }
+                @match files {
+                    0 => {},
+                    1 => li { "The file that was delivered with them." },
+                    n => li { "The " (n) " files that were delivered with them." },
+                }
+            }
+            @if !installs.is_empty() {
+                h2 { "This stays" }
+                p {
+                    @match installs.len() { 1 => "1 install", n => { (n) " installs" } }
+                    ", with its own secrets. The page of " (place.module) " links to it:"
+                }
+                (install_cards(place, installs))
+            }
+            form method="post" action={ (url(place)) "/delete" } {
                 (token(app))
                 input type="hidden" name="revision" value=(revision);
-                p {
-                    "This deletes the secrets of this " (what) "."
-                    @if place.install.is_none() { " Its installs keep their secrets." }
+                div .actions {
+                    button .danger { "Delete " (name) }
+                    a .button .quiet href=(url(place)) { "Keep it" }
                 }
-                button .danger { "Delete " (name) }
             }
-        }
-    })
+        },
+    )
+}
+
+/// The page of a deleted version that has installs.
+pub(super) fn deleted(place: &Place, installs: &[String]) -> Markup {
+    Trail::to(place, false).layout(
+        &place.version,
+        &html! {
+            h1 { (place.version) " " small { "version of " (place.module) } }
+            p .note { "The secrets of this version were deleted. Its installs still have theirs." }
+            section { h2 { "Installs" } (install_cards(place, installs)) }
+        },
+    )
 }
 
 /// Renders the variables of secrets: their kinds, and how the module reads them.
@@ -491,14 +629,16 @@ pub(super) struct Edit<'a> {
     /// The form and the revision that it was made from; `None` if the secrets were deleted.
     pub(super) form: Option<(Revision, &'a Editor)>,
     pub(super) conflict: Option<Conflict<'a>>,
+    /// The reason why the form was not carried out.
+    pub(super) held: Option<&'a str>,
     /// The texts that were typed into outdated forms.
     pub(super) typed: &'a [Zeroizing<String>],
 }
 
 pub(super) fn edit(app: &App, edit: &Edit<'_>) -> Markup {
-    let Edit { place, template, form, conflict, typed } = *edit;
+    let Edit { place, template, form, conflict, held, typed } = *edit;
     let errors = form.map_or(0, |(_, editor)| editor.errors());
-    let title = match conflict.is_some() || errors > 0 {
+    let title = match conflict.is_some() || held.is_some() || errors > 0 {
         true => "Error: replace values",
         false => "Replace values",
     };
@@ -507,6 +647,7 @@ pub(super) fn edit(app: &App, edit: &Edit<'_>) -> Markup {
         &html! {
             h1 { "Replace values" }
             @if let Some((_, editor)) = form { (editor.summary()) }
+            (self::held(held))
             @if let Some(conflict) = conflict { (self::conflict(conflict, typed)) }
             div .beside {
                 @match form {

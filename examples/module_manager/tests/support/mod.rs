@@ -134,8 +134,13 @@ impl Site {
 
     /// Sends a form as one of our pages does.
     pub(crate) fn post(&self, url: &str, fields: &[(&str, &str)]) -> Page {
+        self.post_with(&self.token(), url, fields)
+    }
+
+    /// Sends a form as a page with another token does.
+    pub(crate) fn post_with(&self, token: &str, url: &str, fields: &[(&str, &str)]) -> Page {
         let mut body = form_urlencoded::Serializer::new(String::new());
-        body.append_pair("token", &self.token()).extend_pairs(fields);
+        body.append_pair("token", token).extend_pairs(fields);
         let headers = [
             ("host", "127.0.0.1:8501"),
             ("origin", "null"),
