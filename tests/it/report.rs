@@ -135,7 +135,7 @@ fn a_line_that_is_cut_still_shows_the_place() {
     }
 }
 
-/// What is shown may begin inside a quoted key. A comment is masked even so.
+/// The shown part may begin inside a quoted key. A comment is masked even so.
 #[test]
 fn a_line_that_is_cut_in_a_key_shows_no_comment() {
     for len in 0..150 {
