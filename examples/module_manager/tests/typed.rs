@@ -1,4 +1,4 @@
-//! What somebody typed is in the next page, whatever goes wrong.
+//! Whatever goes wrong, the next page has the text that somebody typed.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
