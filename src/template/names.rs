@@ -52,7 +52,8 @@ const RULES: &[Rule] = &[
         "enabled", "disabled", "required", "algorithm", "length", "size", "bits", "prefix", "suffix",
         "header", "column", "field", "label", "description", "region", "bucket", "arn", "vault",
         "model", "version", "scope", "scopes", "issuer", "audience", "provider", "domain", "env",
-        "variable", "nombre", "nome", "nom",
+        "variable", "policy", "hint", "template", "alg", "symbol", "address", "manager", "ref",
+        "backend", "source", "leeway", "color", "nombre", "nome", "nom",
     ]),
     plain(At::Any, &[
         "public", "publishable", "publica", "pública", "publico", "público", "publique", "pubblica",
@@ -64,7 +65,14 @@ const RULES: &[Rule] = &[
         "sort key", "primary key", "foreign key", "partition key", "range key", "row key",
         "cache key", "s3 key", "object key", "state key", "map key", "index key", "shortcut key",
         "site key", "palabra clave", "palabras clave", "palavra chave", "palavras chave",
-        "parole chiave", "commit hash", "git hash", "content hash", "file hash",
+        "parola chiave", "parole chiave", "anahtar kelime", "clave primaria", "lookup key",
+        "join key", "group key", "commit hash", "git hash", "content hash", "file hash", "map pin",
+        "application credentials",
+    ]),
+    // Tokens of a language model's text.
+    plain(At::End, &[
+        "pad token", "eos token", "bos token", "unk token", "sep token", "cls token", "mask token",
+        "stop token", "special token",
     ]),
     secret(At::End, &[
         "access tokens", "api tokens", "auth tokens", "bearer tokens", "bot tokens",
@@ -79,11 +87,13 @@ const RULES: &[Rule] = &[
     secret(At::End, &[
         "api keys", "access keys", "private keys", "connection string", "conn string",
         "access signature", "access code", "recovery code", "recovery codes", "seed phrase",
-        "recovery phrase", "pin", "salt", "hash", "cookie", "webhook",
+        "recovery phrase", "conn str", "authorization", "basic auth", "private", "door code",
+        "pin code", "code acces", "semnatura", "semnătura", "соль", "pin", "salt", "hash", "cookie",
+        "webhook",
     ]),
     secret(At::WordEnd, &[
         "token", "secret", "password", "passwd", "apikey", "accesskey", "privatekey", "secretkey",
-        "authkey", "masterkey", "connectionstring",
+        "authkey", "masterkey", "connectionstring", "pwd", "dbpass", "aikey",
     ]),
     // Passwords, keys, secrets and tokens in other languages, also within compound names.
     secret(At::Any, &[
@@ -92,8 +102,8 @@ const RULES: &[Rule] = &[
         "avain",
         // French, Spanish, Catalan, Portuguese, Italian, Romanian.
         "mdp", "motdepasse", "passe", "clé", "cle", "clef", "jeton", "secrète", "secrete", "clave",
-        "contraseña", "contrasena", "contrasenya", "secreto", "senha", "chave", "segredo", "chiave",
-        "parola", "segreto", "cheie",
+        "llave", "contraseña", "contrasena", "contrasenya", "secreto", "senha", "chave", "segredo",
+        "chiave", "parola", "segreto", "cheie",
         // Polish, Czech, Hungarian.
         "hasło", "haslo", "klucz", "sekret", "heslo", "klíč", "klic", "jelszó", "jelszo", "kulcs",
         // Turkish, Indonesian.
@@ -123,12 +133,41 @@ const PASSWORDS: &[&str] = &[
     "contrasenas",
     "senhas",
     "hasła",
+    "passord",
+    "lösenord",
+    "losenord",
+    "adgangskoder",
+    "salasanat",
+    "hesla",
+    "jelszavak",
+    "şifreler",
+    "sifreler",
     "пароли",
     "паролі",
+    "パスワード",
+    "비밀번호",
+    "密码",
 ];
 
 /// Last words of a table in which a name says which secret it is: `[api_keys] openai = ""`.
-const SECRETS: &[&str] = &["keys", "tokens", "secrets", "apikeys"];
+const SECRETS: &[&str] = &[
+    "keys",
+    "tokens",
+    "secrets",
+    "apikeys",
+    "schlüssel",
+    "schluessel",
+    "clés",
+    "cles",
+    "claves",
+    "chaves",
+    "chiavi",
+    "sleutels",
+    "nycklar",
+    "klucze",
+    "ключи",
+    "ключі",
+];
 
 /// The meaning of the tables around a variable.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -161,6 +200,7 @@ pub(super) fn is_secret(document: &Document, node: u32, around: Around) -> bool 
     may_be_secret(document, node)
         && (around == Around::Passwords
             || has_password(document, node)
+            || is_private_key(document, node)
             || match rule(&split(document.key(node))) {
                 Some(rule) => RULES[rule].is_secret,
                 None => around == Around::Secrets,
@@ -186,16 +226,27 @@ fn may_be_secret(document: &Document, node: u32) -> bool {
 }
 
 /// Returns `true` for a URL with a password, as `mongodb+srv://user:password@cluster.example.com`.
-/// `postgres://postgres:postgres@localhost` is a default that works.
+///
+/// `postgres://postgres:postgres@localhost` is a default that works: the user's name is the password,
+/// and the host is this machine or a container.
 fn has_password(document: &Document, node: u32) -> bool {
     if document.index().node(node).kind != Kind::String {
         return false;
     }
     let Some((_, rest)) = document.content(node).split_once("://") else { return false };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let Some((user, host)) = authority.rsplit_once('@') else { return false };
-    let password = user.split_once(':').is_some_and(|(_, password)| !password.is_empty());
-    password && host.contains('.') && !host.starts_with("127.0.0.1")
+    let Some((credentials, host)) = authority.rsplit_once('@') else { return false };
+    let Some((user, password)) = credentials.split_once(':') else { return false };
+    let is_local = !host.contains('.') || host.starts_with("127.0.0.1");
+    !password.is_empty() && !(is_local && user == password)
+}
+
+/// Returns `true` for a private key in PEM.
+fn is_private_key(document: &Document, node: u32) -> bool {
+    document.index().node(node).kind == Kind::String
+        && document.content(node).trim_start().strip_prefix("-----BEGIN ").is_some_and(|rest| {
+            rest.split_once("-----").is_some_and(|(label, _)| label.ends_with("PRIVATE KEY"))
+        })
 }
 
 /// The first rule that matches a name, which `split` has split into words.
@@ -275,9 +326,13 @@ mod tests {
             "JWT_ALGORITHM",
             "TOKEN_LIMIT",
             "cookie_expiry_days",
+            "password_policy",
+            "token_symbol",
+            "jwt_alg",
         ],
         &["PUBLIC_KEY", "stripePublishableKey", "cle_publique", "clave_pública"],
         &["sort_key", "PRIMARY_KEY", "s3_key", "palavras_chave", "git-hash"],
+        &["pad_token", "EOS_TOKEN", "stopToken"],
         &["BOT_TOKENS", "accessTokens"],
         &["stop_tokens", "tokens"],
         &[
@@ -295,15 +350,25 @@ mod tests {
             "SENTRY_DSN",
             "MPIN",
         ],
-        &["ADMIN_PIN", "hash2.salt", "api_keys", "CONNECTION_STRING", "slack_webhook"],
-        &["AUTHTOKEN", "clientsecret", "dbpassword1", "myapikey"],
+        &[
+            "ADMIN_PIN",
+            "hash2.salt",
+            "api_keys",
+            "CONNECTION_STRING",
+            "slack_webhook",
+            "SQL_CONN_STR",
+            "authorization",
+            "ssh.private",
+        ],
+        &["AUTHTOKEN", "clientsecret", "dbpassword1", "myapikey", "MYSQLPWD", "OPENAIKEY"],
         &[
             "CONTRASEÑA",
             "clave_api",
             "correo.clave",
             "mot_de_passe",
             "MDP",
-            "parola_chiave",
+            "parola_chiave_admin",
+            "LLAVE_API",
             "kata_sandi",
             "HASŁO_ADMINA",
             "пароль_бд",
@@ -367,6 +432,8 @@ mod tests {
             (&["mots_de_passe"], Around::Passwords),
             (&["apiKeys"], Around::Secrets),
             (&["tokens"], Around::Secrets),
+            (&["klucze"], Around::Secrets),
+            (&["passord"], Around::Passwords),
             (&["secrets", "theme"], Around::Nothing),
             (&["keys_of_columns"], Around::Nothing),
             (&[], Around::Nothing),
@@ -397,9 +464,18 @@ mod tests {
             ("url = 'https://:pw@example.com'", true),
             ("url = 'postgres://postgres:postgres@localhost:5432/db'", false),
             ("url = 'postgres://postgres:postgres@127.0.0.1'", false),
+            ("url = 'postgres://db:db@postgres/db'", false),
+            ("url = 'postgres://db:changed@postgres/db'", true),
+            ("url = 'postgres://ada:lovelace@localhost/db'", true),
+            ("url = 'postgres://ada:ada@db.example.com/db'", true),
+            ("url = 'redis://:pw@localhost'", true),
             ("url = 'https://ada@example.com'", false),
             ("url = 'https://ada:@example.com'", false),
             ("url = 'https://example.com/ada:lovelace@example.com'", false),
+            ("pem = '-----BEGIN PRIVATE KEY-----'", true),
+            ("pem = '''\n-----BEGIN RSA PRIVATE KEY-----\n'''", true),
+            ("pem = '-----BEGIN PUBLIC KEY-----'", false),
+            ("pem = '-----BEGIN CERTIFICATE-----'", false),
         ] {
             let template = crate::Template::parse(text).unwrap();
             let variable = template.variables().next().unwrap();
