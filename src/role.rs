@@ -160,9 +160,9 @@ pub(crate) fn counterparts(
     counterparts
 }
 
-/// Returns `true` if the node is an empty string.
+/// Returns `true` if the node is a string that is empty or only white space.
 pub(crate) fn is_blank(document: &Document, node: u32) -> bool {
-    string(document, node) == Some("")
+    string(document, node).is_some_and(|content| content.trim().is_empty())
 }
 
 /// Returns the content of a string, or `None` if the node has another kind.

@@ -8,6 +8,7 @@ mod excerpt;
 mod finding;
 mod findings;
 mod problem;
+mod suspicious;
 mod template_findings;
 mod wording;
 

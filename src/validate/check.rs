@@ -10,6 +10,8 @@ use crate::template::placeholder;
 use crate::template::schema::Schema;
 use crate::validate::comparison::Comparison;
 use crate::validate::problem::{Location, Problem, RawFinding, Severity};
+use crate::validate::suspicious::Suspicion;
+use crate::value::{self, Value};
 
 /// The checks of one document, and the findings so far.
 pub(super) struct Validator<'a> {
@@ -37,6 +39,9 @@ impl<'a> Validator<'a> {
             let before = self.found.len();
             match self.document.index().node(node).kind {
                 Kind::String => self.check_string(node),
+                Kind::Array if self.roles[node as usize] == Role::Variable => {
+                    self.check_array(node);
+                }
                 Kind::Datetime => {
                     if let Some(limit) = PythonLimit::broken_by(self.document.raw(node)) {
                         self.add(Severity::Warning, Problem::Datetime(limit), node);
@@ -81,42 +86,68 @@ impl<'a> Validator<'a> {
         self.found.push(RawFinding { severity, problem, node, place });
     }
 
-    /// Reports `Unkept`, `Blank` or `Placeholder`.
+    /// Reports `Unkept` or `Blank`, or else `Unchanged` or `Placeholder`, and `Suspicious`.
     fn check_string(&mut self, node: u32) {
         let value = self.document.content(node);
+        let expected = self.counterpart(node).zip(self.comparison.as_ref());
+        let expected = expected.map(|(counterpart, comparison)| (counterpart, comparison.template));
         if Marker::read(value).is_some() {
             // An update replaces markers that keep a value before the checks.
-            let expected = self.counterpart(node).zip(self.comparison.as_ref());
-            let expected =
-                expected.map(|(counterpart, comparison)| comparison.template.shape(counterpart));
+            let expected = expected.map(|(counterpart, template)| template.shape(counterpart));
             self.add(Severity::Error, Problem::Unkept { expected }, node);
             return;
         }
         if self.roles[node as usize] != Role::Variable {
             return;
         }
-        let counterpart = self.counterpart(node);
-        let template = self.comparison.as_ref().map(|comparison| comparison.template);
-        let same = counterpart.zip(template);
         if value.trim().is_empty() {
-            if same.is_some_and(|(counterpart, template)| template.optional[counterpart as usize]) {
-                return;
-            }
-            // If the template has a table or an array, `compare` reports that.
-            if same.is_some_and(|(counterpart, template)| !template.is_scalar(counterpart)) {
-                return;
-            }
-            if value.is_empty() {
-                self.add(Severity::Error, Problem::Blank { template: counterpart }, node);
-            } else {
-                self.add(Severity::Warning, Problem::WhiteSpace, node);
-            }
-        } else if placeholder::is_placeholder(value) {
-            let unchanged = same.is_some_and(|(counterpart, template)| {
-                role::string(&template.document, counterpart) == Some(value)
+            let is_allowed = expected.is_some_and(|(counterpart, template)| {
+                // If the template has a table or an array, `compare` reports that.
+                template.optional[counterpart as usize] || !template.is_scalar(counterpart)
             });
+            if !is_allowed {
+                let template = expected.map(|(counterpart, _)| counterpart);
+                self.add(Severity::Error, Problem::Blank { template }, node);
+            }
+            return;
+        }
+        let is_same = || {
+            expected.is_some_and(|(counterpart, template)| {
+                role::string(&template.document, counterpart) == Some(value)
+            })
+        };
+        let of_template = |flags: fn(&Schema) -> &[bool]| {
+            expected.is_some_and(|(counterpart, template)| flags(template)[counterpart as usize])
+        };
+        if of_template(|template| &template.secret) && is_same() {
+            let template = expected.map_or(ROOT, |(counterpart, _)| counterpart);
+            self.add(Severity::Error, Problem::Unchanged { template }, node);
+            return;
+        }
+        if placeholder::is_placeholder(value) && !of_template(|template| &template.public) {
+            let unchanged = is_same();
             let severity = if unchanged { Severity::Error } else { Severity::Warning };
             self.add(severity, Problem::Placeholder { unchanged }, node);
+        }
+        if let Some(suspicion) = Suspicion::of(value, self.document.raw(node))
+            && !is_same()
+        {
+            self.add(Severity::Warning, Problem::Suspicious(suspicion), node);
+        }
+    }
+
+    /// Reports `Unchanged` for an array that is a variable.
+    fn check_array(&mut self, node: u32) {
+        let Some(comparison) = &self.comparison else { return };
+        let Some(counterpart) = comparison.counterparts[node as usize] else { return };
+        let Schema { document: template, secret, .. } = comparison.template;
+        if !secret[counterpart as usize] || template.index().children(counterpart).is_empty() {
+            return;
+        }
+        let value = Value::of(self.document, node);
+        if value::is_same(value, Value::of(template, counterpart)) {
+            let template = counterpart;
+            self.add(Severity::Error, Problem::Unchanged { template }, node);
         }
     }
 

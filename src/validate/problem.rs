@@ -9,6 +9,7 @@ use crate::env::Unmappable;
 use crate::role::Shape;
 use crate::template::annotations::Mistake;
 use crate::text::places::Places;
+use crate::validate::suspicious::Suspicion;
 
 /// The severity of a finding.
 ///
@@ -35,12 +36,12 @@ impl fmt::Display for Severity {
 /// The kind of a finding.
 ///
 /// The variants say which findings are errors and which are warnings. `Missing`, `Misplaced`,
-/// `KindMismatch` and `Unknown` are only found with a template.
+/// `Unchanged`, `KindMismatch` and `Unknown` are only found with a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum FindingKind {
-    /// A variable is the empty string (an error) or only white space (a warning), unless the
-    /// template says `@optional`.
+    /// A variable is the empty string or only white space, unless the template says `@optional`: an
+    /// error.
     ///
     /// Variables at any depth are checked. Elements of an array that is a variable are not.
     Blank,
@@ -54,8 +55,21 @@ pub enum FindingKind {
     ///
     /// It is reported instead of `Missing` and `Unknown`.
     Misplaced,
+    /// A string or an array is a secret and still has the template's value: an error.
+    ///
+    /// - [`Variable::is_secret`](crate::Variable::is_secret) says which variables are secrets.
+    ///   Optional ones are checked, too: without a value, the author deletes the line.
+    /// - Nothing is asked of the value itself, so an example in any language is found. A template's
+    ///   value that is blank or an empty array says nothing, and is not compared.
+    /// - Values are compared after decoding, arrays by their elements. Each element of an array of
+    ///   tables is compared with the template's first.
+    ///
+    /// A template whose value is a working default says `@public` in a comment.
+    Unchanged,
     /// A string reads like a placeholder, such as `your-token`: an error if it equals the
     /// template's value, otherwise a warning.
+    ///
+    /// `Unchanged` is reported instead if it applies. If the template says `@public`, neither is.
     Placeholder,
     /// The value has another kind or shape than the template's value.
     ///
@@ -88,8 +102,15 @@ pub enum FindingKind {
     Unkept,
     /// The value is probably not what the author intends: a warning.
     ///
-    /// That is a date in the year 0, or a time with the second 60. TOML allows them, and Python
-    /// cannot read them.
+    /// - A date in the year 0, or a time with the second 60: TOML allows them, and Python cannot
+    ///   read them.
+    /// - White space around a text of one line.
+    /// - Quotes inside the quotes, as in `'"abc"'`.
+    /// - A key in the PEM format with `\n` for its line ends, in single quotes: there, `\n` is a
+    ///   backslash and a letter.
+    /// - A Windows path such as `"C:\new"`, in double quotes: there, `\n` is a line break.
+    ///
+    /// A string is reported once at most, and not if it has the template's value.
     Suspicious,
     /// A string, integer or float breaks a [format](crate::Format) that the template asks of it: an
     /// error.
@@ -122,6 +143,7 @@ impl FindingKind {
             Self::Blank => "blank",
             Self::Missing => "missing",
             Self::Misplaced => "misplaced",
+            Self::Unchanged => "unchanged",
             Self::Placeholder => "placeholder",
             Self::KindMismatch => "kind_mismatch",
             Self::Unknown => "unknown",
@@ -164,7 +186,10 @@ pub(super) enum Problem {
     Blank {
         template: Option<u32>,
     },
-    WhiteSpace,
+    /// `template`: the template's variable.
+    Unchanged {
+        template: u32,
+    },
     Placeholder {
         unchanged: bool,
     },
@@ -200,6 +225,7 @@ pub(super) enum Problem {
         of: &'static str,
         commented: bool,
     },
+    Suspicious(Suspicion),
     /// `table`: the table of the document that lacks the variable. `counterpart`: that table in the
     /// template. `misspelt`: the node of the document that is probably meant to be it.
     Missing {
@@ -226,14 +252,15 @@ impl RawFinding {
 
     pub(super) fn kind(&self) -> FindingKind {
         match self.problem {
-            Problem::Blank { .. } | Problem::WhiteSpace => FindingKind::Blank,
+            Problem::Blank { .. } => FindingKind::Blank,
+            Problem::Unchanged { .. } => FindingKind::Unchanged,
             Problem::Placeholder { .. } => FindingKind::Placeholder,
             Problem::Kind { .. } => FindingKind::KindMismatch,
             Problem::Misplaced { .. } => FindingKind::Misplaced,
             Problem::Unknown { .. } => FindingKind::Unknown,
             Problem::Unmappable(_) | Problem::LongVariable => FindingKind::Unmappable,
             Problem::Unkept { .. } => FindingKind::Unkept,
-            Problem::Datetime(_) => FindingKind::Suspicious,
+            Problem::Datetime(_) | Problem::Suspicious(_) => FindingKind::Suspicious,
             Problem::Format { .. } => FindingKind::Format,
             Problem::Marker(Mistake::Unmet) | Problem::UnmappableName => FindingKind::Unsatisfiable,
             Problem::Marker(_) => FindingKind::Marker,

@@ -31,7 +31,7 @@ impl Finding<'_> {
     pub fn help(&self) -> Cow<'static, str> {
         match self.raw.problem {
             Problem::Blank { template } => self.help_blank(template),
-            Problem::WhiteSpace => "write the value, without white space around it".into(),
+            Problem::Unchanged { template } => self.help_unchanged(template),
             Problem::Missing { misspelt: Some(misspelt), .. } => format!(
                 "did you mean `{}`? it is spelt `{}` here",
                 self.path(),
@@ -63,6 +63,7 @@ impl Finding<'_> {
                 "revoke it, and write `\"\"` for it: everyone who sees the template can use it"
                     .into()
             }
+            Problem::Suspicious(suspicion) => suspicion.help().into(),
             Problem::LongVariable => "write a shorter value, or move it below a `[section]`".into(),
             Problem::Unknown { similar: Some(similar) } => match self.template {
                 Some(template) => {
@@ -86,7 +87,9 @@ impl Finding<'_> {
                 f.write_str("is blank: the template expects a value")
             }
             Problem::Blank { template: None } => f.write_str("is blank"),
-            Problem::WhiteSpace => f.write_str("holds white space only"),
+            Problem::Unchanged { .. } => {
+                f.write_str("is unchanged: it still has the template's value")
+            }
             Problem::Missing { .. } => {
                 f.write_str("is missing")?;
                 match self.template_line() {
@@ -128,6 +131,7 @@ impl Finding<'_> {
             Problem::Committed { of, commented: true } => {
                 write!(f, "has a comment with a text like {of}, which is no example")
             }
+            Problem::Suspicious(suspicion) => write!(f, "{suspicion}"),
             Problem::LongVariable => write!(
                 f,
                 "is longer than {MAX_VARIABLE_LEN} bytes with its name and `=`: \
@@ -145,17 +149,36 @@ impl Finding<'_> {
     }
 
     /// Says how to fill in a variable, and which optional section can be removed instead.
-    fn help_blank(&self, template: Option<u32>) -> Cow<'static, str> {
+    fn help_blank(&self, node: Option<u32>) -> Cow<'static, str> {
         const WRITE: &str = "write the value between the quotes";
-        let section = self.template.zip(template).and_then(|(template, node)| {
-            Some(template.document.path(template.optional_section[node as usize]?))
-        });
-        match section {
+        match node.and_then(|node| self.optional_section(node)) {
             Some(section) => {
                 format!("{WRITE}, or remove the whole of `{section}`, which is optional").into()
             }
             None => WRITE.into(),
         }
+    }
+
+    /// Says to replace a secret, and how to do without it if it is optional.
+    fn help_unchanged(&self, node: u32) -> Cow<'static, str> {
+        const REPLACE: &str = "replace it with your own value";
+        if self.template.is_some_and(|template| template.optional[node as usize]) {
+            // Inside an inline table, the line has other variables, too.
+            let what = if self.document.is_inline(self.raw.node) { "it" } else { "the line" };
+            return format!("{REPLACE}, or delete {what} if you have none").into();
+        }
+        match self.optional_section(node) {
+            Some(section) => {
+                format!("{REPLACE}, or remove the whole of `{section}`, which is optional").into()
+            }
+            None => REPLACE.into(),
+        }
+    }
+
+    /// The path of the optional section around a node of the template.
+    fn optional_section(&self, node: u32) -> Option<KeyPath<'_>> {
+        let template = self.template?;
+        Some(template.document.path(template.optional_section[node as usize]?))
     }
 
     /// Says how to write a value of the template's shape.

@@ -80,8 +80,8 @@ fn debug_shows_shapes() {
     assert_eq!(
         shown,
         [
-            r#"Variable { path: KeyPath(A), kind: "string", required: true }"#,
-            r#"Variable { path: KeyPath(b[0].c), kind: "integer", required: false }"#,
+            r#"Variable { path: KeyPath(A), kind: "string", required: true, secret: false }"#,
+            r#"Variable { path: KeyPath(b[0].c), kind: "integer", required: false, secret: false }"#,
         ]
     );
 }

@@ -1,5 +1,8 @@
 //! Validation: the kind, place, severity and text of every finding.
 
+mod suspicious;
+mod unchanged;
+
 use secrets_toml::{Document, Finding, FindingKind, Invalid, Secrets, Severity, Template};
 
 fn check(template: &str, document: &str) -> Result<Secrets, Invalid> {
@@ -102,15 +105,6 @@ fn a_message_is_what_is_displayed_without_the_place() {
         assert_eq!(format!("{place}{}", finding.message()), finding.to_string());
         assert!(finding.message().starts_with('`'), "{finding}");
     }
-}
-
-#[test]
-fn white_space_only_is_a_warning() {
-    assert_findings(
-        "A = ''\n",
-        "A = \" \\t\"\n",
-        &["warning Blank: line 1, column 5: `A` holds white space only"],
-    );
 }
 
 #[test]
