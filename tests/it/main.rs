@@ -35,6 +35,7 @@ mod stack;
 #[cfg(feature = "vault")]
 mod store;
 mod template;
+mod templates;
 mod update;
 mod validate;
 #[cfg(feature = "vault")]
