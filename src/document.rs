@@ -5,7 +5,11 @@ pub(crate) mod decode;
 pub(crate) mod error;
 pub(crate) mod fault;
 pub(crate) mod index;
+mod line;
+mod mistake;
+mod recover;
 mod report;
+mod statement;
 
 use toml_parser::Source;
 use toml_parser::lexer::Token;
@@ -154,7 +158,13 @@ impl Document {
         let errors = Errors::new(&text);
         let mut builder = Builder::new(&text, &tokens, &errors);
         parse_document(&tokens, &mut builder, &mut GrammarErrors(&errors));
-        errors.check(|node| builder.path(node))?;
+        let found = errors.take();
+        if !found.is_empty() {
+            return Err(match recover::mistakes(&text, &found) {
+                Some(mistakes) => ParseError::new(&text, mistakes, |_| String::new()),
+                None => ParseError::new(&text, found, |node| builder.path(node)),
+            });
+        }
         let (index, decoded) = builder.finish();
         Ok(Self { text, decoded, index })
     }

@@ -3,7 +3,7 @@
 //! No message quotes the document. Even the name of a key is shown only if the text has no other
 //! kind of error: a PEM key that was pasted into single-line quotes turns its lines into "keys".
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::ops::Range;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
@@ -16,7 +16,10 @@ const MAX_ERRORS: usize = 100;
 
 /// The error of [`Document::parse`](crate::Document::parse): all syntax errors of a text.
 ///
-/// `Display` writes one line per error. It contains no text of the document, with one exception:
+/// One mistake of the author is one error. A quote or bracket that is never closed is an error at
+/// its place, and hides errors up to the next section header or `KEY =` at the start of a line.
+///
+/// `Display` writes a block for each error, with a hint on how to fix it. It contains no text of the document, with one exception:
 /// the path of a key that is defined twice, if the text has no other kind of error.
 ///
 /// # Examples
@@ -25,8 +28,12 @@ const MAX_ERRORS: usize = 100;
 /// let error = secrets_toml::Document::parse("PAT = hunter2\nPORT =\n").unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "line 1, column 7: a value without quotes (put text between quotes: \"…\")\n\
-///      line 2, column 7: a key without a value (write `= \"\"`)"
+///     r#"error: line 1, column 7: a value without quotes
+///   = help: put text between quotes: "…"
+///
+/// error: line 2, column 7: a key without a value
+///   = help: write `= ""`
+/// "#,
 /// );
 /// ```
 #[derive(Debug, Clone)]
@@ -105,13 +112,18 @@ impl ParseError {
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, error) in self.errors.iter().enumerate() {
-            let newline = if i == 0 { "" } else { "\n" };
-            write!(f, "{newline}{error}")?;
+            let separator = if i == 0 { "" } else { "\n" };
+            write!(f, "{separator}error: line {}, column {}: ", error.line, error.column)?;
+            error.write_sentence(f)?;
+            f.write_char('\n')?;
+            if let Some(hint) = error.hint() {
+                writeln!(f, "  = help: {hint}")?;
+            }
         }
         match self.omitted {
             0 => Ok(()),
-            1 => write!(f, "\n1 more line has an error"),
-            more => write!(f, "\n{more} more lines have errors"),
+            1 => writeln!(f, "\n1 more line has an error"),
+            more => writeln!(f, "\n{more} more lines have errors"),
         }
     }
 }
@@ -203,7 +215,7 @@ impl SyntaxError {
     }
 
     /// Writes the message with its path and first line, without the place and the hint.
-    fn write_sentence(&self, f: &mut impl fmt::Write) -> fmt::Result {
+    fn write_sentence(&self, f: &mut impl Write) -> fmt::Result {
         if let Some(path) = &self.path {
             write!(f, "`{path}` is ")?;
         }

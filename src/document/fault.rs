@@ -1,9 +1,9 @@
-//! The kinds of syntax errors: their messages, hints and codes, and the errors of the parser that
-//! they replace.
+//! The kinds of syntax errors, and their codes.
 
-use toml_parser::Expected;
+mod parser;
+mod wording;
 
-use crate::document::index::{MAX_DEPTH, MAX_LEN};
+pub(super) use crate::document::fault::parser::MISSING_INLINE_KEY;
 
 /// A kind of syntax error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,94 +49,58 @@ pub(crate) enum Fault {
     FloatRange,
     InvalidBoolean,
     InvalidDatetime,
+    CurlyQuote,
+    AngledQuote,
+    Backtick,
+    FullWidthEquals,
+    FullWidth,
+    NoBreakSpace,
+    SpecialSpace,
+    InvisibleCharacter,
+    ByteOrderMark,
+    ColonSign,
+    ColonSection,
+    WrongSign,
+    JsonLine,
+    JsonDocument,
+    JsonValue,
+    YamlList,
+    Separator,
+    ShellWord,
+    DollarKey,
+    WrongComment,
+    LineEndSign,
+    UnescapedQuote,
+    UnescapedApostrophe,
+    DoubledQuotes,
+    MixedQuotes,
+    MultilineText,
+    UnclosedTriple,
+    UnquotedPem,
+    WindowsPath,
+    Null,
+    ValueBelow,
+    HashValue,
+    KeyQuotes,
+    KeySpace,
+    EmptyPart,
+    HeaderSpace,
+    HeaderContent,
+    EmptyHeader,
+    Reference,
+    ProgramCode,
+    StringPrefix,
+    Parentheses,
+    ListBrackets,
+    HtmlEntity,
+    Markup,
+    ConflictMarker,
+    MarkdownFence,
+    TwoKeys,
     Other,
 }
 
 impl Fault {
-    /// Returns the message and the hint, which may be empty.
-    pub(super) fn describe(self) -> (&'static str, &'static str) {
-        const QUOTE_TEXT: &str = "if it is text, put it between quotes";
-        match self {
-            Self::TooLong => {
-                const { assert!(MAX_LEN == 1_000_000, "the message names the limit") };
-                ("the text is longer than the limit of 1,000,000 bytes", "")
-            }
-            // The limit is asserted beside it, in `template`.
-            Self::TemplateTooLong => ("the template is longer than the limit of 64 KiB", ""),
-            Self::TooDeep => {
-                const { assert!(MAX_DEPTH == 80, "the message names the limit") };
-                ("nested deeper than the limit of 80 keys and array positions", "")
-            }
-            Self::NotUtf8 => ("the text is not UTF-8", "save the file as UTF-8"),
-            Self::DefinedTwice => ("defined twice", "keep one of the two"),
-            Self::NotATable => ("defined as a value, and used as a table", "rename one of the two"),
-            Self::MissingValue => ("a key without a value", "write `= \"\"`"),
-            Self::MissingEquals => (
-                "a key without `=`",
-                "write `KEY = \"value\"`; text of several lines goes between \"\"\" and \"\"\"",
-            ),
-            Self::ExtraEquals => ("one `=` too many", "a value that begins with `=` needs quotes"),
-            Self::MissingKey => ("the name of a key is missing", "write `KEY = \"value\"`"),
-            Self::InvalidKey => (
-                "a key may hold the letters A to Z, digits, `_` and `-`",
-                "put any other name between quotes: \"my key\" = …",
-            ),
-            Self::MultilineKey => ("a key between triple quotes", "use one quote at each end"),
-            Self::UnclosedHeader => {
-                ("a section header without its end", "write `[section]` or `[[list]]`")
-            }
-            Self::UnopenedBracket => ("a `]` without its `[`", ""),
-            Self::UnopenedBrace => ("a `}` without its `{`", ""),
-            Self::UnclosedArray => ("an array without its closing `]`", ""),
-            Self::UnclosedInlineTable => ("an inline table without its closing `}`", ""),
-            Self::ArrayComma => ("a comma is missing between two elements of an array", ""),
-            Self::ArrayExtraComma => ("a comma too many in an array", ""),
-            Self::ArrayEquals => ("an `=` inside an array", "close the array with `]` first"),
-            Self::TableComma => ("a comma is missing between two keys of an inline table", ""),
-            Self::TableExtraComma => ("a comma too many in an inline table", ""),
-            Self::TableAssignment => ("an `=` is missing or doubled in an inline table", ""),
-            Self::TableElement => ("a value without a key in an inline table", ""),
-            Self::Trailing => (
-                "something follows the end of the line's value",
-                "one key a line; a value with spaces or quotes in it needs quotes around it",
-            ),
-            Self::LineStart => ("a line cannot begin with `,`, `{` or `}`", ""),
-            Self::UnterminatedString => (
-                "a text without its closing quote",
-                "text of several lines goes between \"\"\" and \"\"\"",
-            ),
-            Self::MissingOpeningQuote => ("a text without its opening quote", ""),
-            Self::UnquotedWords => (
-                "a value without quotes",
-                "put text between quotes: \"…\"; between two values goes a comma",
-            ),
-            Self::UnquotedValue => ("a value without quotes", "put text between quotes: \"…\""),
-            Self::InvalidCharacter => (
-                "a control character in a text",
-                "remove it, or write it between double quotes as an escape such as \\u0007",
-            ),
-            Self::InvalidEscape => (
-                "a backslash that begins no escape",
-                "write it as `\\\\`, or put the text between single quotes",
-            ),
-            Self::InvalidUnicode => (
-                "an escape that names no Unicode character",
-                "\\x takes two digits, \\u four, \\U eight",
-            ),
-            Self::BareCarriageReturn => {
-                ("a carriage return without a line feed", "save the file with LF or CRLF line ends")
-            }
-            Self::CommentCharacter => ("a control character in a comment", ""),
-            Self::InvalidNumber => ("neither a number nor a date", QUOTE_TEXT),
-            Self::LeadingZero => ("a number with a leading zero", QUOTE_TEXT),
-            Self::IntegerRange => ("an integer outside 64 bits", QUOTE_TEXT),
-            Self::FloatRange => ("a float outside 64 bits", QUOTE_TEXT),
-            Self::InvalidBoolean => ("neither `true` nor `false`", QUOTE_TEXT),
-            Self::InvalidDatetime => ("not a date or time", QUOTE_TEXT),
-            Self::Other => ("not TOML", ""),
-        }
-    }
-
     /// Returns the code. A code never changes, since programs compare it.
     pub(super) fn code(self) -> &'static str {
         match self {
@@ -181,68 +145,56 @@ impl Fault {
             Self::FloatRange => "float_out_of_range",
             Self::InvalidBoolean => "invalid_boolean",
             Self::InvalidDatetime => "invalid_datetime",
+            Self::CurlyQuote => "curly_quote",
+            Self::AngledQuote => "angled_quote",
+            Self::Backtick => "backtick",
+            Self::FullWidthEquals => "full_width_equals",
+            Self::FullWidth => "full_width_character",
+            Self::NoBreakSpace => "no_break_space",
+            Self::SpecialSpace => "special_space",
+            Self::InvisibleCharacter => "invisible_character",
+            Self::ByteOrderMark => "byte_order_mark",
+            Self::ColonSign => "colon_sign",
+            Self::ColonSection => "colon_section",
+            Self::WrongSign => "wrong_sign",
+            Self::JsonLine => "json_line",
+            Self::JsonDocument => "json_document",
+            Self::JsonValue => "json_value",
+            Self::YamlList => "yaml_list",
+            Self::Separator => "separator_line",
+            Self::ShellWord => "word_before_key",
+            Self::DollarKey => "dollar_before_key",
+            Self::WrongComment => "wrong_comment",
+            Self::LineEndSign => "line_end_sign",
+            Self::UnescapedQuote => "unescaped_quote",
+            Self::UnescapedApostrophe => "unescaped_apostrophe",
+            Self::DoubledQuotes => "doubled_quotes",
+            Self::MixedQuotes => "mixed_quotes",
+            Self::MultilineText => "multiline_text",
+            Self::UnclosedTriple => "unclosed_triple_quotes",
+            Self::UnquotedPem => "unquoted_pem",
+            Self::WindowsPath => "windows_path",
+            Self::Null => "null_value",
+            Self::ValueBelow => "value_below_key",
+            Self::HashValue => "hash_value",
+            Self::KeyQuotes => "key_quotes",
+            Self::KeySpace => "key_space",
+            Self::EmptyPart => "empty_key_part",
+            Self::HeaderSpace => "header_space",
+            Self::HeaderContent => "content_after_header",
+            Self::EmptyHeader => "empty_header",
+            Self::Reference => "reference",
+            Self::ProgramCode => "program_code",
+            Self::StringPrefix => "string_prefix",
+            Self::Parentheses => "parentheses",
+            Self::ListBrackets => "list_without_brackets",
+            Self::HtmlEntity => "html_entity",
+            Self::Markup => "markup",
+            Self::ConflictMarker => "conflict_marker",
+            Self::MarkdownFence => "markdown_fence",
+            Self::TwoKeys => "two_keys",
             Self::Other => "not_toml",
         }
-    }
-
-    /// Returns the kind of an error of the parser, or `None` if another error reports the same.
-    pub(super) fn of(error: &toml_parser::ParseError) -> Option<Self> {
-        Some(match error.description() {
-            "could not allocate for string" => return None,
-            "unclosed table" | "unclosed array table" => Self::UnclosedHeader,
-            "key with no value" | "missing value for key" => Self::MissingEquals,
-            "extra `=`" => Self::ExtraEquals,
-            "missing inline table opening" => Self::UnopenedBrace,
-            "missing array opening" | "missing table open" => Self::UnopenedBracket,
-            "extra comma in array" => Self::ArrayExtraComma,
-            "unexpected `=` in array" => Self::ArrayEquals,
-            "missing comma between array elements" => Self::ArrayComma,
-            "unclosed array" => Self::UnclosedArray,
-            "extra comma in inline table" => Self::TableExtraComma,
-            MISSING_INLINE_KEY | "invalid inline table element" => Self::TableElement,
-            "missing assignment between key-value pairs"
-            | "extra assignment between key-value pairs" => Self::TableAssignment,
-            "missing comma between key-value pairs" => Self::TableComma,
-            "unclosed inline table" => Self::UnclosedInlineTable,
-            "unexpected key or value" | "unexpected content between comment and newline" => {
-                Self::Trailing
-            }
-            "invalid key-value pair" => Self::LineStart,
-            "invalid multi-line basic string"
-                if error.expected() == Some(&[Expected::Literal("\n")]) =>
-            {
-                Self::InvalidEscape
-            }
-            "invalid literal string"
-            | "invalid basic string"
-            | "invalid multi-line literal string"
-            | "invalid multi-line basic string" => Self::InvalidCharacter,
-            "missing escaped value" => Self::InvalidEscape,
-            "too few unicode value digits" | "invalid value" => Self::InvalidUnicode,
-            "carriage return must be followed by newline" => Self::BareCarriageReturn,
-            "unquoted keys cannot be empty" => Self::MissingKey,
-            "invalid unquoted key" => Self::InvalidKey,
-            "missing opening quote" => Self::MissingOpeningQuote,
-            "string values must be quoted" => Self::UnquotedValue,
-            "unexpected leading zero" => Self::LeadingZero,
-            "redundant numeric sign"
-            | "integers with a radix cannot be signed"
-            | "radix must be lowercase"
-            | "redundant integer number prefix"
-            | "unexpected sign"
-            | "invalid float"
-            | "invalid mantissa"
-            | "invalid fraction"
-            | "invalid exponent"
-            | "invalid integer number"
-            | "invalid hexadecimal number"
-            | "invalid octal number"
-            | "invalid binary number"
-            | "`_` may only go between digits" => Self::InvalidNumber,
-            "invalid boolean" => Self::InvalidBoolean,
-            "invalid comment character" => Self::CommentCharacter,
-            _ => Self::Other,
-        })
     }
 
     /// Returns `true` if the error is shown at the start of the unclosed construct, not at the
@@ -251,9 +203,6 @@ impl Fault {
         matches!(self, Self::UnclosedHeader | Self::UnclosedArray | Self::UnclosedInlineTable)
     }
 }
-
-/// The error after which the parser skips an array or inline table without reporting its start.
-pub(super) const MISSING_INLINE_KEY: &str = "missing key for inline table element";
 
 #[cfg(test)]
 mod tests {
@@ -306,6 +255,54 @@ mod tests {
             (Fault::FloatRange, "float_out_of_range"),
             (Fault::InvalidBoolean, "invalid_boolean"),
             (Fault::InvalidDatetime, "invalid_datetime"),
+            (Fault::CurlyQuote, "curly_quote"),
+            (Fault::AngledQuote, "angled_quote"),
+            (Fault::Backtick, "backtick"),
+            (Fault::FullWidthEquals, "full_width_equals"),
+            (Fault::FullWidth, "full_width_character"),
+            (Fault::NoBreakSpace, "no_break_space"),
+            (Fault::SpecialSpace, "special_space"),
+            (Fault::InvisibleCharacter, "invisible_character"),
+            (Fault::ByteOrderMark, "byte_order_mark"),
+            (Fault::ColonSign, "colon_sign"),
+            (Fault::ColonSection, "colon_section"),
+            (Fault::WrongSign, "wrong_sign"),
+            (Fault::JsonLine, "json_line"),
+            (Fault::JsonDocument, "json_document"),
+            (Fault::JsonValue, "json_value"),
+            (Fault::YamlList, "yaml_list"),
+            (Fault::Separator, "separator_line"),
+            (Fault::ShellWord, "word_before_key"),
+            (Fault::DollarKey, "dollar_before_key"),
+            (Fault::WrongComment, "wrong_comment"),
+            (Fault::LineEndSign, "line_end_sign"),
+            (Fault::UnescapedQuote, "unescaped_quote"),
+            (Fault::UnescapedApostrophe, "unescaped_apostrophe"),
+            (Fault::DoubledQuotes, "doubled_quotes"),
+            (Fault::MixedQuotes, "mixed_quotes"),
+            (Fault::MultilineText, "multiline_text"),
+            (Fault::UnclosedTriple, "unclosed_triple_quotes"),
+            (Fault::UnquotedPem, "unquoted_pem"),
+            (Fault::WindowsPath, "windows_path"),
+            (Fault::Null, "null_value"),
+            (Fault::ValueBelow, "value_below_key"),
+            (Fault::HashValue, "hash_value"),
+            (Fault::KeyQuotes, "key_quotes"),
+            (Fault::KeySpace, "key_space"),
+            (Fault::EmptyPart, "empty_key_part"),
+            (Fault::HeaderSpace, "header_space"),
+            (Fault::HeaderContent, "content_after_header"),
+            (Fault::EmptyHeader, "empty_header"),
+            (Fault::Reference, "reference"),
+            (Fault::ProgramCode, "program_code"),
+            (Fault::StringPrefix, "string_prefix"),
+            (Fault::Parentheses, "parentheses"),
+            (Fault::ListBrackets, "list_without_brackets"),
+            (Fault::HtmlEntity, "html_entity"),
+            (Fault::Markup, "markup"),
+            (Fault::ConflictMarker, "conflict_marker"),
+            (Fault::MarkdownFence, "markdown_fence"),
+            (Fault::TwoKeys, "two_keys"),
             (Fault::Other, "not_toml"),
         ];
         for (i, (fault, code)) in codes.into_iter().enumerate() {

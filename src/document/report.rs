@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use toml_parser::ErrorSink;
 
-use crate::document::error::{Detail, Found, ParseError};
+use crate::document::error::{Detail, Found};
 use crate::document::fault::{Fault, MISSING_INLINE_KEY};
 
 /// Collects the errors of one text. The parser, the decoder and the builder all report to it while
@@ -95,12 +95,9 @@ impl<'t> Errors<'t> {
         self.found.borrow().len()
     }
 
-    /// Returns the errors, if there are any. `path` gives the path of a node.
-    pub(super) fn check(&self, path: impl Fn(u32) -> String) -> Result<(), ParseError> {
-        match self.found.take() {
-            found if found.is_empty() => Ok(()),
-            found => Err(ParseError::new(self.text, found, path)),
-        }
+    /// Returns the errors.
+    pub(super) fn take(&self) -> Vec<Found> {
+        self.found.take()
     }
 
     fn report_parser(&self, error: &toml_parser::ParseError) {

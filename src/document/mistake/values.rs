@@ -1,0 +1,295 @@
+//! Mistakes in values: quotes, words and numbers of other languages, JSON.
+
+use std::ops::Range;
+
+use crate::document::error::Found;
+use crate::document::fault::Fault;
+use crate::document::line::{assignment, body, closing};
+use crate::document::mistake::lines::is_comment;
+use crate::document::mistake::{Line, Mistake, characters};
+
+/// Words of other languages, in lower case.
+const NULLS: [&str; 6] = ["null", "none", "nil", "undefined", "~", "n/a"];
+const BOOLEANS: [&str; 8] = ["true", "false", "yes", "no", "on", "off", "y", "n"];
+
+/// Quotes of HTML and XML, at the start of a value.
+const ENTITIES: [&str; 6] = ["&quot;", "&#34;", "&#39;", "&apos;", "&#x27;", "&ldquo;"];
+
+/// Starts of values that a shell or a template engine would replace.
+const REFERENCES: [&str; 6] = ["{{", "{%", "<%", "${", "$(", "%("];
+
+/// Returns the mistake in the value of a line. `span` is the place of the parser's error.
+pub(super) fn of(line: &Line<'_>, span: &Range<usize>, fault: Fault) -> Option<Mistake> {
+    let value = line.value();
+    match value.bytes().next() {
+        None => None,
+        Some(b'#') if line.value > line.sign.end || value.len() > 1 => {
+            Some((line.value..line.value + 1, Fault::HashValue))
+        }
+        Some(b'"' | b'\'') if closing(value, 0).is_none() => Some(of_unclosed(line, false, value)),
+        Some(b'"' | b'\'') => quoted(line, span, fault),
+        Some(b'[' | b'{') => of_end(line),
+        Some(_) if span.start < line.value => None,
+        Some(_) => unquoted(line, fault),
+    }
+}
+
+/// Returns the mistake of a text without its closing quote on the line. `rest` is the text from its
+/// opening quote to the end of the statement.
+pub(super) fn of_unclosed(line: &Line<'_>, multiline: bool, rest: &str) -> Mistake {
+    let place = line.value..line.text.len();
+    let value = line.value();
+    let quote = &value[..1];
+    let other = if quote == "\"" { '\'' } else { '"' };
+    if let Some(mistake) = characters::of(line) {
+        return mistake;
+    }
+    let fault = match rest.trim_end() {
+        rest if multiline && (rest.ends_with(quote) || rest.contains("-----BEGIN ")) => {
+            Fault::MultilineText
+        }
+        _ if value.len() > 1 && value.ends_with(other) => Fault::MixedQuotes,
+        _ if value.ends_with("\\\"") && is_path(&value[1..]) => Fault::WindowsPath,
+        _ => Fault::UnterminatedString,
+    };
+    (place, fault)
+}
+
+/// A text that is closed on its line, and what follows it.
+fn quoted(line: &Line<'_>, span: &Range<usize>, fault: Fault) -> Option<Mistake> {
+    let value = line.value();
+    let end = closing(value, 0)?;
+    let rest = value[end..].trim_start();
+    let at = line.text.len() - rest.len();
+    if span.start < line.value + end && matches!(fault, Fault::InvalidEscape | Fault::InvalidUnicode)
+    {
+        return of_escape(line.text, line.value, span, fault);
+    }
+    let quote = &value[..1];
+    if end == 2 && rest.len() == value.len() - end && !rest.is_empty() {
+        let doubled = value.ends_with(&quote.repeat(2)) && value.len() > 4;
+        let fault = if doubled { Fault::DoubledQuotes } else { Fault::UnescapedQuote };
+        return Some((line.from(line.value), fault));
+    }
+    if let Some(mistake) = after(line.text, rest, at) {
+        return Some(mistake);
+    }
+    // The text would go on to the last quote of the line.
+    let last = line.text.rfind(quote)?;
+    if last < at {
+        return None;
+    }
+    let fault = if quote == "'" { Fault::UnescapedApostrophe } else { Fault::UnescapedQuote };
+    Some((line.value + end - 1..line.value + end, fault))
+}
+
+/// An array or inline table that is closed, and what follows it.
+fn of_end(line: &Line<'_>) -> Option<Mistake> {
+    let rest = line.text.trim_end_matches([',', ';']);
+    let ends = rest.ends_with([']', '}']) && rest.len() < line.text.len();
+    ends.then(|| (line.from(rest.len()), Fault::LineEndSign))
+}
+
+/// Returns the mistake in what follows a value.
+fn after(text: &str, rest: &str, at: usize) -> Option<Mistake> {
+    let listed = rest.strip_prefix(',').map(str::trim_start);
+    let fault = match rest {
+        "" => return None,
+        "," | ";" => Fault::LineEndSign,
+        _ if is_comment(rest) => Fault::WrongComment,
+        _ if rest.starts_with([',', ';']) && rest[1..].trim_start().starts_with('#') => {
+            return Some((at..at + 1, Fault::LineEndSign));
+        }
+        _ if assignment(rest.trim_start_matches([',', ';'])).is_some() => Fault::TwoKeys,
+        _ if listed.is_some_and(|next| next.starts_with(['"', '\''])) => Fault::ListBrackets,
+        _ if rest.starts_with(['+', '%', '.', ')']) || rest.starts_with("if ") => {
+            Fault::ProgramCode
+        }
+        _ => return None,
+    };
+    Some((at..text.len(), fault))
+}
+
+/// A backslash in a text between double quotes.
+fn of_escape(text: &str, open: usize, span: &Range<usize>, fault: Fault) -> Option<Mistake> {
+    let content = text.get(open..)?.trim_start_matches('"');
+    if is_path(content) {
+        return Some((span.clone(), Fault::WindowsPath));
+    }
+    // After `\u`, letters that are no digits: the author meant a backslash.
+    let before = text.get(..span.start)?;
+    let slash = before.rfind('\\')?;
+    let digit = text[slash..].chars().nth(2).is_some_and(|c| c.is_ascii_hexdigit());
+    if fault == Fault::InvalidUnicode && !digit && span.start <= slash + 2 {
+        return Some((span.clone(), Fault::InvalidEscape));
+    }
+    None
+}
+
+/// Returns `true` if a text begins like a path of Windows: `C:\` or `\\`.
+fn is_path(content: &str) -> bool {
+    let bytes = content.as_bytes();
+    let drive = bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1..3] == *b":\\";
+    drive || content.starts_with("\\\\") || content.starts_with("%") && content.contains("%\\")
+}
+
+/// A value without quotes.
+fn unquoted(line: &Line<'_>, fault: Fault) -> Option<Mistake> {
+    let value = line.value();
+    // A comment needs a blank before it: a URL may hold `#`.
+    let end = value.find(" #").or(value.find("\t#")).unwrap_or(value.len());
+    let value = value[..end].trim_end();
+    let place = line.value..line.value + value.len();
+    let bare = value.trim_end_matches([',', ';']);
+    let word = bare.to_ascii_lowercase();
+    let found = if ENTITIES.iter().any(|entity| value.starts_with(entity)) {
+        Fault::HtmlEntity
+    } else if REFERENCES.iter().any(|start| value.starts_with(start)) || is_reference(value) {
+        Fault::Reference
+    } else if NULLS.contains(&word.as_str()) {
+        Fault::Null
+    } else if is_literal(bare) {
+        return signs(line, value, bare);
+    } else if BOOLEANS.contains(&word.as_str()) {
+        Fault::InvalidBoolean
+    } else if value.starts_with('(') {
+        Fault::Parentheses
+    } else if is_prefixed(value) {
+        return Some((line.value..line.value + 1, Fault::StringPrefix));
+    } else if is_call(value) {
+        Fault::ProgramCode
+    } else if value.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) {
+        return number(line, value, fault);
+    } else if value.ends_with(['"', '\'']) && value.matches(['"', '\'']).count() == 1 {
+        Fault::MissingOpeningQuote
+    } else if value.starts_with([']', '}', '=', ',', '#']) {
+        return None;
+    } else {
+        Fault::UnquotedValue
+    };
+    Some((place, found))
+}
+
+/// What follows a number, `true` or `false`.
+fn signs(line: &Line<'_>, value: &str, bare: &str) -> Option<Mistake> {
+    let at = line.value + bare.len();
+    (bare.len() < value.len()).then_some((at..line.value + value.len(), Fault::LineEndSign))
+}
+
+/// A value that begins like a number.
+fn number(line: &Line<'_>, value: &str, fault: Fault) -> Option<Mistake> {
+    let place = line.value..line.value + value.len();
+    let digits = |c: char| c.is_ascii_digit();
+    if matches!(fault, Fault::LeadingZero | Fault::InvalidDatetime) && value.chars().all(digits) {
+        return Some((place, fault));
+    }
+    let word = value.split([' ', '\t', ',']).next().unwrap_or(value);
+    if word.len() < value.len() && is_literal(word) {
+        let rest = value[word.len()..].trim_start();
+        let at = line.value + value.len() - rest.len();
+        if let Some(mistake) = after(&line.text[..place.end], rest, at) {
+            return Some(mistake);
+        }
+    }
+    let parts: Vec<&str> = value.split(['/', '.', '-']).collect();
+    let is_date = parts.len() == 3
+        && parts.iter().all(|part| matches!(part.len(), 1 | 2 | 4) && part.chars().all(digits))
+        && parts.iter().any(|part| part.len() == 4);
+    let found = match fault {
+        _ if is_date => Fault::InvalidDatetime,
+        Fault::InvalidDatetime => fault,
+        _ if value.chars().any(char::is_alphabetic) => Fault::UnquotedValue,
+        _ => Fault::InvalidNumber,
+    };
+    Some((place, found))
+}
+
+/// Returns `true` for a number, a date, `true` or `false`.
+fn is_literal(value: &str) -> bool {
+    let number = value.parse::<i64>().is_ok() || value.parse::<f64>().is_ok_and(f64::is_finite);
+    let zero = value.len() > 1 && value.starts_with('0') && !value.starts_with("0.");
+    let ends = value.starts_with('.') || value.ends_with('.') || value.starts_with("+.");
+    matches!(value, "true" | "false") || number && !zero && !ends
+}
+
+/// Returns `true` for `$NAME` and `%NAME%`.
+fn is_reference(value: &str) -> bool {
+    let name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    let percent = value.strip_prefix('%').and_then(|rest| rest.strip_suffix('%'));
+    value.strip_prefix('$').is_some_and(name) || percent.is_some_and(name)
+}
+
+/// Returns `true` for a string of Python with a letter before its quote: `f"…"`.
+fn is_prefixed(value: &str) -> bool {
+    let letter = value.starts_with(['f', 'r', 'b', 'u', 'F', 'R', 'B', 'U', '@', '$']);
+    let quote = value.get(1..).and_then(|rest| rest.chars().next());
+    letter && quote.is_some_and(|quote| matches!(quote, '"' | '\'') && value.ends_with(quote))
+}
+
+/// Returns `true` for a call or an index of a program, such as `os.getenv("KEY")`.
+fn is_call(value: &str) -> bool {
+    let name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.';
+    let end = value.bytes().take_while(|&byte| name(byte)).count();
+    let rest = &value[end..];
+    let dotted = value[..end].starts_with("os.") || value[..end].starts_with("process.env");
+    let begins = value.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    begins && (dotted || rest.starts_with('(') && value.contains(')') || rest.starts_with("[\""))
+}
+
+/// Returns the mistake of an array or inline table as a whole.
+pub(super) fn of_brackets(line: &Line<'_>, first: &Found) -> Option<Mistake> {
+    let value = line.value();
+    if !value.starts_with(['[', '{']) {
+        return None;
+    }
+    let place = line.value..line.value + 1;
+    if value.starts_with("{{") || value.starts_with("{%") {
+        let end = line.value + value.lines().next().unwrap_or(value).len();
+        return Some((line.value..end, Fault::Reference));
+    }
+    if is_json(value) {
+        return Some((place, Fault::JsonValue));
+    }
+    if matches!(first.fault, Fault::Trailing) {
+        return of_end(line);
+    }
+    None
+}
+
+/// Returns `true` if an array or inline table has a quoted key with `:` after it.
+pub(super) fn is_json(value: &str) -> bool {
+    let mut at = 0;
+    while let Some(quote) = value[at..].find('"') {
+        at += quote;
+        match closing(value, at) {
+            Some(end) if value[end..].trim_start_matches([' ', '\t']).starts_with(':') => {
+                return true;
+            }
+            Some(end) => at = end,
+            None => at += 1,
+        }
+    }
+    false
+}
+
+/// Returns the mistake in an element of an array, a value of an inline table, or a line of a text
+/// between triple quotes.
+pub(super) fn of_element(text: &str, place: &Range<usize>, fault: Fault) -> Option<Mistake> {
+    if matches!(fault, Fault::InvalidEscape | Fault::InvalidUnicode) {
+        let open = text[..place.start].rfind(['"', '\n']).map_or(0, |open| open + 1);
+        return of_escape(text, open + body(&text[open..]), place, fault);
+    }
+    let element = text.get(place.clone())?.trim();
+    let word = element.to_ascii_lowercase();
+    if NULLS.contains(&word.as_str()) {
+        return Some((place.clone(), Fault::Null));
+    }
+    if matches!(fault, Fault::UnquotedValue | Fault::InvalidBoolean)
+        && matches!(word.as_str(), "true" | "false")
+    {
+        return Some((place.clone(), Fault::InvalidBoolean));
+    }
+    None
+}
