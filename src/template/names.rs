@@ -41,7 +41,7 @@ const RULES: &[Rule] = &[
     plain(At::Start, &[
         "max", "min", "num", "enable", "disable", "use", "is", "has", "show", "require", "allow",
     ]),
-    secret(At::End, &["key id", "secret id", "webhook url", "webhook uri"]),
+    secret(At::End, &["key id", "secret id", "webhook url", "webhook uri", "signed url", "sas url"]),
     // The last word says that the value is a fact about a secret, or something else.
     plain(At::End, &[
         "uri", "url", "urls", "endpoint", "host", "hostname", "port", "file", "filename", "path",
@@ -53,7 +53,8 @@ const RULES: &[Rule] = &[
         "header", "column", "field", "label", "description", "region", "bucket", "arn", "vault",
         "model", "version", "scope", "scopes", "issuer", "audience", "provider", "domain", "env",
         "variable", "policy", "hint", "template", "alg", "symbol", "address", "manager", "ref",
-        "backend", "source", "leeway", "color", "nombre", "nome", "nom",
+        "backend", "source", "leeway", "color", "strategy", "budget", "rules", "nombre", "nome",
+        "nom",
     ]),
     plain(At::Any, &[
         "public", "publishable", "publica", "pública", "publico", "público", "publique", "pubblica",
@@ -67,7 +68,8 @@ const RULES: &[Rule] = &[
         "site key", "palabra clave", "palabras clave", "palavra chave", "palavras chave",
         "parola chiave", "parole chiave", "anahtar kelime", "clave primaria", "lookup key",
         "join key", "group key", "commit hash", "git hash", "content hash", "file hash", "map pin",
-        "application credentials",
+        "application credentials", "palabras claves", "kata kunci", "anahtar kelimeler", "unique key",
+        "answer key", "translation key", "dict key", "主キー", "ショートカットキー", "기본키",
     ]),
     // Tokens of a language model's text.
     plain(At::End, &[
@@ -82,12 +84,12 @@ const RULES: &[Rule] = &[
     secret(At::Any, &[
         "key", "apikey", "apikeys", "token", "secret", "secrets", "password", "passwords", "passwd",
         "pwd", "pass", "passphrase", "passcode", "pat", "credential", "credentials", "cred", "creds",
-        "dsn", "jwt", "bearer", "mpin", "mnemonic", "totp",
+        "dsn", "jwt", "bearer", "mpin", "mnemonic", "totp", "pw", "hmac", "keypair",
     ]),
     secret(At::End, &[
         "api keys", "access keys", "private keys", "connection string", "conn string",
         "access signature", "access code", "recovery code", "recovery codes", "seed phrase",
-        "recovery phrase", "conn str", "authorization", "basic auth", "private", "door code",
+        "recovery phrase", "conn str", "authorization", "basic auth", "private", "sas", "door code",
         "pin code", "code acces", "semnatura", "semnătura", "соль", "pin", "salt", "hash", "cookie",
         "webhook",
     ]),
@@ -98,18 +100,26 @@ const RULES: &[Rule] = &[
     // Passwords, keys, secrets and tokens in other languages, also within compound names.
     secret(At::Any, &[
         // German, Dutch, Swedish, Danish, Norwegian, Finnish.
-        "geheimnis", "geheim", "losen", "nyckel", "adgangskode", "nøgle", "nøkkel", "salasana",
-        "avain",
+        "geheimnis", "geheimwort", "geheim", "hemlighet", "losen", "nyckel", "adgangskode", "nøgle",
+        "nøkkel", "salasana", "avain",
         // French, Spanish, Catalan, Portuguese, Italian, Romanian.
         "mdp", "motdepasse", "passe", "clé", "cle", "clef", "jeton", "secrète", "secrete", "clave",
         "llave", "contraseña", "contrasena", "contrasenya", "secreto", "senha", "chave", "segredo",
-        "chiave", "parola", "segreto", "cheie",
+        "claves", "chiave", "parola", "segreto", "cheie",
         // Polish, Czech, Hungarian.
         "hasło", "haslo", "klucz", "sekret", "heslo", "klíč", "klic", "jelszó", "jelszo", "kulcs",
         // Turkish, Indonesian.
-        "şifre", "sifre", "anahtar", "anahtarı", "anahtari", "sandi", "kunci",
+        "şifre", "sifre", "şifresi", "sifresi", "anahtar", "anahtarı", "anahtari", "sandi", "kunci",
         // Russian, Ukrainian, in letters of either kind.
         "пароль", "ключ", "токен", "секрет", "parol", "kluch", "klyuch",
+    ]),
+    // Access codes.
+    secret(At::End, &[
+        "zugangscode", "toegangscode", "codigo acceso", "código acceso", "codigo de acceso",
+        "código de acceso", "codigo acesso", "código acesso", "codigo de acesso", "código de acesso",
+        "codice accesso", "codice di accesso", "code d accès", "code accès", "frase secreta",
+        "frase segreta", "kode akses", "kod dostępu", "kod dostepu", "gizli kod",
+        "код доступа", "код доступу", "認証コード", "授权码", "授權碼", "인증번호",
     ]),
     secret(At::End, &["mật khẩu", "mat khau", "khóa", "khoa bi mat"]),
     secret(At::WordEnd, &[
@@ -133,6 +143,7 @@ const PASSWORDS: &[&str] = &[
     "contrasenas",
     "senhas",
     "hasła",
+    "logins",
     "passord",
     "lösenord",
     "losenord",
@@ -238,7 +249,8 @@ fn has_password(document: &Document, node: u32) -> bool {
     let Some((credentials, host)) = authority.rsplit_once('@') else { return false };
     let Some((user, password)) = credentials.split_once(':') else { return false };
     let is_local = !host.contains('.') || host.starts_with("127.0.0.1");
-    !password.is_empty() && !(is_local && user == password)
+    let is_default = is_local && user == password;
+    !password.is_empty() && !is_default
 }
 
 /// Returns `true` for a private key in PEM.
@@ -373,6 +385,7 @@ mod tests {
             "HASŁO_ADMINA",
             "пароль_бд",
         ],
+        &["TOEGANGSCODE", "código_de_acceso", "код_доступа"],
         &["mat_khau", "Mật khẩu"],
         &["bind_passwort", "DBKennwort", "api_sleutel", "管理者パスワード", "APIキー", "비밀번호"],
     ];
