@@ -41,9 +41,47 @@ const _: () = assert!(MAX_TEMPLATE_LEN == 64 * 1024);
 ///
 /// # Required variables
 ///
-/// Every variable is required, even one with a default, unless a comment above it, or after it on
-/// its line, contains the word `@optional`. At a `[header]`, `@optional` lets a document omit the
-/// whole section. If the section is present, its variables are required.
+/// Every variable is required, even one with a default, unless its comment has the marker
+/// `@optional`. At a `[header]`, `@optional` lets a document omit the whole section. If the section
+/// is present, its variables are required.
+///
+/// # Comments and markers
+///
+/// The comment lines directly above a key or a `[header]` belong to it, and so does the comment after
+/// it on its line. They describe it, and may have markers:
+///
+/// | marker | meaning |
+/// |---|---|
+/// | `@optional` | The variable or section may be absent. |
+/// | `@secret` | The value is a secret, whatever its name. |
+/// | `@public` | The value is not a secret, and the template's value is a real one. |
+/// | `@docs https://…` | A link for the author. It must be `https`. |
+/// | `@url` | A URL: scheme, `://` and host. |
+/// | `@email` | An e-mail address. |
+/// | `@port` | A number from 1 to 65535. |
+/// | `@uuid` | A UUID with its hyphens. |
+/// | `@json` | JSON. |
+/// | `@pem` | PEM blocks. |
+/// | `@one-of a\|b\|c` | One of these texts. |
+/// | `@prefix sk-` | A text that begins with this one. |
+/// | `@min-length 20` | At least this many characters. |
+/// | `@range 0..1.5` | A number in this range, with both ends. |
+///
+/// A marker is a whole word in any case. Brackets and punctuation around it are ignored. Its argument
+/// is the next word of the line: it ends at white space. A [`Format`](crate::Format) belongs to a
+/// string or a number. `@secret` and `@public` at a `[header]` hold for all variables below it that
+/// have neither. [`findings`](Self::findings) tells what is wrong with the markers of a template;
+/// a malformed one has no effect.
+///
+/// The description is the comment without its markers. These lines do not describe what is below
+/// them:
+///
+/// - lines above a blank line, or above a commented-out key or header (`# KEY = "v"`), unless that is
+///   an example of the same key
+/// - lines of punctuation only, such as `# ======`
+/// - at the start of the file, lines that name a `.toml` file, lines for an editor or the system
+///   (`#!`, `#:schema`, `-*-`, `vim:`, `coding:`), and lines of a license (`Copyright`, `SPDX-`,
+///   `License:`)
 ///
 /// # Examples
 ///

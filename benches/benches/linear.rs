@@ -348,6 +348,16 @@ const TEMPLATE_STEPS: &[(&str, Step)] = &[
         text.documents(1)?;
         cost(vec![text.text.as_str(); times], Template::parse)
     }),
+    ("findings of a template", |text, times| {
+        let template = Template::parse(&text.text).ok()?;
+        cost(vec![&template; times], |template| {
+            (template.findings().len(), write!(Void, "{}", template.report()))
+        })
+    }),
+    ("json schema", |text, times| {
+        let template = Template::parse(&text.text).ok()?;
+        cost(vec![&template; times], Template::json_schema)
+    }),
     ("prefill", |text, times| {
         let template = Template::parse(&text.text).ok()?;
         cost(text.documents(times)?.iter().collect(), |earlier| template.prefill(earlier))

@@ -1,4 +1,4 @@
-//! Prefilling puts the values of the earlier document into the template and leaves the rest of its
+//! The findings of a template are in order and in its report. Prefilling puts the values of the earlier document into the template and leaves the rest of its
 //! text. The form, when read back, has every value that was carried.
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -16,6 +16,11 @@ pub(crate) fn check(data: &[u8]) {
     else {
         return;
     };
+    let found: Vec<_> = template.findings().map(|finding| finding.span()).collect();
+    assert!(found.is_sorted_by_key(|span| span.as_ref().map(|span| span.start)), "{found:?}");
+    let blocks = template.report().to_string().matches(" = help: ").count();
+    assert_eq!(blocks, found.len(), "the report has a block for each finding");
+    assert!(template.json_schema().starts_with("{\"$schema\":"));
     let prefilled = template.prefill(&earlier).expect("the texts are short");
     let was_there = |path: &str| is_cut(path) || earlier.find(path).is_some();
     assert!(

@@ -8,6 +8,20 @@ use arbitrary::Arbitrary;
 /// A part of every secret value, and of nothing else.
 pub(crate) const CANARY: &str = "hunter2";
 
+/// Markers of a comment.
+const MARKERS: [&str; 10] = [
+    "",
+    "@secret @url",
+    "@public @min-length 9",
+    "@prefix hunter2-1",
+    "@port",
+    "@one-of your-token|1|nan",
+    "@range -5..70",
+    "@email @uuid @json @pem",
+    "@min-length @one-of",
+    "@optinal optional",
+];
+
 #[derive(Arbitrary)]
 pub(crate) struct Text {
     lines: Vec<Line>,
@@ -22,7 +36,7 @@ enum Line {
     Table(Key),
     SubTable(Key, Key),
     ArrayOfTables(Key),
-    Comment(bool),
+    Comment(u8),
 }
 
 /// Few keys, so that two texts have some in common. Some cannot be environment variables.
@@ -78,8 +92,13 @@ impl Line {
             Self::Table(key) => format!("[{}]", key.render()),
             Self::SubTable(first, last) => format!("[{}.{}]", first.render(), last.render()),
             Self::ArrayOfTables(key) => format!("[[{}]]", key.render()),
-            Self::Comment(true) => "# @optional".to_owned(),
-            Self::Comment(false) => format!("# é {CANARY}-comment"),
+            Self::Comment(number) => {
+                let markers = MARKERS[usize::from(number / 2) % MARKERS.len()];
+                match number % 2 {
+                    1 => format!("# @optional {markers}"),
+                    _ => format!("# é {CANARY}-comment {markers}"),
+                }
+            }
         }
     }
 }

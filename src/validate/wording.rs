@@ -126,10 +126,10 @@ impl Finding<'_> {
                 f.write_str("is required, and no environment variable can have this name")
             }
             Problem::Committed { of, commented: false } => {
-                write!(f, "reads like {of}, which is no example")
+                write!(f, "contains a text in the format of {of}")
             }
             Problem::Committed { of, commented: true } => {
-                write!(f, "has a comment with a text like {of}, which is no example")
+                write!(f, "has a comment with a text in the format of {of}")
             }
             Problem::Suspicious(suspicion) => write!(f, "{suspicion}"),
             Problem::LongVariable => write!(

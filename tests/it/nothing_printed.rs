@@ -99,6 +99,47 @@ fn validation() {
     assert_silent(invalid.into_document().expose_text());
 }
 
+/// Each value breaks each format.
+#[test]
+fn formats() {
+    for marker in [
+        "@url",
+        "@email",
+        "@port",
+        "@uuid",
+        "@json",
+        "@pem",
+        "@one-of a|b",
+        "@prefix x",
+        "@min-length 999",
+        "@range 0..1",
+    ] {
+        let template = Template::parse(&format!("A = '' # {marker}\n")).unwrap();
+        for value in ["hunter2", "[hunter2]", "-----BEGIN hunter2-----", "a://hunter2 b"] {
+            let document = Document::parse(format!("A = '{value}'\n")).unwrap();
+            let invalid = template.validate(document).unwrap_err();
+            assert_error_silent(&invalid);
+            for finding in invalid.findings() {
+                assert_silent(&format!("{finding} {finding:?} {}", finding.help()));
+            }
+        }
+    }
+}
+
+/// The values of a template are not printed either.
+#[test]
+fn templates() {
+    let text = format!("# @secrt\n{}", TEXT.replace("# hunter2", "# optional"));
+    let template = Template::parse(&text).unwrap();
+    assert!(template.findings().len() >= 3);
+    assert_silent(&template.report().to_string());
+    template.findings().for_each(|finding| {
+        assert_debug_silent(&finding);
+        assert_silent(&format!("{finding} {}", finding.help()));
+    });
+    assert_debug_silent(&template.sections().collect::<Vec<_>>());
+}
+
 #[cfg(feature = "miette")]
 #[test]
 fn diagnostics() {

@@ -330,6 +330,43 @@ fn templates_and_validation() {
     });
 }
 
+/// A check of a format copies nothing of the value, be it allowed or refused.
+#[test]
+fn formats() {
+    let markers = [
+        "@url",
+        "@email",
+        "@port",
+        "@uuid",
+        "@json",
+        "@pem",
+        "@one-of a|b",
+        "@prefix x",
+        "@min-length 999",
+        "@range 0..1",
+    ];
+    let values = [
+        "'CANARYplainvalue'",
+        "'a://CANARYplainvalue:CANARYfirstline@CANARYsecondline/'",
+        "'CANARYplainvalue@CANARYfirstline'",
+        r#"'["CANARYplainvalue", {"CANARYfirstline": "CANARY\u0065scaped\tvalue"}]'"#,
+        r#"'{"CANARYplainvalue": "CANARY\u0065scaped\tvalue"'"#,
+        "'''-----BEGIN CANARYplainvalue-----\nCANARYfirstline\n-----END CANARYplainvalue-----\n'''",
+        "'''-----BEGIN A-----\nCANARYfirstline\nCANARYsecondline'''",
+        "8675309867530948",
+        "31415.92653589793",
+        "'31415.92653589793'",
+        "1979-05-27T07:32:00.123456Z",
+    ];
+    for marker in markers {
+        let template = Template::parse(&format!("A = '' # {marker}\n")).unwrap();
+        for value in values {
+            let text = zeroize::Zeroizing::new(format!("A = {value}\n"));
+            assert_wiped(|| template.validate(Document::parse(text.as_str()).unwrap()));
+        }
+    }
+}
+
 #[test]
 fn the_environment() {
     assert_wiped(|| {

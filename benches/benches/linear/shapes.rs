@@ -105,6 +105,40 @@ pub(crate) const SHAPES: &[Shape] = &[
     Shape::new("floats and dates", |len| {
         lines("", len, |i| format!("f{i}=1_{i}.5e-3\nd{i}=2000-01-01\n"))
     }),
+    Shape::new("markers", |len| cut("", "# @url @secret @docs https://a.b @port\n", len)),
+    Shape::new("a key with markers", |len| {
+        let marked = |i| format!("# @url @range {i}..{i} @optionel @secret @public\n");
+        lines("", len - 5, marked) + "k=''\n"
+    }),
+    Shape::new("keys with markers", |len| {
+        lines("", len, |i| format!("# optional @uuid @one-of a|b|{i} @prefix p\nk{i}='p'\n"))
+    }),
+    Shape::new("a long comment of one key", |len| cut("", "# text = [ \n", len - 5) + "\nk=''"),
+    Shape::new("a comment of commented-out keys", |len| {
+        lines("", len - 5, |i| format!("# k{i} = ''\n")) + "k=''\n"
+    }),
+    Shape::new("a list of options", |len| cut("k='' # @one-of ", "a|", len)),
+    Shape::new("an argument without an end", |len| cut("k='' # @prefix ", "(", len)),
+    Shape::new("at signs", |len| cut("k='' # ", "@", len)),
+    Shape::new("words with an at sign", |len| cut("k='' # ", "@optiona @ ", len)),
+    Shape::new("an unknown marker of any length", |len| cut("k='' # @", "a-", len)),
+    Shape::new("decoration", |len| cut("", "# =====\n", len)),
+    Shape::new("almost tokens", |len| cut("k='' # ", "ghp_", len)),
+    Shape::new("almost tokens with hyphens", |len| cut("k='' # ", "sk-proj-", len)),
+    Shape::new("almost tokens, apart", |len| cut("k='' # ", "SG.AIza AKIA. ", len)),
+    Shape::new("values with formats", |len| lines("", len, |_| "[[t]]\nk='x'\n".into())).against(
+        |_| {
+            let options: String = (0..255).map(|i| format!("{i}|")).collect();
+            format!("[[t]]\nk='' # @url @email @json @pem @uuid @port @one-of {options}x\n")
+        },
+    ),
+    Shape::new("a long value with formats", |len| cut("k='", "://@[1,", len - 2) + "'\n").against(
+        |_| "k='' # @url @email @json @pem @uuid @port @min-length 999999 @range 1..2\n".into(),
+    ),
+    Shape::new("a long PEM value", |len| {
+        cut("k='''", "-----BEGIN A-----\nAA\n-----END A-----\n", len - 4) + "'''\n"
+    })
+    .against(|_| "k='' # @pem\n".into()),
     Shape::new("comments", |len| lines("", len, |i| format!("# your\nk{i}='your-key' # key\n"))),
 ];
 

@@ -43,7 +43,7 @@ const FINDINGS: &[Row] = &[
     ("# The database, optional.\n[s]\nA = ''\n", &[["marker", "line 1, column 17: `s` has \"optional\" in its comment, and is required", "did you mean `@optional`?"]]),
     ("A = '' # non-optional\nB = '' # optional @optional\n[s] # @optional\nC = '' # optional\n", &[]),
     ("[s] # optional\nA = 1 # @optional\n", &[]),
-    // What nobody can fill in.
+    // Variables that nobody can fill in.
     ("A = '' # @one-of\n", &[["unsatisfiable", "line 1, column 10: `A` has formats in its comment that no value has", "correct or remove it: nobody can enter a value"]]),
     ("A = '' # @range 5..1 @optional\n", &[["unsatisfiable", "line 1, column 10: `A` has formats in its comment that no value has", "correct or remove it: nobody can enter a value"]]),
     ("A = '' # @min-length 1000001\n", &[["unsatisfiable", "line 1, column 10: `A` has formats in its comment that no value has", "correct or remove it: nobody can enter a value"]]),
@@ -80,8 +80,8 @@ fn made_up() -> String {
 
 #[test]
 fn a_committed_token_is_found_anywhere_and_never_shown() {
-    let value = "reads like a GitHub token, which is no example";
-    let comment = "has a comment with a text like a GitHub token, which is no example";
+    let value = "contains a text in the format of a GitHub token";
+    let comment = "has a comment with a text in the format of a GitHub token";
     for (text, place, message) in [
         ("A = '@'\n", "line 1, column 6: `A`", value),
         ("A = 'https://x:@@example.com/'\n", "line 1, column 16: `A`", value),
@@ -108,12 +108,12 @@ fn a_committed_token_is_found_anywhere_and_never_shown() {
     let finding = template.findings().next().unwrap();
     assert_eq!(
         finding.to_string(),
-        "line 1, column 3: `` has a comment with a text like a GitHub token, which is no example"
+        "line 1, column 3: `` has a comment with a text in the format of a GitHub token"
     );
 }
 
 const REPORT: &str = "\
-warning: line 1, column 8: `PATH` has a comment with a text like a GitHub token, which is no example
+warning: line 1, column 8: `PATH` has a comment with a text in the format of a GitHub token
   |
 1 | # Old: ••••••••, @secrt
   |        ^^^^^^^^

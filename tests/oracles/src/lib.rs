@@ -1,4 +1,4 @@
-//! Tests that compare the crate with other implementations: `toml_edit`, `url`, and the TOML
+//! Tests that compare the crate with other implementations: `toml_edit`, `url`, `jsonschema`, and the TOML
 //! project's own suite. `cargo test -p oracles` runs them.
 #![cfg(test)]
 
@@ -8,4 +8,5 @@ mod delivered;
 #[path = "../../support/dice.rs"]
 mod dice;
 mod https_host;
+mod json_schema;
 mod toml_suite;
