@@ -11,6 +11,7 @@ pub(crate) mod schema;
 mod section;
 pub(crate) mod tokens;
 mod variable;
+mod words;
 
 use std::sync::Arc;
 

@@ -7,6 +7,7 @@ mod diagnostic;
 mod excerpt;
 mod finding;
 mod findings;
+mod mistakes;
 mod problem;
 mod suspicious;
 mod template_findings;

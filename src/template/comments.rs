@@ -9,7 +9,7 @@ use toml_edit::{InlineTable, Item, RawString, Table, TableLike, Value};
 
 use crate::document::Document;
 use crate::document::index::Kind;
-use crate::template::annotations::{Comment, Line};
+use crate::template::words::{Comment, Line};
 use crate::text::bytes::is_bare;
 
 /// The comments of a template, as `toml_edit` assigns them to keys.

@@ -3,10 +3,11 @@
 use crate::document::Document;
 use crate::document::index::{Kind, Span};
 use crate::role::{self, Role, Shape};
-use crate::template::annotations::{Comment, Mistake};
+use crate::template::annotations::Mistake;
 use crate::template::comments::Comments;
 use crate::template::format::Format;
 use crate::template::names::{self, Around};
+use crate::template::words::Comment;
 use crate::text::places::{Lines, Places};
 
 /// A parsed template with the facts that validation needs. Findings share it.

@@ -1,21 +1,17 @@
 //! The message and the help of a finding.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use crate::document::Document;
 use crate::document::index::{Index, Kind, ROOT};
 use crate::env::{MAX_VARIABLE_LEN, Unmappable};
 use crate::path::{self, KeyPath};
 use crate::role::Shape;
-use crate::template::annotations::{Annotation, Mistake};
-use crate::template::format::{Format, MAX_OPTIONS};
-use crate::text::shown::Limited;
+use crate::template::format::Format;
 use crate::validate::finding::Finding;
+use crate::validate::mistakes;
 use crate::validate::problem::Problem;
-
-/// The most characters of an unknown marker that are shown.
-const MAX_WORD: usize = 32;
 
 impl Finding<'_> {
     /// The path and the problem, without the place, for a form that shows it beside the line.
@@ -55,7 +51,7 @@ impl Finding<'_> {
             Problem::Format { template, format } => {
                 self.format(template, format).map_or("", Format::help).into()
             }
-            Problem::Marker(mistake) => help_mistake(mistake),
+            Problem::Marker(mistake) => mistakes::help(mistake),
             Problem::UnmappableName => {
                 "rename it, move it below a `[section]`, or write `@optional` above it".into()
             }
@@ -121,7 +117,14 @@ impl Finding<'_> {
                 Some(format) => write!(f, "has another format: the template {format}"),
                 None => f.write_str("has another format than the template asks for"),
             },
-            Problem::Marker(mistake) => self.write_mistake(f, mistake),
+            Problem::Marker(mistake) => {
+                let span = self.span().unwrap_or_default();
+                mistakes::write(
+                    f,
+                    mistake,
+                    self.document.expose_text().get(span).unwrap_or_default(),
+                )
+            }
             Problem::UnmappableName => {
                 f.write_str("is required, and no environment variable can have this name")
             }
@@ -261,73 +264,11 @@ impl Finding<'_> {
         self.template?.formats[template as usize].get(format)
     }
 
-    /// Says which mistake is in a comment. The document is the template.
-    fn write_mistake(&self, f: &mut impl fmt::Write, mistake: Mistake) -> fmt::Result {
-        match mistake {
-            Mistake::Unknown { .. } => {
-                let span = self.span().unwrap_or_default();
-                let word = self.document.expose_text().get(span).unwrap_or_default();
-                f.write_str("has a comment with `")?;
-                Limited::new(f, MAX_WORD).write_str(word)?;
-                f.write_str("`, which is not a marker")
-            }
-            Mistake::Joined(marker) => {
-                write!(f, "has a comment with `{}` and no space after it", marker.word())
-            }
-            Mistake::Argument(marker) => {
-                write!(f, "has a comment with `{}` and without its argument", marker.word())
-            }
-            Mistake::Repeated(marker) => {
-                write!(f, "has a comment with two `{}`, of which the first counts", marker.word())
-            }
-            Mistake::SecretAndPublic => f.write_str(
-                "has a comment with both `@secret` and `@public`, of which `@secret` counts",
-            ),
-            Mistake::OfSection(marker) => {
-                write!(f, "is a section, and `{}` in its comment is for a variable", marker.word())
-            }
-            Mistake::OfKind(marker) => {
-                write!(f, "has `{}` in its comment, which is for text and numbers", marker.word())
-            }
-            Mistake::InWords => f.write_str("has \"optional\" in its comment, and is required"),
-            Mistake::Unmet => f.write_str("has formats in its comment that no value has"),
-        }
-    }
-
     /// The path of the table around a node of the template, or `None` at the root.
     fn template_parent(&self, node: u32) -> Option<String> {
         let document = &self.template?.document;
         let parent = document.index().node(node).parent;
         (parent != ROOT).then(|| document.path(parent).to_string())
-    }
-}
-
-/// Says how to correct a comment.
-fn help_mistake(mistake: Mistake) -> Cow<'static, str> {
-    match mistake {
-        Mistake::Unknown { similar: Some(marker) } => {
-            format!("did you mean `{}`?", marker.word()).into()
-        }
-        Mistake::Unknown { similar: None } => {
-            "remove the `@`, or write one of the markers that the documentation lists".into()
-        }
-        Mistake::Joined(marker) => {
-            format!("write `{}`, with white space around it", marker.example()).into()
-        }
-        Mistake::Argument(Annotation::OneOf) => {
-            format!("write at most {MAX_OPTIONS} options, as in `@one-of a|b|c`").into()
-        }
-        Mistake::Argument(Annotation::Docs) => {
-            "write an `https` link, as in `@docs https://example.com/page`".into()
-        }
-        Mistake::Argument(marker) => {
-            format!("write it without spaces inside, as in `{}`", marker.example()).into()
-        }
-        Mistake::Repeated(_) | Mistake::SecretAndPublic => "remove one of the two".into(),
-        Mistake::OfSection(_) => "move it to the line above a variable".into(),
-        Mistake::OfKind(_) => "remove it, or write the value as a string".into(),
-        Mistake::InWords => "did you mean `@optional`?".into(),
-        Mistake::Unmet => "correct or remove it: nobody can enter a value".into(),
     }
 }
 

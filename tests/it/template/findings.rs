@@ -24,12 +24,12 @@ const FINDINGS: &[Row] = &[
     ("# @Optional (@SECRET)\nA = ''\n", &[]),
     ("# @requird\n\nA = ''\n", &[]),
     // Arguments.
-    ("A = '' # @min-length ten\n", &[["marker", "line 1, column 10: `A` has a comment with `@min-length` and without its argument", "write it without spaces inside, as in `@min-length 20`"]]),
+    ("A = '' # @min-length ten\n", &[["marker", "line 1, column 10: `A` has a comment with `@min-length`, whose argument is missing or malformed", "write it as in `@min-length 20`"]]),
     ("A = '' # @min-length=20\n", &[["marker", "line 1, column 10: `A` has a comment with `@min-length` and no space after it", "write `@min-length 20`, with white space around it"]]),
-    ("A = '' # @prefix\n", &[["marker", "line 1, column 10: `A` has a comment with `@prefix` and without its argument", "write it without spaces inside, as in `@prefix sk-`"]]),
-    ("A = '' # @docs http://example.com\n", &[["marker", "line 1, column 10: `A` has a comment with `@docs` and without its argument", "write an `https` link, as in `@docs https://example.com/page`"]]),
-    ("A = '' # @range 1-5\n", &[["marker", "line 1, column 10: `A` has a comment with `@range` and without its argument", "write it without spaces inside, as in `@range 1..100`"]]),
-    ("A = '' # @one-of a | b\n", &[["marker", "line 1, column 10: `A` has a comment with `@one-of` and without its argument", "write at most 256 options, as in `@one-of a|b|c`"]]),
+    ("A = '' # @prefix\n", &[["marker", "line 1, column 10: `A` has a comment with `@prefix`, whose argument is missing or malformed", "write it as in `@prefix sk-`"]]),
+    ("A = '' # @docs http://example.com\n", &[["marker", "line 1, column 10: `A` has a comment with `@docs`, whose argument is missing or malformed", "write an `https` link, as in `@docs https://example.com/page`"]]),
+    ("A = '' # @range 1-5\n", &[["marker", "line 1, column 10: `A` has a comment with `@range`, whose argument is missing or malformed", "write it as in `@range 1..100`"]]),
+    ("A = '' # @one-of a | b\n", &[["marker", "line 1, column 10: `A` has a comment with `@one-of`, whose argument is missing or malformed", "write at most 256 options, as in `@one-of a|b|c`"]]),
     ("A = '' # @prefix a @prefix b\n", &[["marker", "line 1, column 20: `A` has a comment with two `@prefix`, of which the first counts", "remove one of the two"]]),
     // At a wrong place.
     ("A = '' # @public @secret @public\n", &[["marker", "line 1, column 18: `A` has a comment with both `@secret` and `@public`, of which `@secret` counts", "remove one of the two"]]),

@@ -253,6 +253,9 @@ fn both_refuse() {
 fn only_validation_refuses() {
     for (template, text) in [
         ("A = 'your-token'", "A = 'your-token'"),
+        ("API_KEY = 'sk-1'", "API_KEY = 'sk-1'"),
+        ("API_KEYS = ['sk-1'] # @secret", "API_KEYS = ['sk-1']"),
+        ("A = ''", "A = ' '"),
         ("A = ''", "A = '<unchanged>'"),
         ("A = '' # @optional", "A = '<unchanged>'"),
         ("[s]\nA = ''\n[t]\nB = ''", "A = 'x'\ns.A = 'x'\nt.B = 'x'\nC = '<unchanged 1>'"),
