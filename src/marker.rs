@@ -61,16 +61,19 @@ pub(crate) struct Marked<'a> {
     pub(crate) repeated: Vec<bool>,
     /// The nodes of the variables, in the order of the text.
     pub(crate) variables: Vec<u32>,
+    /// For every one of `variables`, `true` if a form shows its value and has no marker for it.
+    pub(crate) shown: Vec<bool>,
 }
 
 impl<'a> Marked<'a> {
     pub(crate) fn new(document: &'a Document) -> Self {
         let roles = role::roles(document);
         let repeated = role::repeated(document, &roles);
-        let variables = (1..document.index().len())
+        let variables: Vec<u32> = (1..document.index().len())
             .filter(|&node| roles[node as usize] == Role::Variable)
             .collect();
-        Self { document, roles, repeated, variables }
+        let shown = vec![false; variables.len()];
+        Self { document, roles, repeated, variables, shown }
     }
 
     /// Returns the TOML string that a form has for the variable at `place` in `variables`: its

@@ -3,6 +3,7 @@
 mod form;
 mod prefill;
 mod sections;
+mod shown;
 mod texts;
 
 use std::collections::HashMap;

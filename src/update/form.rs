@@ -48,19 +48,26 @@ impl Document {
     /// ```
     #[must_use]
     pub fn form(&self) -> String {
-        hide(self, &Marked::new(self), 0..self.expose_text().len())
+        let mut form = Vec::new();
+        hide(self, &Marked::new(self), 0..self.expose_text().len(), &mut form);
+        form.concat()
     }
 }
 
-/// Returns a part of a document's text with markers for its values, and without comments. The part
-/// begins at the start of a line or value, and ends at the end of one.
-pub(super) fn hide(document: &Document, marked: &Marked<'_>, part: Range<usize>) -> String {
+/// Writes a part of a document's text with markers for the values that `marked` does not show, and
+/// without comments. The part begins at the start of a line or value, and ends at the end of one.
+pub(super) fn hide<'a>(
+    document: &'a Document,
+    marked: &Marked<'_>,
+    part: Range<usize>,
+    form: &mut Vec<Cow<'a, str>>,
+) {
     let text = &document.expose_text()[part.clone()];
     let span = |node: u32| document.index().node(node).span.range();
     let variables = &marked.variables;
     let first = variables.partition_point(|&node| span(node).start < part.start);
     let last = variables.partition_point(|&node| span(node).start < part.end);
-    let values = (first..last).map(|place| {
+    let values = (first..last).filter(|&place| !marked.shown[place]).map(|place| {
         let Range { start, end } = span(variables[place]);
         (start - part.start..end - part.start, marked.marker(place))
     });
@@ -70,18 +77,15 @@ pub(super) fn hide(document: &Document, marked: &Marked<'_>, part: Range<usize>)
         .map(|token| (comment(text, token.span().start()..token.span().end()), Cow::default()));
     let mut hidden: Vec<_> = values.chain(comments).collect();
     hidden.sort_by_key(|(span, _)| span.start);
-    let mut form = String::with_capacity(text.len());
     let mut end = 0;
     for (span, instead) in hidden {
         // Comments inside an array are hidden with it.
         if span.start >= end {
-            form.push_str(&text[end..span.start]);
-            form.push_str(&instead);
+            form.extend([text[end..span.start].into(), instead]);
             end = span.end;
         }
     }
-    form.push_str(&text[end..]);
-    form
+    form.push(text[end..].into());
 }
 
 /// The span to remove for a comment: with the blanks before it, and with the whole line if nothing

@@ -13,6 +13,7 @@ use crate::role::{self, Elements, Role};
 use crate::template::Template;
 use crate::text::wiped::Wiped;
 use crate::update::sections::{Sections, header};
+use crate::update::shown;
 use crate::update::texts::Texts;
 use crate::value::{self, Value};
 
@@ -25,7 +26,7 @@ pub struct Prefilled<'e> {
     template: Template,
     earlier: &'e Document,
     document: Document,
-    form: String,
+    form: Wiped,
     /// The carried variables, as nodes of `document`.
     carried: Vec<u32>,
     /// The dropped variables, as nodes of `earlier`.
@@ -66,7 +67,8 @@ impl Template {
     /// # Ok::<(), secrets_toml::ParseError>(())
     /// ```
     pub fn prefill<'e>(&self, earlier: &'e Document) -> Result<Prefilled<'e>, ParseError> {
-        let marked = Marked::new(earlier);
+        let mut marked = Marked::new(earlier);
+        shown::show(&mut marked, &self.0, earlier);
         let changes = changes(self, &marked, earlier);
 
         let text = self.text();
@@ -104,6 +106,7 @@ impl Template {
         texts.push(&text[end..]);
         let Texts { filled, form, .. } = texts;
         let document = Document::read_wiped(Wiped::concat(&filled))?;
+        let form = Wiped::concat(&form.iter().map(|piece| &**piece).collect::<Vec<_>>());
 
         let index = earlier.index();
         let mut dropped = Vec::new();
@@ -141,8 +144,16 @@ impl<'e> Prefilled<'e> {
         self.document
     }
 
-    /// The text for a form that shows no earlier value: the template's text, with a marker in the
-    /// place of each carried value, as in [`Document::form`].
+    /// The text for a form that shows no secret: the template's text with the carried values, and
+    /// with a marker in the place of each one that may be a secret, as in [`Document::form`].
+    ///
+    /// A value is shown if all of these hold:
+    ///
+    /// - The template has the variable, and it is not a [secret](crate::Variable::is_secret) there.
+    ///   Elements of an array of tables count as the template's first.
+    /// - The value itself does not read like a credential, as a PEM, or a URL with a user, a
+    ///   query or the host of a webhook. This cannot find every secret that somebody enters for a
+    ///   variable with another name: mark the variable with `@secret`.
     ///
     /// [`Template::validate_update`] puts the values back in the place of the markers. Pass it the
     /// same earlier document.

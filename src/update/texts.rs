@@ -1,5 +1,6 @@
 //! The texts of a filled-in template: with the values, and with markers.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::document::Document;
@@ -10,28 +11,28 @@ use crate::update::sections::Sections;
 
 /// The filled-in template and its form, while they are written. They differ only in the values.
 ///
-/// `filled` holds pieces, not a text: they are put together once, in a buffer that is wiped and
+/// Both hold pieces, not a text: the pieces are put together once, in a buffer that is wiped and
 /// does not grow.
 pub(super) struct Texts<'a> {
     earlier: &'a Document,
     marked: &'a Marked<'a>,
     pub(super) filled: Vec<&'a str>,
-    pub(super) form: String,
+    pub(super) form: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Texts<'a> {
     pub(super) fn new(earlier: &'a Document, marked: &'a Marked<'a>) -> Self {
-        Self { earlier, marked, filled: Vec::new(), form: String::new() }
+        Self { earlier, marked, filled: Vec::new(), form: Vec::new() }
     }
 
     pub(super) fn push(&mut self, text: &'a str) {
         self.filled.push(text);
-        self.form.push_str(text);
+        self.form.push(text.into());
     }
 
     /// Writes a part of the earlier document's text.
     fn part(&mut self, part: Range<usize>) {
-        self.form.push_str(&hide(self.earlier, self.marked, part.clone()));
+        hide(self.earlier, self.marked, part.clone(), &mut self.form);
         self.filled.push(&self.earlier.expose_text()[part]);
     }
 

@@ -1,0 +1,91 @@
+//! The values that a form shows: those that are not secret, and do not read like a credential.
+
+use crate::document::Document;
+use crate::document::index::Kind;
+use crate::marker::{self, Marked};
+use crate::role::{self, Elements, Role};
+use crate::template::schema::Schema;
+
+/// Marks the values of `earlier` that a form of the template shows.
+pub(super) fn show(marked: &mut Marked<'_>, template: &Schema, earlier: &Document) {
+    let counterparts = role::counterparts(earlier, &template.document, Elements::First);
+    let is_public = |node: u32| {
+        counterparts[node as usize].is_some_and(|counterpart| {
+            template.roles[counterpart as usize] == Role::Variable
+                && !template.secret[counterpart as usize]
+        })
+    };
+    for (&node, shown) in marked.variables.iter().zip(&mut marked.shown) {
+        *shown = is_public(node)
+            && !role::is_blank(earlier, node)
+            // In the form, it would be read as a marker.
+            && !marker::is_marker(earlier, node)
+            && !has_credential(earlier, node);
+    }
+}
+
+/// Returns `true` if a string of the value reads like a credential.
+fn has_credential(document: &Document, variable: u32) -> bool {
+    let index = document.index();
+    // What is inside an array is numbered directly after it.
+    let inside =
+        (variable + 1..index.len()).take_while(|&node| index.node(node).parent >= variable);
+    [variable]
+        .into_iter()
+        .chain(inside)
+        .filter(|&node| index.node(node).kind == Kind::String)
+        .any(|node| is_credential(document.content(node)))
+}
+
+/// Returns `true` for a PEM, a value of an `Authorization` header, and a URL that may hold a secret:
+/// with a user, a query, or the host or path of a webhook.
+fn is_credential(value: &str) -> bool {
+    const WEBHOOKS: [&str; 4] =
+        ["hooks.slack.com/", "/api/webhooks/", "webhook.office.com/", "maker.ifttt.com/"];
+    let starts = |scheme: &str| {
+        value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    value.contains("-----BEGIN ")
+        || starts("bearer ")
+        || starts("basic ")
+        || WEBHOOKS.iter().any(|webhook| value.contains(webhook))
+        || value.split("://").skip(1).any(|rest| {
+            let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            authority.contains('@') || rest.contains('?')
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_reads_like_a_credential_is_not_shown() {
+        for value in [
+            "-----BEGIN PRIVATE KEY-----\nx",
+            "Bearer x",
+            "basic eDp5",
+            "postgres://ada:x@db.example.com/main",
+            "postgres://ada:x@localhost",
+            "https://x@sentry.example.com/1",
+            "a, redis://:x@cache",
+            "https://blobs.example.com/main?sig=x",
+            "https://hooks.slack.com/services/T/B/x",
+            "https://discord.com/api/webhooks/1/x",
+        ] {
+            assert!(is_credential(value), "{value}");
+        }
+        for value in [
+            "",
+            "https://api.example.com/v1",
+            "postgres://localhost:5432/main",
+            "ada@example.com",
+            "https://example.com/@ada",
+            "what?",
+            "basically",
+            "//x@y",
+        ] {
+            assert!(!is_credential(value), "{value}");
+        }
+    }
+}
