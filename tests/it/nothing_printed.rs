@@ -70,7 +70,9 @@ fn documents_and_views() {
 
 #[test]
 fn validation() {
-    let template = Template::parse("PAT = '<key>'\nNEW = ''\nLINES = 1\nESK = ''\n").unwrap();
+    let template =
+        Template::parse("PAT = '<key>'\nNEW = ''\n# @secret\nLINES = 1\n# @secret\nESK = ''\n")
+            .unwrap();
     let invalid = template.validate(Document::parse(TEXT).unwrap()).unwrap_err();
     assert_error_silent(&invalid);
     assert!(invalid.findings().len() >= 8, "{invalid}");

@@ -192,81 +192,81 @@ fn elements_of_arrays_of_tables_go_by_position() {
 const BEYOND: [[&str; 4]; 12] = [
     // Elements keep their text and comments; the form shows no comments.
     [
-        "# t\n[[u]]\nn = '' # n\n\n# The database.\n[db]\nx = ''\n",
-        "[[u]]\nn = 'a'\n# b\n[[u]] # second\nn = 0x1_F # c\nm = ''\n# d\n[db]\nx = 'x'\n[[u]]\nn = 'c'",
-        "# t\n[[u]]\nn = 'a' # n\n[[u]] # second\nn = 0x1_F # c\nm = ''\n[[u]]\nn = 'c'\n\n# The database.\n[db]\nx = 'x'\n",
-        "# t\n[[u]]\nn = \"<unchanged 1>\" # n\n[[u]]\nn = \"<unchanged 2>\"\nm = \"\"\n[[u]]\nn = \"<unchanged 5>\"\n\n# The database.\n[db]\nx = \"<unchanged>\"\n",
+        "# t\n[[u]]\npat = '' # n\n\n# The database.\n[db]\npin = ''\n",
+        "[[u]]\npat = 'a'\n# b\n[[u]] # second\npat = 0x1_F # c\nm = ''\n# d\n[db]\npin = 'x'\n[[u]]\npat = 'c'",
+        "# t\n[[u]]\npat = 'a' # n\n[[u]] # second\npat = 0x1_F # c\nm = ''\n[[u]]\npat = 'c'\n\n# The database.\n[db]\npin = 'x'\n",
+        "# t\n[[u]]\npat = \"<unchanged 1>\" # n\n[[u]]\npat = \"<unchanged 2>\"\nm = \"\"\n[[u]]\npat = \"<unchanged 5>\"\n\n# The database.\n[db]\npin = \"<unchanged>\"\n",
     ],
     // A missing final newline stays missing, and line ends are kept.
     [
-        "[[u]]\nn = ''",
-        "[[u]]\r\nn = 'a'\r\n[[u]]\r\nn = 'b'\r\n\r\n",
-        "[[u]]\nn = 'a'\n[[u]]\r\nn = 'b'",
-        "[[u]]\nn = \"<unchanged 1>\"\n[[u]]\r\nn = \"<unchanged 2>\"",
+        "[[u]]\npat = ''",
+        "[[u]]\r\npat = 'a'\r\n[[u]]\r\npat = 'b'\r\n\r\n",
+        "[[u]]\npat = 'a'\n[[u]]\r\npat = 'b'",
+        "[[u]]\npat = \"<unchanged 1>\"\n[[u]]\r\npat = \"<unchanged 2>\"",
     ],
     // Headers below an element, one of them separated from it.
     [
-        "[[u]]\nn = ''\n[u.k]\ni = ''\n[z]\ny = ''\n",
-        "[[u]]\nn = 'a'\n[u.k]\ni = 'b'\n[[u]]\nn = 'c'\n[z]\ny = 'y'\n[u.k]\ni = 'd'\n",
-        "[[u]]\nn = 'a'\n[u.k]\ni = 'b'\n[[u]]\nn = 'c'\n[u.k]\ni = 'd'\n[z]\ny = 'y'\n",
-        "[[u]]\nn = \"<unchanged 1>\"\n[u.k]\ni = \"<unchanged 2>\"\n[[u]]\nn = \"<unchanged 3>\"\n[u.k]\ni = \"<unchanged 5>\"\n[z]\ny = \"<unchanged>\"\n",
+        "[[u]]\npat = ''\n[u.k]\njwt = ''\n[z]\ndsn = ''\n",
+        "[[u]]\npat = 'a'\n[u.k]\njwt = 'b'\n[[u]]\npat = 'c'\n[z]\ndsn = 'y'\n[u.k]\njwt = 'd'\n",
+        "[[u]]\npat = 'a'\n[u.k]\njwt = 'b'\n[[u]]\npat = 'c'\n[u.k]\njwt = 'd'\n[z]\ndsn = 'y'\n",
+        "[[u]]\npat = \"<unchanged 1>\"\n[u.k]\njwt = \"<unchanged 2>\"\n[[u]]\npat = \"<unchanged 3>\"\n[u.k]\njwt = \"<unchanged 5>\"\n[z]\ndsn = \"<unchanged>\"\n",
     ],
     // Arrays in arrays: inner elements come first.
     [
-        "[[a]]\n[[a.b]]\nx = ''\n",
-        "[[a]]\n[[a.b]]\nx = 1\n[[a.b]]\nx = 2\n[[a]]\n[[a.b]]\nx = 3\n",
-        "[[a]]\n[[a.b]]\nx = 1\n[[a.b]]\nx = 2\n[[a]]\n[[a.b]]\nx = 3\n",
-        "[[a]]\n[[a.b]]\nx = \"<unchanged 1>\"\n[[a.b]]\nx = \"<unchanged 2>\"\n[[a]]\n[[a.b]]\nx = \"<unchanged 3>\"\n",
+        "[[a]]\n[[a.b]]\npin = ''\n",
+        "[[a]]\n[[a.b]]\npin = 1\n[[a.b]]\npin = 2\n[[a]]\n[[a.b]]\npin = 3\n",
+        "[[a]]\n[[a.b]]\npin = 1\n[[a.b]]\npin = 2\n[[a]]\n[[a.b]]\npin = 3\n",
+        "[[a]]\n[[a.b]]\npin = \"<unchanged 1>\"\n[[a.b]]\npin = \"<unchanged 2>\"\n[[a]]\n[[a.b]]\npin = \"<unchanged 3>\"\n",
     ],
     // The template has headers, the earlier text has none.
     [
-        "  [[ 'u u' ]] # h\nn = ''\n",
-        "\"u u\" = [{ n = 'a' }, { n = 'b', k.l = [ # c\n 1 ], t = { v = '' } }]\n",
-        "  [[ 'u u' ]] # h\nn = 'a'\n[[ 'u u' ]]\nn = 'b'\nk = { l = [ # c\n 1 ] }\nt = { v = '' }\n",
-        "  [[ 'u u' ]] # h\nn = \"<unchanged 1>\"\n[[ 'u u' ]]\nn = \"<unchanged 2>\"\nk = { l = \"<unchanged 3>\" }\nt = { v = \"\" }\n",
+        "  [[ 'u u' ]] # h\npat = ''\n",
+        "\"u u\" = [{ pat = 'a' }, { pat = 'b', k.l = [ # c\n 1 ], t = { v = '' } }]\n",
+        "  [[ 'u u' ]] # h\npat = 'a'\n[[ 'u u' ]]\npat = 'b'\nk = { l = [ # c\n 1 ] }\nt = { v = '' }\n",
+        "  [[ 'u u' ]] # h\npat = \"<unchanged 1>\"\n[[ 'u u' ]]\npat = \"<unchanged 2>\"\nk = { l = \"<unchanged 3>\" }\nt = { v = \"\" }\n",
     ],
     // The reverse.
     [
-        "u = [{ n = '' }, # c\n]\n",
-        "[[u]]\nn = 'a'\n[[u]]\nn = 'b'\n[[u.k]]\nx = 1\n[[u.k]]\n[u.t]\n'v w' = 'c'\n",
-        "u = [{ n = 'a' }, { n = 'b', k = [{ x = 1 }, {}], t = { 'v w' = 'c' } }, # c\n]\n",
-        "u = [{ n = \"<unchanged 1>\" }, { n = \"<unchanged 2>\", k = [{ x = \"<unchanged 3>\" }, {}], t = { 'v w' = \"<unchanged 4>\" } }, # c\n]\n",
+        "u = [{ pat = '' }, # c\n]\n",
+        "[[u]]\npat = 'a'\n[[u]]\npat = 'b'\n[[u.k]]\npin = 1\n[[u.k]]\n[u.t]\n'v w' = 'c'\n",
+        "u = [{ pat = 'a' }, { pat = 'b', k = [{ pin = 1 }, {}], t = { 'v w' = 'c' } }, # c\n]\n",
+        "u = [{ pat = \"<unchanged 1>\" }, { pat = \"<unchanged 2>\", k = [{ pin = \"<unchanged 3>\" }, {}], t = { 'v w' = \"<unchanged 4>\" } }, # c\n]\n",
     ],
     [
-        "u = [{ n = '' }]",
-        "u = [{ n = 'a' }, { n = 'b' }]",
-        "u = [{ n = 'a' }, { n = 'b' }]",
-        "u = [{ n = \"<unchanged 1>\" }, { n = \"<unchanged 2>\" }]",
+        "u = [{ pat = '' }]",
+        "u = [{ pat = 'a' }, { pat = 'b' }]",
+        "u = [{ pat = 'a' }, { pat = 'b' }]",
+        "u = [{ pat = \"<unchanged 1>\" }, { pat = \"<unchanged 2>\" }]",
     ],
     // An empty array in the template is an array of tables without elements.
     [
         "u = []\nv = ''\n",
-        "v = [{ n = 'v' }]\n[[u]]\nn = 'a'\n[[u]]\nn = 'b'\n",
-        "u = [{ n = 'a' }, { n = 'b' }]\nv = [{ n = 'v' }]\n",
-        "u = [{ n = \"<unchanged 2>\" }, { n = \"<unchanged 3>\" }]\nv = [{ n = \"<unchanged 1>\" }]\n",
+        "v = [{ pat = 'v' }]\n[[u]]\npat = 'a'\n[[u]]\npat = 'b'\n",
+        "u = [{ pat = 'a' }, { pat = 'b' }]\nv = [{ pat = 'v' }]\n",
+        "u = [{ pat = \"<unchanged 2>\" }, { pat = \"<unchanged 3>\" }]\nv = [{ pat = \"<unchanged 1>\" }]\n",
     ],
     // An array that holds other values than tables is one value.
-    ["u = []\n", "u = [1, { n = 'a' }]\n", "u = [1, { n = 'a' }]\n", "u = \"<unchanged>\"\n"],
+    ["u = []\n", "u = [1, { pat = 'a' }]\n", "u = [1, { pat = 'a' }]\n", "u = [1, { pat = 'a' }]\n"],
     // After a byte order mark, in a table without a header.
     [
         "\u{feff}[[a.u]]\n",
-        "\u{feff}[[a.u]]\n[[a.u]]\nn = 'a'\n",
-        "\u{feff}[[a.u]]\n[[a.u]]\nn = 'a'\n",
-        "\u{feff}[[a.u]]\n[[a.u]]\nn = \"<unchanged 1>\"\n",
+        "\u{feff}[[a.u]]\n[[a.u]]\npat = 'a'\n",
+        "\u{feff}[[a.u]]\n[[a.u]]\npat = 'a'\n",
+        "\u{feff}[[a.u]]\n[[a.u]]\npat = \"<unchanged 1>\"\n",
     ],
     // Added lines end like those of the template.
     [
-        "[[u]]\r\nn = ''\r\n",
-        "u = [{ n = 'a' }, { n = 'b' }]\n",
-        "[[u]]\r\nn = 'a'\r\n[[u]]\r\nn = 'b'\r\n",
-        "[[u]]\r\nn = \"<unchanged 1>\"\r\n[[u]]\r\nn = \"<unchanged 2>\"\r\n",
+        "[[u]]\r\npat = ''\r\n",
+        "u = [{ pat = 'a' }, { pat = 'b' }]\n",
+        "[[u]]\r\npat = 'a'\r\n[[u]]\r\npat = 'b'\r\n",
+        "[[u]]\r\npat = \"<unchanged 1>\"\r\n[[u]]\r\npat = \"<unchanged 2>\"\r\n",
     ],
     // Fewer elements than the template.
     [
-        "[[u]]\nn = ''\n[[u]]\nn = 'second'\n",
-        "[[u]]\nn = 'a'\n",
-        "[[u]]\nn = 'a'\n[[u]]\nn = 'second'\n",
-        "[[u]]\nn = \"<unchanged 1>\"\n[[u]]\nn = 'second'\n",
+        "[[u]]\npat = ''\n[[u]]\npat = 'second'\n",
+        "[[u]]\npat = 'a'\n",
+        "[[u]]\npat = 'a'\n[[u]]\npat = 'second'\n",
+        "[[u]]\npat = \"<unchanged 1>\"\n[[u]]\npat = 'second'\n",
     ],
 ];
 

@@ -272,19 +272,68 @@ fn the_form_of_what_was_accepted_changes_nothing() {
 }
 
 #[test]
-fn a_template_s_form_has_a_marker_where_a_value_is_carried() {
-    let template = Template::parse("# t\nA = 'a' # x\nB = 'b'\nC = ''\n[s]\nd = [1]\n").unwrap();
-    let current = document("A = 'old'\nC = ''\nE = 'e'\ns.d = [2]\n");
+fn a_template_s_form_has_a_marker_where_a_secret_is_carried() {
+    let template = Template::parse("# t\nPAT = 'a' # x\nB = 'b'\nC = ''\n[s]\nd = [1]\n").unwrap();
+    let current = document("PAT = 'old'\nC = ''\nE = 'e'\ns.d = [2]\n");
     let prefilled = template.prefill(&current).unwrap();
-    assert_eq!(
-        prefilled.form(),
-        "# t\nA = \"<unchanged>\" # x\nB = 'b'\nC = ''\n[s]\nd = \"<unchanged>\"\n"
-    );
+    assert_eq!(prefilled.form(), "# t\nPAT = \"<unchanged>\" # x\nB = 'b'\nC = ''\n[s]\nd = [2]\n");
     let carried: Vec<_> = prefilled.carried().map(|path| path.to_string()).collect();
-    assert_eq!(carried, ["A", "s.d"]);
+    assert_eq!(carried, ["PAT", "s.d"]);
     let entered = prefilled.form().replace("C = ''", "C = 'c'");
     let secrets = template.validate_update(document(&entered), &current).unwrap();
-    assert_eq!(secrets.expose_text(), "# t\nA = 'old' # x\nB = 'b'\nC = 'c'\n[s]\nd = [2]\n");
+    assert_eq!(secrets.expose_text(), "# t\nPAT = 'old' # x\nB = 'b'\nC = 'c'\n[s]\nd = [2]\n");
+}
+
+/// Each row: the template's line, the earlier one, and the line of the form.
+#[test]
+fn a_template_s_form_shows_what_is_no_secret() {
+    let rows = [
+        // As it was written, and without the earlier text's comments.
+        ("PORT = 80 # c", "PORT = 0x1F", "PORT = 0x1F # c"),
+        ("ON = true", "ON = false # c", "ON = false"),
+        ("HOSTS = []", "HOSTS = [ # hunter2\n 'a', 'b' ]", "HOSTS = [\n 'a', 'b' ]"),
+        ("TEXT = ''", "TEXT = '''\n# a\n'''", "TEXT = '''\n# a\n'''"),
+        // The template says what a secret is.
+        ("NAME = '' # @secret", "NAME = 'hunter2'", "NAME = \"<unchanged>\" # @secret"),
+        ("TOKEN = ''", "TOKEN = 'hunter2'", "TOKEN = \"<unchanged>\""),
+        ("TOKEN = '' # @public", "TOKEN = 'shown'", "TOKEN = 'shown' # @public"),
+        ("api_keys = []", "api_keys = ['hunter2']", "api_keys = \"<unchanged>\""),
+        // A value that reads like a credential is hidden, whatever its name.
+        ("DB_URL = ''", "DB_URL = 'db://ada:hunter2@db'", "DB_URL = \"<unchanged>\""),
+        ("URLS = []", "URLS = ['a', 'https://hunter2@b']", "URLS = \"<unchanged>\""),
+        ("FILE = ''", "FILE = '''\n-----BEGIN KEY-----\nhunter2'''", "FILE = \"<unchanged>\""),
+        // What the template does not have is not shown, nor is another shape.
+        ("u = []", "u = [{ name = 'hunter2' }]", "u = [{ name = \"<unchanged 1>\" }]"),
+        ("u = ''", "u = [{ name = 'hunter2' }]", "u = [{ name = \"<unchanged 1>\" }]"),
+        (
+            "u = [{ name = '', pat = '' }]",
+            "u = [{ name = 'a', pat = 'hunter2' }, { name = 'b', pat = 'hunter2' }]",
+            "u = [{ name = 'a', pat = \"<unchanged 2>\" }, \
+             { name = 'b', pat = \"<unchanged 4>\" }]",
+        ),
+        // What is like a marker keeps what it keeps.
+        ("NAME = ''", "NAME = '<unchanged 1>'", "NAME = \"<unchanged>\""),
+    ];
+    for (line, earlier, form) in rows {
+        let template = Template::parse(line).unwrap();
+        let earlier = document(earlier);
+        let prefilled = template.prefill(&earlier).unwrap();
+        assert_eq!(prefilled.form(), form);
+        assert!(!prefilled.form().contains("hunter2"));
+        if !line.starts_with("NAME = ''") {
+            let secrets = template.validate_update(document(form), &earlier).unwrap();
+            assert_eq!(
+                format!(
+                    "{:?}",
+                    secrets.variables().map(|(_, value)| value.as_str()).collect::<Vec<_>>()
+                ),
+                format!(
+                    "{:?}",
+                    earlier.variables().map(|(_, value)| value.as_str()).collect::<Vec<_>>()
+                ),
+            );
+        }
+    }
 }
 
 #[test]

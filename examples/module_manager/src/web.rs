@@ -4,6 +4,7 @@ mod editor;
 mod guard;
 mod pages;
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +18,7 @@ use axum::routing::{get, post};
 use maud::Markup;
 use secrets_toml::seal::Revision;
 use secrets_toml::vault::Scopes;
-use secrets_toml::{Overrides, Template};
+use secrets_toml::{Overrides, Secrets, Template};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -292,7 +293,7 @@ async fn show(State(app): Shared, In(place): In, RawQuery(query): RawQuery) -> P
 async fn edit(State(app): Shared, In(place): In) -> Page {
     blocking(app, move |app| {
         let Current { secrets, revision, .. } = app.current(&place)?;
-        let form = Editor::of(&secrets.form());
+        let form = Editor::of(&app.form_of(&place, &secrets));
         html(app.edit_page(&place, Some((revision, &form)), None, None, &[]))
     })
     .await
@@ -317,7 +318,8 @@ async fn replace(State(app): Shared, In(place): In, sent: Sent) -> Page {
             Ok(_) => return Ok(Redirect::to(&pages::stored_url(&place)).into_response()),
             Err(Refusal::Conflict(_)) => {
                 let now = app.host.current(&place)?;
-                let form = now.map(|now| (now.revision, Editor::of(&now.secrets.form())));
+                let form =
+                    now.map(|now| (now.revision, Editor::of(&app.form_of(&place, &now.secrets))));
                 let form = form.as_ref().map(|(revision, editor)| (*revision, editor));
                 let typed = outdated(text, read, before);
                 let page = app.edit_page(&place, form, Some(read), None, &typed);
@@ -480,6 +482,31 @@ impl App {
                 Ok(Err(Problem::Text(Editor::invalid(text, &invalid))))
             }
             Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// Returns the text of the form that replaces the secrets of a place.
+    ///
+    /// It is the template's, with the values that are not secret, if saving it as it is would change
+    /// nothing. If the secrets have other variables than the template, it is their own text, with
+    /// all values hidden.
+    fn form_of(&self, place: &Place, secrets: &Secrets) -> String {
+        let template = self.host.template_of(place);
+        let prefilled = template.as_ref().and_then(|template| template.prefill(secrets).ok());
+        let Some(prefilled) = prefilled else { return secrets.form() };
+        let carried: HashSet<_> = prefilled.carried().map(|path| path.to_string()).collect();
+        let blank: HashSet<_> = secrets
+            .variables()
+            .filter(|(_, value)| value.as_str() == Some(""))
+            .map(|(path, _)| path.to_string())
+            .collect();
+        let is_same = prefilled.document().variables().all(|(path, value)| {
+            let path = path.to_string();
+            carried.contains(&path) || blank.contains(&path) && value.as_str() == Some("")
+        });
+        match is_same && prefilled.dropped().len() == 0 {
+            true => prefilled.form().to_owned(),
+            false => secrets.form(),
         }
     }
 

@@ -271,7 +271,7 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     person.fill("#version", "1.0.0").await;
     let typed = sample
         .replace("CLARIFAI_PAT = \"\"", "CLARIFAI_PAT = \"hunter2-pat\"")
-        .replace("username = \"\"", "username = \"hunter2-user\"")
+        .replace("username = \"\"", "username = \"ada\"")
         .replace("512 ", "\"many\"")
         .replace("port = 5432\n", "");
     person.fill("#text", &typed).await;
@@ -306,8 +306,8 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     // The corrected text is stored.
     let filled = sample
         .replace("CLARIFAI_PAT = \"\"", "CLARIFAI_PAT = \"hunter2-pat\"")
-        .replace("USER_ID = \"\"", "USER_ID = \"hunter2-owner\"")
-        .replace("username = \"\"", "username = \"hunter2-user\"")
+        .replace("USER_ID = \"\"", "USER_ID = \"ada-owner\"")
+        .replace("username = \"\"", "username = \"ada\"")
         .replace("password = \"\"", "password = \"hunter2-password\"");
     person.fill("#text", &filled).await;
     person.press("form button").await;

@@ -33,10 +33,10 @@ username = \"\"
 const FILLED: &str = "\
 # Your token.
 TOKEN = \"hunter2-token\"
-MODEL = \"hunter2-model\" # which one @optional
+MODEL = \"large\" # which one @optional
 
 [db_credentials]
-username = \"hunter2-user\"
+username = \"ada\"
 ";
 
 /// Opens a site with a module `chat` and its version 1.0.0.
@@ -82,7 +82,7 @@ fn the_form_has_the_template_as_it_is() {
 #[test]
 fn what_is_not_filled_in_is_refused_beside_its_line() {
     let site = Site::with_module(TEMPLATE);
-    let typed = TEMPLATE.replace("username = \"\"", "username = \"hunter2-user\"");
+    let typed = TEMPLATE.replace("username = \"\"", "username = \"ada\"");
     let page = site.post("/new/chat", &[("version", "1.0.0"), ("text", &typed)]);
     page.is(StatusCode::UNPROCESSABLE_ENTITY).has("Not stored. Fix 1 problem<");
     page.has("<a href=\"#line-2\">Line 2</a>: <code>TOKEN</code> is blank");
@@ -142,7 +142,7 @@ fn the_next_version_keeps_values_that_it_does_not_show() {
     let page = site.get("/new/chat?from=1.0.0");
     let form = next
         .replace("TOKEN = \"\"", "TOKEN = \"<unchanged>\"")
-        .replace("username = \"\"", "username = \"<unchanged>\"");
+        .replace("username = \"\"", "username = \"ada\"");
     assert_eq!(page.text_area(), form);
     page.has("their values are not kept: <code>MODEL</code>").has("kept from 1.0.0").has("new");
     page.has("to keep the value from 1.0.0").lacks("A marker with a number");
@@ -165,9 +165,9 @@ fn the_next_version_keeps_values_that_it_does_not_show() {
     let text = form.replace("BUCKET = \"\"", "BUCKET = \"hunter2-bucket\"");
     post(&[("version", "2.0.0"), ("text", &text)]).redirects("/modules/chat/2.0.0?stored");
     assert_eq!(site.value("2.0.0", None, "TOKEN"), "hunter2-token");
-    assert_eq!(site.value("2.0.0", None, "db_credentials.username"), "hunter2-user");
+    assert_eq!(site.value("2.0.0", None, "db_credentials.username"), "ada");
     assert_eq!(site.value("2.0.0", None, "ENGINE"), "small");
-    assert_eq!(site.value("1.0.0", None, "MODEL"), "hunter2-model");
+    assert_eq!(site.value("1.0.0", None, "MODEL"), "large");
     site.get("/new/chat?from=9").is(StatusCode::NOT_FOUND);
     let fields = [("version", "3.0.0"), ("from", "1.0.0"), ("text", text.as_str())];
     site.post("/new/chat", &fields).is(StatusCode::BAD_REQUEST).has("has no revision");
@@ -369,15 +369,15 @@ fn an_install_is_independent() {
     let form = site.get(&format!("{url}/edit")).text_area();
     assert_eq!(
         form,
-        "TOKEN = \"<unchanged>\"\nMODEL = \"<unchanged>\"\n\n[db_credentials]\n\
-         username = \"<unchanged>\"\n",
+        "# Your token.\nTOKEN = \"<unchanged>\"\nMODEL = \"large\" # which one @optional\n\n\
+         [db_credentials]\nusername = \"ada\"\n",
     );
     let text = form.replace("TOKEN = \"<unchanged>\"", "TOKEN = \"hunter2-acme\"");
     site.post(&format!("{url}/edit"), &[("revision", "1"), ("text", &text)])
         .redirects(&format!("{url}?stored"));
     site.get(url).has("Revision 2").shows_no_value();
     assert_eq!(site.value("1.0.0", Some("acme"), "TOKEN"), "hunter2-acme");
-    assert_eq!(site.value("1.0.0", Some("acme"), "MODEL"), "hunter2-model");
+    assert_eq!(site.value("1.0.0", Some("acme"), "MODEL"), "large");
     assert_eq!(site.value("1.0.0", None, "TOKEN"), "hunter2-token");
 
     site.post("/modules/chat/1.0.0/delete", &[("revision", "1")]).redirects("/modules/chat");

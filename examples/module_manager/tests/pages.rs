@@ -8,6 +8,8 @@ use std::fs;
 
 use axum::http::StatusCode;
 use module_manager::host::Host;
+use module_manager::versions::Place;
+use secrets_toml::{Document, Value};
 
 use crate::support::Site;
 
@@ -176,4 +178,79 @@ fn the_list_of_modules_is_the_one_on_the_disk() {
     site.post("/modules", &[("name", "more"), ("folder", "")]).redirects("/modules/more");
     site.post("/new/chat", &fields).is(StatusCode::SEE_OTHER);
     assert!(template(&site.host));
+}
+
+#[test]
+fn what_the_template_says_is_beside_each_variable() {
+    let template = "\
+# Where it is. @url @docs https://docs.example.com/where?a=1&b=2
+URL = \"\"
+TOKEN = \"\" # @prefix sk- @min-length 20
+# <b>The database.</b> @docs https://db.example.com
+[db]
+user = \"\"
+mode = \"\" # @one-of dry|wet @docs http://plain.example.com
+";
+    let site = Site::with_module(template);
+    for url in ["/modules/chat", "/new/chat"] {
+        let page = site.get(url);
+        page.has(
+            "<p class=\"format\">Expects a URL, such as <code>https://example.com</code>.</p>",
+        );
+        page.has("Expects one of <code>dry</code>, <code>wet</code>.").has("<code>sk-</code>");
+        page.has(
+            "<a href=\"https://docs.example.com/where?a=1&amp;b=2\" \
+             rel=\"noopener noreferrer nofollow\">docs.example.com</a>",
+        );
+        page.has("Section <code>db</code><p>&lt;b&gt;The database.&lt;/b&gt;</p>");
+        page.has(">db.example.com</a>").lacks("href=\"http:").has("string, secret");
+        // Of the template, not of what is typed.
+        page.has("The module's template has mistakes").has("<li>Line 7: <code>db.mode</code>");
+    }
+    let text = "URL = \"elsewhere\"\nTOKEN = \"hunter2\"\n[db]\nuser = \"a\"\nmode = \"dry\"\n";
+    let page = site.post("/new/chat", &[("version", "1"), ("text", text)]);
+    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("<code>URL</code> expects a URL");
+    page.without_text_area().shows_no_value();
+
+    site.checkout("chat", TEMPLATE);
+    site.get("/modules/chat").lacks("template has mistakes").lacks("class=\"format\"");
+}
+
+#[test]
+fn the_form_shows_what_is_no_secret_if_it_changes_nothing() {
+    let template = "# Yours.\nTOKEN = \"\"\nPORT = 80 # @optional\nNOTE = \"\" # @optional\n";
+    let hidden = |text: &str| {
+        let lines = text.lines().map(|line| match line.split_once(" = ") {
+            Some((name, "\"\"")) => format!("{name} = \"\"\n"),
+            Some((name, _)) => format!("{name} = \"<unchanged>\"\n"),
+            None => format!("{line}\n"),
+        });
+        lines.collect::<String>()
+    };
+    for (text, form) in [
+        (
+            "TOKEN = \"hunter2\"\nPORT = 0x1F\nNOTE = \"\"\n",
+            Some(template.replacen("\"\"", "\"<unchanged>\"", 1).replace("80", "0x1F")),
+        ),
+        // The template's text would add a variable, or remove one.
+        ("TOKEN = \"hunter2\"\nNOTE = \"x\"\n", None),
+        ("TOKEN = \"hunter2\"\nPORT = 81\n", None),
+        ("TOKEN = \"hunter2\"\nPORT = 81\nNOTE = \"x\"\nMORE = \"hunter2\"\n", None),
+    ] {
+        let site = Site::with_module(template);
+        site.post("/new/chat", &[("version", "1"), ("text", text)]).is(StatusCode::SEE_OTHER);
+        let url = "/modules/chat/1/edit";
+        let page = site.get(url);
+        page.shows_no_value();
+        assert_eq!(page.text_area(), form.unwrap_or_else(|| hidden(text)));
+        let fields = [("revision", "1"), ("text", &*page.text_area())];
+        site.post(url, &fields).is(StatusCode::SEE_OTHER);
+        let place = Place::version("chat", "1");
+        let now = site.host.current(&place).unwrap().unwrap().secrets;
+        let values = |document: &Document| -> Vec<_> {
+            let shown = |value: Value<'_>| format!("{:?} {:?}", value.as_str(), value.as_integer());
+            document.variables().map(|(path, value)| (path.to_string(), shown(value))).collect()
+        };
+        assert_eq!(values(&now), values(&Document::parse(text).unwrap()));
+    }
 }

@@ -52,6 +52,17 @@ impl Note {
         }
     }
 
+    /// An item of a list of findings about a template.
+    pub(super) fn of_template(finding: Finding<'_>) -> Markup {
+        let note = Self::of(finding);
+        html! {
+            li {
+                @if let Some(line) = note.line { "Line " (line) ": " }
+                (note.text())
+            }
+        }
+    }
+
     /// An item of a list on a page that does not show the text.
     pub(super) fn without_line(&self) -> Markup {
         html! { li class=(self.severity) { (self.text()) } }
@@ -260,7 +271,7 @@ pub(super) fn code(message: &str) -> Markup {
     }
 }
 
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

@@ -8,7 +8,7 @@ use maud::{DOCTYPE, Markup, html};
 use secrets_toml::env::{Explanation, Source};
 use secrets_toml::seal::{KeyState, Keyring, Revision};
 use secrets_toml::vault::Report;
-use secrets_toml::{Env, OverrideError, Prefilled, Secrets, Template, TemplateError};
+use secrets_toml::{Env, OverrideError, Prefilled, Secrets, Template, TemplateError, Variable};
 use zeroize::Zeroizing;
 
 use crate::delivery::DeliverError;
@@ -16,7 +16,7 @@ use crate::modules::Module;
 use crate::rotation::Status;
 use crate::run::{Ran, RunError};
 use crate::versions::{Current, MAX_NAME, Place};
-use crate::web::editor::{self, Editor, Note, code};
+use crate::web::editor::{self, Editor, Note, capital, code};
 use crate::web::guard::Fields;
 use crate::web::{App, chain};
 
@@ -278,7 +278,11 @@ pub(super) fn module(
                 }
             }
             @if let Ok(Some(template)) = template {
-                section { h2 { "Required secrets" } (variables(template, None)) }
+                section {
+                    h2 { "Required secrets" }
+                    (template_findings(template))
+                    (variables(template, None))
+                }
             }
         },
     )
@@ -295,6 +299,35 @@ fn install_cards(version: &Place, installs: &[String]) -> Markup {
     }
 }
 
+/// Lists the findings about a template, which only its maintainer can fix.
+fn template_findings(template: &Template) -> Markup {
+    html! {
+        @if template.findings().len() > 0 {
+            div .note #template {
+                h3 { "The module's template has mistakes" }
+                ul { @for finding in template.findings() { (Note::of_template(finding)) } }
+            }
+        }
+    }
+}
+
+/// Renders a link to documentation. It comes from the module's repository, so its host is shown, and
+/// the other site is not told where the visitor comes from.
+fn docs(url: Option<&str>) -> Markup {
+    // The crate returns no other URLs. A link is the one place where a wrong scheme would run code.
+    let url = url.and_then(|url| Some((url, url.strip_prefix("https://")?)));
+    html! {
+        @if let Some((url, rest)) = url {
+            p .docs {
+                "The module's authors refer to "
+                a href=(url) rel="noopener noreferrer nofollow" {
+                    (rest.split(['/', '?', '#']).next().unwrap_or(rest))
+                }
+            }
+        }
+    }
+}
+
 /// Renders the variables of a template, and marks those that keep a value of an earlier version.
 fn variables(template: &Template, from: Option<(&str, &Prefilled)>) -> Markup {
     let carried: HashSet<_> = from
@@ -302,18 +335,42 @@ fn variables(template: &Template, from: Option<(&str, &Prefilled)>) -> Markup {
         .flat_map(|(_, prefilled)| prefilled.carried())
         .map(|path| path.to_string())
         .collect();
+    // A section that says something about itself is shown above its first variable.
+    let mut sections: HashMap<_, _> = template
+        .sections()
+        .filter(|section| section.description().is_some() || section.docs().is_some())
+        .map(|section| (section.path().to_string(), section))
+        .collect();
+    let mut section_above = |variable: &Variable<'_>| {
+        variable.path().parent().and_then(|parent| sections.remove(&parent.to_string()))
+    };
     html! {
         table .variables {
             thead { tr { th scope="col" { "Variable" } th scope="col" { "Kind" } th scope="col" { "Needed" } } }
             tbody {
                 @for variable in template.variables() {
                     @let path = variable.path().to_string();
+                    @if let Some(section) = section_above(&variable) {
+                        tr {
+                            th .section scope="rowgroup" colspan="3" {
+                                "Section " code { (section.path().to_string()) }
+                                @if let Some(description) = section.description() { p { (description) } }
+                                (docs(section.docs()))
+                            }
+                        }
+                    }
                     tr {
                         th scope="row" {
                             code { (path) }
                             @if let Some(description) = variable.description() { p { (description) } }
+                            @for format in variable.formats() {
+                                p .format { (code(&capital(&format.to_string()))) "." }
+                            }
+                            (docs(variable.docs()))
                         }
-                        td data-label="Kind" { (variable.kind()) }
+                        td data-label="Kind" {
+                            (variable.kind()) @if variable.is_secret() { ", secret" }
+                        }
                         td data-label="Needed" {
                             @if variable.is_required() { "required" } @else { span .optional { "optional" } }
                             @if let Some((from, _)) = from {
@@ -452,6 +509,7 @@ pub(super) fn new_version(app: &App, new: &NewVersion<'_>, editor: &Editor) -> M
                 @if let Some(template) = template {
                     section .side {
                         h2 { "Variables" }
+                        (template_findings(template))
                         (variables(template, from.zip(prefilled)))
                     }
                 }
