@@ -90,9 +90,12 @@ impl Document {
     ///
     /// # Errors
     ///
-    /// Returns all syntax errors of the text, at most one per line. The rules on tables, such as "a
-    /// key is defined once", are checked up to the first error that leaves the structure unknown,
-    /// such as an array that is never closed.
+    /// Returns all syntax errors of the text, at most one per line. One mistake is one error: if a
+    /// quote or bracket is never closed, the error is at its place, and what follows it is read
+    /// again from the next section header or `KEY =` at the start of a line.
+    ///
+    /// The rules on tables, such as "a key is defined once", are checked up to the first section
+    /// header that has an error.
     ///
     /// # Examples
     ///
@@ -100,7 +103,10 @@ impl Document {
     /// use secrets_toml::Document;
     ///
     /// let error = Document::parse("PAT =\n").unwrap_err();
-    /// assert_eq!(error.to_string(), "line 1, column 6: a key without a value (write `= \"\"`)");
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "error: line 1, column 6: a key without a value\n  = help: write `= \"\"`\n",
+    /// );
     /// ```
     pub fn parse(text: impl Into<String>) -> Result<Self, ParseError> {
         Self::read_wiped(Wiped::new(text.into()))
@@ -127,7 +133,7 @@ impl Document {
     /// let error = Document::from_utf8(b"PAT = \"\xFF\"\n".to_vec()).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "line 1, column 8: the text is not UTF-8 (save the file as UTF-8)",
+    ///     "error: line 1, column 8: the text is not UTF-8\n  = help: save the file as UTF-8\n",
     /// );
     /// # Ok::<(), secrets_toml::ParseError>(())
     /// ```

@@ -97,6 +97,8 @@ pub(crate) enum Fault {
     ConflictMarker,
     MarkdownFence,
     TwoKeys,
+    YamlText,
+    Dash,
     Other,
 }
 
@@ -193,6 +195,8 @@ impl Fault {
             Self::ConflictMarker => "conflict_marker",
             Self::MarkdownFence => "markdown_fence",
             Self::TwoKeys => "two_keys",
+            Self::YamlText => "yaml_text",
+            Self::Dash => "dash",
             Self::Other => "not_toml",
         }
     }
@@ -303,6 +307,8 @@ mod tests {
             (Fault::ConflictMarker, "conflict_marker"),
             (Fault::MarkdownFence, "markdown_fence"),
             (Fault::TwoKeys, "two_keys"),
+            (Fault::YamlText, "yaml_text"),
+            (Fault::Dash, "dash"),
             (Fault::Other, "not_toml"),
         ];
         for (i, (fault, code)) in codes.into_iter().enumerate() {

@@ -34,7 +34,7 @@ pub(super) fn closing(line: &str, open: usize) -> Option<usize> {
     let mut at = open + 1;
     while let Some(&byte) = bytes.get(at).filter(|&&byte| byte != b'\n') {
         match byte {
-            b'\\' if quote == b'"' => at += 1,
+            b'\\' if quote == b'"' && bytes.get(at + 1) != Some(&b'\n') => at += 1,
             _ if byte == quote => return Some(at + 1),
             _ => {}
         }
@@ -51,7 +51,8 @@ pub(super) fn sign(line: &str) -> Option<Range<usize>> {
     let mut at = body(line);
     let start = loop {
         match *bytes.get(at)? {
-            b'"' | b'\'' => at = closing(line, at)?,
+            // `it's` and `KEY"` have no quote that opens a text.
+            b'"' | b'\'' if at == 0 || !is_bare(bytes[at - 1]) => at = closing(line, at)?,
             b'#' | b'\n' => return None,
             b'=' | b':' => break at,
             b'+' | b'?' | b'-' | b'<' if bytes.get(at + 1) == Some(&b'=') => break at,

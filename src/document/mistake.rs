@@ -92,11 +92,13 @@ pub(super) fn of_block(text: &str, open: Option<usize>, errors: &[Found]) -> Vec
         return deep.map(|error| (error.start..error.end, error.fault)).collect();
     }
     let line = Line::new(text);
-    let whole = lines::of(&line).or_else(|| keys::of(&line, first.fault));
+    let yaml = open.filter(|&open| text[open..].starts_with(['|', '>']));
+    let whole = yaml
+        .and_then(|open| of_open(&line, open))
+        .or_else(|| lines::of(&line))
+        .or_else(|| keys::of(&line, first.fault))
+        .or_else(|| open.and_then(|open| of_open(&line, open)));
     if let Some(mistake) = whole {
-        return vec![mistake];
-    }
-    if let Some(mistake) = open.and_then(|open| of_open(&line, open)) {
         return vec![mistake];
     }
     if let Some(mistake) = values::of_brackets(&line, first) {
@@ -114,7 +116,11 @@ pub(super) fn of_block(text: &str, open: Option<usize>, errors: &[Found]) -> Vec
     if single && !line.value().starts_with(['[', '{']) {
         return vec![of_line(text, first.start..first.end, first.fault)];
     }
-    errors[..known].iter().map(refine).collect()
+    let mut mistakes: Vec<Mistake> = errors[..known].iter().map(refine).collect();
+    if let Some(structure) = mistakes.iter().position(|(_, fault)| !is_scalar(*fault)) {
+        mistakes.truncate(structure + 1);
+    }
+    mistakes
 }
 
 /// Returns the mistake of a quote or bracket that is never closed.
@@ -123,7 +129,13 @@ fn of_open(line: &Line<'_>, open: usize) -> Option<Mistake> {
     let first_line = rest.split('\n').next().unwrap_or(rest).trim_end();
     let place = open..open + first_line.len();
     let fault = match rest.chars().next()? {
-        _ if line.text[..open].contains('\n') && line.value == open => Fault::ValueBelow,
+        _ if line.text.get(line.sign.end..open).is_some_and(is_below) => {
+            let listed = first_line.ends_with(',');
+            let fault = if listed { Fault::ListBrackets } else { Fault::ValueBelow };
+            return Some((place, fault));
+        }
+        '/' => Fault::WrongComment,
+        '|' | '>' => return Some((line.sign.clone(), Fault::YamlText)),
         '"' | '\'' if rest.starts_with("\"\"\"") || rest.starts_with("'''") => {
             Fault::UnclosedTriple
         }
@@ -153,6 +165,11 @@ impl<'s> Line<'s> {
     fn at(&self, value: usize) -> Self {
         Self { text: self.text, body: self.body, sign: self.sign.clone(), value }
     }
+}
+
+/// Returns `true` for the blanks between a sign and a value on the next line.
+fn is_below(blanks: &str) -> bool {
+    blanks.contains('\n') && blanks.trim().is_empty()
 }
 
 /// Returns `true` for an error in a single value, after which the structure is known.

@@ -17,6 +17,7 @@ use toml_parser::parser::parse_document;
 
 use crate::document::builder::Builder;
 use crate::document::error::{Detail, Found};
+use crate::document::fault::Fault;
 use crate::document::mistake::{self, Mistake};
 use crate::document::report::{Errors, GrammarErrors};
 use crate::document::statement::{Shape, Statement, Statements};
@@ -80,6 +81,9 @@ fn blocks(text: &str) -> (Vec<Found>, Option<Wiped>) {
 fn lines(text: &str, errors: &[Found]) -> Vec<Found> {
     let mut found = Vec::new();
     let mut errors = errors.iter().peekable();
+    // The last mistake, and the end of its line.
+    let mut last = (Fault::Other, 0);
+    let mut markers = Vec::new();
     for Statement { range, shape } in Statements::new(text) {
         let mut is_known = false;
         let is_here = |error: &&Found| error.start < range.end || range.end == text.len();
@@ -92,9 +96,37 @@ fn lines(text: &str, errors: &[Found]) -> Vec<Found> {
                     Shape::Line => mistake::of_line(&text[range.clone()], place, error.fault),
                     Shape::Closed | Shape::Open(_) => (place, error.fault),
                 };
-                found.push(located(mistake, range.start));
+                let (_, fault) = mistake;
+                let follows = last.1 == range.start;
+                let is_again = match fault {
+                    // The key of a list, and each item after the first.
+                    Fault::YamlList if follows && last.0 == Fault::ColonSection => {
+                        if let Some(key) = found.last_mut() {
+                            key.fault = Fault::YamlList;
+                        }
+                        true
+                    }
+                    Fault::YamlList => follows && last.0 == Fault::YamlList,
+                    // The other lines of a conflict or of a fenced block.
+                    Fault::ConflictMarker | Fault::MarkdownFence => {
+                        let again = markers.contains(&fault);
+                        if !again {
+                            markers.push(fault);
+                        }
+                        again
+                    }
+                    _ => false,
+                };
+                if !is_again {
+                    found.push(located(mistake, range.start));
+                }
+                last = (fault, range.end);
             }
         }
+    }
+    // Both versions of a conflict define the same keys.
+    if markers.contains(&Fault::ConflictMarker) {
+        found.retain(|error| !is_clash(error));
     }
     found
 }

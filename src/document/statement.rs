@@ -61,13 +61,19 @@ impl<'t> Statements<'t> {
     fn statement(&mut self, start: usize) -> (usize, Shape) {
         let end = self.line_end(start);
         let line = &self.text[start..end];
+        if line[body(line)..].starts_with("/*") && !line.contains("*/") {
+            return (self.comment(end), Shape::Open(start + body(line)));
+        }
         let value = start + value(line);
         if self.text[value..end].trim_end().is_empty() && assignment(line).is_some() {
             // The value may be on the next line.
             let next = &self.text[end..self.line_end(end)];
             let below = end + body(next);
             if is_value(next) && !is_entry(next) {
-                let (end, _) = self.value(start, below, self.line_end(end));
+                let end = match next.trim_end().ends_with(',') {
+                    true => self.closing_line(end, "]"),
+                    false => self.value(start, below, self.line_end(end)).0,
+                };
                 return (end, Shape::Open(below));
             }
         }
@@ -81,6 +87,9 @@ impl<'t> Statements<'t> {
             Some('"' | '\'') if is_triple(rest) => return self.triple_quoted(value),
             Some('"' | '\'') if closing(rest, 0).is_none() => {
                 return (self.closing_line(end, rest), Shape::Open(value));
+            }
+            Some('|' | '>') if matches!(rest.trim_end(), "|" | "|-" | "|+" | ">" | ">-" | ">+") => {
+                return (self.indented(end, indent(&self.text[start..])), Shape::Open(value));
             }
             Some('[' | '{') => return self.brackets(start, value),
             Some('-') if rest.starts_with("-----BEGIN ") && !rest.contains("-----END ") => {
@@ -177,12 +186,45 @@ impl<'t> Statements<'t> {
                 '\'' => trimmed.ends_with('\''),
                 '`' => trimmed.contains('`'),
                 '-' => false,
+                ']' => trimmed.trim_start().starts_with(']'),
                 _ => trimmed.contains(['\u{201c}', '\u{201d}', '\u{bb}', '"']),
             };
             at = end;
-            if closes || pem && line.contains("-----END ") {
+            if pem && line.contains("-----END ") {
+                // The closing quote may be on a line of its own.
+                let end = self.line_end(at);
+                let alone = self.text[at..end].trim() == &first[..open.len_utf8()];
+                return if alone && !closes { end } else { at };
+            }
+            if closes {
                 break;
             }
+        }
+        at
+    }
+
+    /// Returns the end of a comment `/* … */` whose first line ends at `at`.
+    fn comment(&self, mut at: usize) -> usize {
+        while at < self.text.len() && !is_entry(&self.text[at..self.line_end(at)]) {
+            let end = self.line_end(at);
+            let closes = self.text[at..end].contains("*/");
+            at = end;
+            if closes {
+                break;
+            }
+        }
+        at
+    }
+
+    /// Returns the end of the lines from `at` that are indented by more than `depth`.
+    fn indented(&self, mut at: usize, depth: usize) -> usize {
+        while at < self.text.len() {
+            let end = self.line_end(at);
+            let line = &self.text[at..end];
+            if indent(line) <= depth && !line.trim().is_empty() {
+                break;
+            }
+            at = end;
         }
         at
     }
@@ -218,7 +260,8 @@ impl<'t> Statements<'t> {
                     let outer = indent(line) <= depth;
                     let entry = assignment(line).is_some() && outer && !between;
                     // `["a"]` may be an element of the array.
-                    let element = matches!(last, b',' | b'[') && line.trim_start().starts_with("[\"");
+                    let name = line.trim_start_matches([' ', '\t', '[']);
+                    let element = matches!(last, b',' | b'[') && name.starts_with(['"', '\'']);
                     if entry || is_header(line) && !element {
                         return (at, Shape::Open(quote.unwrap_or(open)));
                     }

@@ -21,6 +21,7 @@ mod full;
 #[cfg(all(unix, feature = "handover"))]
 mod handover;
 mod layers;
+mod mistakes;
 mod nothing_printed;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -40,6 +41,8 @@ mod update;
 mod validate;
 #[cfg(feature = "vault")]
 mod vault;
+#[path = "../support/mistakes.rs"]
+mod vectors;
 
 /// Joins the messages of an error and its sources, each once.
 fn chain(error: &dyn std::error::Error) -> String {

@@ -27,39 +27,39 @@ impl Fault {
             Self::MissingValue => ("a key without a value", "write `= \"\"`"),
             Self::MissingEquals => (
                 "a key without `=`",
-                "write `KEY = \"value\"`; text of several lines goes between \"\"\" and \"\"\"",
+                "write `KEY = \"value\"`, or begin a comment with `#`",
             ),
-            Self::ExtraEquals => ("one `=` too many", "a value that begins with `=` needs quotes"),
+            Self::ExtraEquals => ("one `=` too many", "write one `=`; a value that begins with `=` needs quotes"),
             Self::MissingKey => ("the name of a key is missing", "write `KEY = \"value\"`"),
             Self::InvalidKey => (
                 "a key may hold the letters A to Z, digits, `_` and `-`",
-                "put any other name between quotes: \"my key\" = …",
+                "put a name with another character between quotes, such as \"my key\"",
             ),
             Self::MultilineKey => ("a key between triple quotes", "use one quote at each end"),
             Self::UnclosedHeader => {
                 ("a section header without its end", "write `[section]` or `[[list]]`")
             }
-            Self::UnopenedBracket => ("a `]` without its `[`", ""),
-            Self::UnopenedBrace => ("a `}` without its `{`", ""),
-            Self::UnclosedArray => ("an array without its closing `]`", ""),
-            Self::UnclosedInlineTable => ("an inline table without its closing `}`", ""),
-            Self::ArrayComma => ("a comma is missing between two elements of an array", ""),
-            Self::ArrayExtraComma => ("a comma too many in an array", ""),
-            Self::ArrayEquals => ("an `=` inside an array", "close the array with `]` first"),
-            Self::TableComma => ("a comma is missing between two keys of an inline table", ""),
-            Self::TableExtraComma => ("a comma too many in an inline table", ""),
-            Self::TableAssignment => ("an `=` is missing or doubled in an inline table", ""),
-            Self::TableElement => ("a value without a key in an inline table", ""),
+            Self::UnopenedBracket => ("a `]` without its `[`", "write `[` before it, or delete it"),
+            Self::UnopenedBrace => ("a `}` without its `{`", "write `{` before it, or delete it"),
+            Self::UnclosedArray => ("an array without its closing `]`", "write `]` after its last value"),
+            Self::UnclosedInlineTable => ("an inline table without its closing `}`", "write `}` after its last value"),
+            Self::ArrayComma => ("a comma is missing between two elements of an array", "write a comma between them"),
+            Self::ArrayExtraComma => ("a comma too many in an array", "delete the comma"),
+            Self::ArrayEquals => ("an `=` inside an array", "close the array with `]` before it; a table goes between `{` and `}`"),
+            Self::TableComma => ("a comma is missing between two keys of an inline table", "write a comma between them"),
+            Self::TableExtraComma => ("a comma too many in an inline table", "delete the comma"),
+            Self::TableAssignment => ("an `=` is missing or doubled in an inline table", "write { key = \"value\" }"),
+            Self::TableElement => ("a value without a key in an inline table", "write a table as { key = \"…\" }, and a list as [\"…\", \"…\"]"),
             Self::Trailing => (
                 "something follows the end of the line's value",
-                "one key a line; a value with spaces or quotes in it needs quotes around it",
+                "begin a comment with `#`, or put quotes around the whole value",
             ),
-            Self::LineStart => ("a line cannot begin with `,`, `{` or `}`", ""),
+            Self::LineStart => ("a line cannot begin with `,`, `{` or `}`", "delete it"),
             Self::UnterminatedString => (
                 "a text without its closing quote",
-                "text of several lines goes between \"\"\" and \"\"\"",
+                "write the same quote after it; text of several lines goes between \"\"\" and \"\"\"",
             ),
-            Self::MissingOpeningQuote => ("a text without its opening quote", ""),
+            Self::MissingOpeningQuote => ("a text without its opening quote", "write the same quote before it"),
             Self::UnquotedWords => (
                 "a value without quotes",
                 "put text between quotes: \"…\"; between two values goes a comma",
@@ -71,7 +71,7 @@ impl Fault {
             ),
             Self::InvalidEscape => (
                 "a backslash that begins no escape",
-                "write it as `\\\\`, or put the text between single quotes",
+                "delete it, write it as `\\\\`, or put the text between single quotes",
             ),
             Self::InvalidUnicode => (
                 "an escape that names no Unicode character",
@@ -80,13 +80,13 @@ impl Fault {
             Self::BareCarriageReturn => {
                 ("a carriage return without a line feed", "save the file with LF or CRLF line ends")
             }
-            Self::CommentCharacter => ("a control character in a comment", ""),
-            Self::InvalidNumber => ("neither a number nor a date", QUOTE_TEXT),
+            Self::CommentCharacter => ("a control character in a comment", "delete it"),
+            Self::InvalidNumber => ("neither a number nor a date", "write a number as 1000 or 0.5; if it is text, put it between quotes"),
             Self::LeadingZero => ("a number with a leading zero", QUOTE_TEXT),
             Self::IntegerRange => ("an integer outside 64 bits", QUOTE_TEXT),
             Self::FloatRange => ("a float outside 64 bits", QUOTE_TEXT),
-            Self::InvalidBoolean => ("neither `true` nor `false`", QUOTE_TEXT),
-            Self::InvalidDatetime => ("not a date or time", QUOTE_TEXT),
+            Self::InvalidBoolean => ("neither `true` nor `false`", "write `true` or `false` in lower case; if it is text, put it between quotes"),
+            Self::InvalidDatetime => ("not a date or time", "write a date as 2026-01-31; if it is text, put it between quotes"),
             Self::CurlyQuote => (
                 "a curly quote",
                 r#"type the straight quote `"` in its place"#,
@@ -96,7 +96,7 @@ impl Fault {
                 r#"type the straight quote `"` in its place"#,
             ),
             Self::Backtick => (
-                "a backtick",
+                "a backtick or an accent in the place of a quote",
                 r#"type the straight quote `"` in its place"#,
             ),
             Self::FullWidthEquals => (
@@ -148,12 +148,12 @@ impl Fault {
                 "write ''' before it and ''' after it, and it is one text",
             ),
             Self::YamlList => (
-                "a list item that begins with `-`",
+                "a list as in YAML, with `-` before each item",
                 r#"write the list after its key: `KEY = ["…", "…"]`"#,
             ),
             Self::Separator => (
                 "a line of `-` or other signs",
-                "delete the line",
+                "delete it",
             ),
             Self::ShellWord => (
                 "a word before the key, as in a shell",
@@ -165,7 +165,7 @@ impl Fault {
             ),
             Self::WrongComment => (
                 "a comment that does not begin with `#`",
-                "begin it with `#`",
+                "begin each of its lines with `#`",
             ),
             Self::LineEndSign => (
                 "a `,` or `;` at the end of the line",
@@ -205,7 +205,7 @@ impl Fault {
             ),
             Self::Null => (
                 "TOML has no `null` and no `None`",
-                r#"delete the line, or write `""` for an empty text"#,
+                r#"leave it out, or write `""` for an empty text"#,
             ),
             Self::ValueBelow => (
                 "a value on the line after its key",
@@ -213,7 +213,7 @@ impl Fault {
             ),
             Self::HashValue => (
                 "a key without a value, since `#` begins a comment",
-                r##"put a value with `#` between quotes: "#…""##,
+                r##"if it is the value, put it between quotes: "#…"; for no value, write `= ""`"##,
             ),
             Self::KeyQuotes => (
                 "a quote at the wrong place of a key",
@@ -233,7 +233,7 @@ impl Fault {
             ),
             Self::HeaderContent => (
                 "something follows the section header on its line",
-                "write it on a line of its own, below the header",
+                "write a key on a line of its own, below the header; delete anything else",
             ),
             Self::EmptyHeader => (
                 "a section header without a name",
@@ -244,7 +244,7 @@ impl Fault {
                 r#"write the value itself, between quotes: "…""#,
             ),
             Self::ProgramCode => (
-                "a line of a program",
+                "code of a program, which is not run",
                 r#"write `KEY = "value"`, with the value itself"#,
             ),
             Self::StringPrefix => (
@@ -273,12 +273,17 @@ impl Fault {
             ),
             Self::MarkdownFence => (
                 "a line of Markdown",
-                "delete the line",
+                "delete the lines with ```",
             ),
             Self::TwoKeys => (
                 "a second key on the line",
                 "write each key on its own line",
             ),
+            Self::YamlText => (
+                "a text of several lines as in YAML",
+                r#"write `KEY = """` before it and `"""` after it"#,
+            ),
+            Self::Dash => ("a dash that is not `-`", "type the ordinary `-` in its place"),
             Self::Other => ("not TOML", ""),
         }
     }

@@ -20,6 +20,7 @@ pub(super) fn look(character: char) -> Option<Fault> {
             Fault::InvisibleCharacter
         }
         '\u{feff}' => Fault::ByteOrderMark,
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => Fault::Dash,
         _ => return None,
     })
 }
@@ -31,7 +32,11 @@ pub(super) fn of(line: &Line<'_>) -> Option<Mistake> {
     if line.body().starts_with('#') {
         return first(text, 0..line.body);
     }
-    let head = if line.sign.is_empty() { line.body + 1 } else { line.value };
+    let head = match text.find(']') {
+        Some(end) if line.body().starts_with('[') => end,
+        _ if line.sign.is_empty() => line.body + 1,
+        _ => line.value,
+    };
     if let Some(mistake) = outside_quotes(text, head.min(text.len())) {
         return Some(mistake);
     }
@@ -47,7 +52,8 @@ pub(super) fn of(line: &Line<'_>) -> Option<Mistake> {
             None => last(text).filter(|(_, fault)| is_quote(*fault)),
         };
     }
-    if let Some(fault) = look(start) {
+    let number = value[start.len_utf8()..].starts_with(|c: char| c.is_ascii_digit());
+    if let Some(fault) = look(start).filter(|&fault| fault != Fault::Dash || number) {
         return Some((line.value..line.value + start.len_utf8(), fault));
     }
     // A number or a name with a space after it that cannot be seen.
@@ -65,7 +71,7 @@ pub(super) fn at(text: &str, place: &Range<usize>) -> Option<Mistake> {
         return Some((place.start..place.start + character.len_utf8(), fault));
     }
     // The element ends with a curly quote: "value”.
-    let span = text.get(place.clone())?.trim_end_matches([',', ']', '}', ' ', '\t']);
+    let span = text.get(place.clone())?.trim_end_matches([',', ']', '}', ' ', '\t', '\r']);
     let (start, character) = span.char_indices().next_back()?;
     let fault = look(character).filter(|&fault| is_quote(fault) && rest.starts_with('"'))?;
     Some((place.start + start..place.start + span.len(), fault))

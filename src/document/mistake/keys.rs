@@ -61,6 +61,11 @@ fn colon(line: &Line<'_>) -> Mistake {
     if value.is_empty() || value.starts_with('#') {
         return (place, Fault::ColonSection);
     }
+    // A sentence, or a command.
+    if line.key().split(is_blank).count() > 2 {
+        let end = line.body + line.key().find(is_blank).unwrap_or(0);
+        return (end..end, Fault::MissingEquals);
+    }
     let fault = if line.sign().len() > 1 { Fault::FullWidth } else { Fault::ColonSign };
     (place, fault)
 }

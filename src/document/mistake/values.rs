@@ -252,10 +252,24 @@ pub(super) fn of_brackets(line: &Line<'_>, first: &Found) -> Option<Mistake> {
     if is_json(value) {
         return Some((place, Fault::JsonValue));
     }
-    if matches!(first.fault, Fault::Trailing) {
-        return of_end(line);
+    let set = value.strip_prefix('{').map(|inner| inner.trim_start());
+    let follows = |inner: &str| {
+        let end = closing(inner, 0).filter(|_| inner.starts_with(['"', '\''])).unwrap_or(0);
+        end > 0 && inner[end..].trim_start().starts_with([',', '}'])
+    };
+    if set.is_some_and(follows) {
+        return Some((place, Fault::TableElement));
     }
-    None
+    if first.fault != Fault::Trailing {
+        return None;
+    }
+    let rest = line.text.get(first.start..)?.trim_start();
+    let at = line.text.len() - rest.len();
+    match rest.chars().next() {
+        Some(']') => Some((at..at + 1, Fault::UnopenedBracket)),
+        Some('}') => Some((at..at + 1, Fault::UnopenedBrace)),
+        _ => of_end(line).or_else(|| after(line.text, rest, at)),
+    }
 }
 
 /// Returns `true` if an array or inline table has a quoted key with `:` after it.
@@ -274,12 +288,23 @@ pub(super) fn is_json(value: &str) -> bool {
     false
 }
 
+/// Returns `true` if an element of an array is a key, which `=` follows.
+fn is_assigned(element: &str, rest: &str) -> bool {
+    element.contains('=') || rest.trim_start_matches([' ', '\t']).starts_with('=')
+}
+
 /// Returns the mistake in an element of an array, a value of an inline table, or a line of a text
 /// between triple quotes.
 pub(super) fn of_element(text: &str, place: &Range<usize>, fault: Fault) -> Option<Mistake> {
     if matches!(fault, Fault::InvalidEscape | Fault::InvalidUnicode) {
         let open = text[..place.start].rfind(['"', '\n']).map_or(0, |open| open + 1);
         return of_escape(text, open + body(&text[open..]), place, fault);
+    }
+    if text.get(place.start..)?.starts_with(':') {
+        return Some((place.start..place.start + 1, Fault::ColonSign));
+    }
+    if fault == Fault::UnquotedValue && is_assigned(text.get(place.clone())?, text.get(place.end..)?) {
+        return Some((place.clone(), Fault::ArrayEquals));
     }
     let element = text.get(place.clone())?.trim();
     let word = element.to_ascii_lowercase();

