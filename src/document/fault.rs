@@ -1,9 +1,7 @@
 //! The kinds of syntax errors, and their codes.
 
-mod parser;
+pub(super) mod parser;
 mod wording;
-
-pub(super) use crate::document::fault::parser::MISSING_INLINE_KEY;
 
 /// A kind of syntax error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

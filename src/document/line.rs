@@ -11,8 +11,14 @@ use crate::text::bytes::is_bare;
 pub(super) fn is_blank(character: char) -> bool {
     matches!(
         character,
-        ' ' | '\t' | '\r' | '\u{a0}' | '\u{2000}'..='\u{200f}' | '\u{202f}' | '\u{205f}'
-            | '\u{2060}' | '\u{3000}' | '\u{feff}' | '\u{ad}'
+        ' ' | '\t' | '\r' | '\u{a0}' | '\u{2000}'
+            ..='\u{200f}'
+                | '\u{202f}'
+                | '\u{205f}'
+                | '\u{2060}'
+                | '\u{3000}'
+                | '\u{feff}'
+                | '\u{ad}'
     )
 }
 

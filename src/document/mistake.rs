@@ -8,59 +8,16 @@
 mod characters;
 mod keys;
 mod lines;
+mod parts;
 mod values;
 
 use std::ops::Range;
 
 use crate::document::error::Found;
 use crate::document::fault::Fault;
-use crate::document::line::{self, closing};
-
-/// A mistake: its place in the statement, and its kind.
-pub(super) type Mistake = (Range<usize>, Fault);
-
-/// The parts of a line: `KEY`, `=` and the value. Offsets are those of its text.
-struct Line<'s> {
-    /// The line without the blanks at its end. Of a statement of several lines, all of it.
-    text: &'s str,
-    /// The offset of the key, or of whatever comes first.
-    body: usize,
-    /// The range of the sign. If the line has none, it is the end of the line.
-    sign: Range<usize>,
-    /// The offset of the value, or of the end.
-    value: usize,
-}
-
-impl<'s> Line<'s> {
-    fn new(text: &'s str) -> Self {
-        let text = text.trim_end_matches(['\n', '\r', ' ', '\t']);
-        let sign = line::sign(text).unwrap_or(text.len()..text.len());
-        let value = sign.end + line::body(&text[sign.end..]);
-        Self { text, body: line::body(text), sign, value }
-    }
-
-    fn body(&self) -> &'s str {
-        &self.text[self.body..]
-    }
-
-    /// The key as it is written, with what comes before it.
-    fn key(&self) -> &'s str {
-        self.text[self.body.min(self.sign.start)..self.sign.start].trim_end_matches(line::is_blank)
-    }
-
-    fn sign(&self) -> &'s str {
-        &self.text[self.sign.clone()]
-    }
-
-    fn value(&self) -> &'s str {
-        &self.text[self.value..]
-    }
-
-    /// Returns the place from an offset to the end.
-    fn from(&self, start: usize) -> Range<usize> {
-        start..self.text.len()
-    }
-}
+use crate::document::line::closing;
+use crate::document::mistake::parts::Line;
+pub(super) use crate::document::mistake::parts::Mistake;
 
 /// Returns the mistake on a line with an error of the parser.
 pub(super) fn of_line(text: &str, span: Range<usize>, fault: Fault) -> Mistake {
@@ -71,6 +28,7 @@ pub(super) fn of_line(text: &str, span: Range<usize>, fault: Fault) -> Mistake {
             | Fault::CommentCharacter
             | Fault::IntegerRange
             | Fault::FloatRange
+            | Fault::MultilineKey
     );
     if is_plain || fault == Fault::BareCarriageReturn && !text.trim_start().starts_with('{') {
         return (span, fault);
@@ -90,6 +48,9 @@ pub(super) fn of_block(text: &str, open: Option<usize>, errors: &[Found]) -> Vec
     if errors.iter().any(|error| error.fault == Fault::TooDeep) {
         let deep = errors.iter().filter(|error| error.fault == Fault::TooDeep);
         return deep.map(|error| (error.start..error.end, error.fault)).collect();
+    }
+    if first.fault == Fault::MultilineKey {
+        return vec![(first.start..first.end, first.fault)];
     }
     let line = Line::new(text);
     let yaml = open.filter(|&open| text[open..].starts_with(['|', '>']));
@@ -158,13 +119,6 @@ fn of_open(line: &Line<'_>, open: usize) -> Option<Mistake> {
         return Some((open..open + 1, fault));
     }
     Some((place, fault))
-}
-
-impl<'s> Line<'s> {
-    /// Returns the same line with another start of the value.
-    fn at(&self, value: usize) -> Self {
-        Self { text: self.text, body: self.body, sign: self.sign.clone(), value }
-    }
 }
 
 /// Returns `true` for the blanks between a sign and a value on the next line.

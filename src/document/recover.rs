@@ -37,7 +37,8 @@ pub(super) fn mistakes(text: &str, first: &[Found]) -> Option<Vec<Found>> {
         None => first.to_vec(),
     };
     errors.sort_by_key(|error| error.start);
-    found.extend(lines(text, &errors));
+    let open = found.iter().filter(|found| is_unclosed(found)).map(|found| found.start).collect();
+    found.extend(lines(text, &errors, open));
     // The statements and the parser disagree.
     (!found.iter().all(is_clash)).then_some(found)
 }
@@ -77,9 +78,10 @@ fn blocks(text: &str) -> (Vec<Found>, Option<Wiped>) {
 }
 
 /// Returns the mistake of each line that has an error, and all keys that are defined twice. The
-/// errors are in the order of their places.
-fn lines(text: &str, errors: &[Found]) -> Vec<Found> {
+/// errors are in the order of their places, as are the brackets that are never closed.
+fn lines(text: &str, errors: &[Found], open: Vec<usize>) -> Vec<Found> {
     let mut found = Vec::new();
+    let mut open = open.into_iter().peekable();
     let mut errors = errors.iter().peekable();
     // The last mistake, and the end of its line.
     let mut last = (Fault::Other, 0);
@@ -105,6 +107,10 @@ fn lines(text: &str, errors: &[Found]) -> Vec<Found> {
                             key.fault = Fault::YamlList;
                         }
                         true
+                    }
+                    // The end of what seemed to have none.
+                    Fault::UnopenedBracket | Fault::UnopenedBrace => {
+                        open.next_if(|&open| open < range.start).is_some()
                     }
                     Fault::YamlList => follows && last.0 == Fault::YamlList,
                     // The other lines of a conflict or of a fenced block.
@@ -137,6 +143,10 @@ fn errors_of(text: &str) -> Vec<Found> {
     let mut builder = Builder::new(text, &tokens, &errors);
     parse_document(&tokens, &mut builder, &mut GrammarErrors(&errors));
     errors.take()
+}
+
+fn is_unclosed(error: &Found) -> bool {
+    matches!(error.fault, Fault::UnclosedArray | Fault::UnclosedInlineTable)
 }
 
 fn is_clash(error: &Found) -> bool {

@@ -6,7 +6,8 @@ use std::ops::Range;
 use toml_parser::ErrorSink;
 
 use crate::document::error::{Detail, Found};
-use crate::document::fault::{Fault, MISSING_INLINE_KEY};
+use crate::document::fault::Fault;
+use crate::document::fault::parser::MISSING_INLINE_KEY;
 
 /// Collects the errors of one text. The parser, the decoder and the builder all report to it while
 /// each of them also needs it for reading, hence the cells.

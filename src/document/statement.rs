@@ -31,7 +31,7 @@ pub(super) enum Shape {
     Open(usize),
 }
 
-/// The statements of a text. Their ranges are adjacent and cover the text.
+/// The statements of a text. Their ranges are adjacent and cover it, except for a byte order mark.
 pub(super) struct Statements<'t> {
     text: &'t str,
     at: usize,
@@ -55,7 +55,8 @@ impl Iterator for Statements<'_> {
 
 impl<'t> Statements<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Self { text, at: 0, none: [usize::MAX; 2] }
+        let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        Self { text, at, none: [usize::MAX; 2] }
     }
 
     fn statement(&mut self, start: usize) -> (usize, Shape) {
@@ -133,7 +134,8 @@ impl<'t> Statements<'t> {
             match bytes[at] {
                 b'\\' if quote == b'"' => at += 1,
                 byte if byte == quote && bytes[at..].starts_with(&[quote; 3]) => {
-                    let more = bytes[at..].iter().take(5).take_while(|&&byte| byte == quote).count();
+                    let more =
+                        bytes[at..].iter().take(5).take_while(|&&byte| byte == quote).count();
                     return match self.opens_another(open, at) {
                         Some(line) => Err(line),
                         None => Ok(at + more),

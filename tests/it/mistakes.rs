@@ -58,7 +58,8 @@ fn each_mistake_has_its_whole_output() {
     let vectors = vectors::all();
     let mut wrong = String::new();
     for Mistake { title, text, output } in &vectors {
-        let told = Document::parse(text.as_str()).map_or_else(|error| error.to_string(), |_| "".into());
+        let told =
+            Document::parse(text.as_str()).map_or_else(|error| error.to_string(), |_| "".into());
         if told != *output {
             wrong += &format!("%% {title}\n{text}%%\n{told}\n");
         }
@@ -99,7 +100,8 @@ fn well_formed_lines_before_a_mistake_are_not_reported() {
     Document::parse(WELL_FORMED).unwrap();
     let before = newlines(WELL_FORMED);
     for Mistake { title, text, .. } in vectors::all() {
-        let moved = codes(&text).iter().map(|&(line, code)| (line + before, code)).collect::<Vec<_>>();
+        let moved =
+            codes(&text).iter().map(|&(line, code)| (line + before, code)).collect::<Vec<_>>();
         assert_eq!(codes(&format!("{WELL_FORMED}{text}")), moved, "{title}");
         let crlf = format!("{WELL_FORMED}{text}").replace('\n', "\r\n");
         assert_eq!(codes(&crlf), moved, "{title}, with CRLF");

@@ -331,7 +331,7 @@ fn prefill_may_grow_over_the_limit() {
     let earlier = format!("A = '{}'\n", "x".repeat(secrets_toml::MAX_LEN - 10));
     let template = Template::parse(&format!("A = ''\n{}", "#\n".repeat(30_000))).unwrap();
     let error = template.prefill(&Document::parse(earlier).unwrap()).unwrap_err();
-    assert!(error.to_string().ends_with("the text is longer than the limit of 1,000,000 bytes"));
+    assert!(error.to_string().ends_with("the text is longer than the limit of 1,000,000 bytes\n"));
 }
 
 /// A folder that is removed after the test.

@@ -5,11 +5,11 @@ use toml_parser::Expected;
 use crate::document::fault::Fault;
 
 /// The error after which the parser skips an array or inline table without reporting its start.
-pub(in crate::document) const MISSING_INLINE_KEY: &str = "missing key for inline table element";
+pub(crate) const MISSING_INLINE_KEY: &str = "missing key for inline table element";
 
 impl Fault {
     /// Returns the kind of an error of the parser, or `None` if another error reports the same.
-    pub(in crate::document) fn of(error: &toml_parser::ParseError) -> Option<Self> {
+    pub(crate) fn of(error: &toml_parser::ParseError) -> Option<Self> {
         Some(match error.description() {
             "could not allocate for string" => return None,
             "unclosed table" | "unclosed array table" => Self::UnclosedHeader,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::document::fault::Fault;
 use crate::document::line::{body, closing, is_blank};
-use crate::document::mistake::{Line, Mistake};
+use crate::document::mistake::parts::{Line, Mistake};
 
 /// Returns the kind of a character that only looks like one of TOML's, or cannot be seen.
 pub(super) fn look(character: char) -> Option<Fault> {

@@ -3,15 +3,8 @@
 use crate::document::fault::Fault;
 use crate::document::line::is_blank;
 use crate::document::mistake::lines::{is_comment, quoted};
-use crate::document::mistake::{Line, Mistake};
+use crate::document::mistake::parts::{Line, Mistake};
 use crate::text::bytes::is_bare;
-
-/// Returns the part of a key before its first character that is not one of a dotted key. Returns
-/// `None` if the key begins with a quote.
-pub(super) fn unquoted(key: &str) -> Option<&str> {
-    let end = key.bytes().take_while(|&byte| is_bare(byte) || byte == b'.').count();
-    (!key.starts_with(['"', '\''])).then_some(&key[..end])
-}
 
 /// Returns the mistake in a header, a key or its sign.
 pub(super) fn of(line: &Line<'_>, fault: Fault) -> Option<Mistake> {
@@ -36,7 +29,8 @@ fn alone(line: &Line<'_>, fault: Fault) -> Option<Mistake> {
     }
     if let Some(rest) = body.strip_prefix(['}', ']', ')']) {
         let closes = matches!(rest.trim_matches([',', ';']), "" | "]" | "}");
-        let fault = if body.starts_with('}') { Fault::UnopenedBrace } else { Fault::UnopenedBracket };
+        let fault =
+            if body.starts_with('}') { Fault::UnopenedBrace } else { Fault::UnopenedBracket };
         return closes.then_some((line.body..line.body + 1, fault));
     }
     // `section]` and `section:`.
@@ -109,7 +103,8 @@ fn key(line: &Line<'_>) -> Option<Mistake> {
                 let next = rest.trim_start_matches([' ', '\t']);
                 at = key.len() - next.len();
                 if part && !next.starts_with('.') {
-                    let fault = if next.starts_with('#') { Fault::MissingEquals } else { Fault::KeySpace };
+                    let fault =
+                        if next.starts_with('#') { Fault::MissingEquals } else { Fault::KeySpace };
                     return Some((start..start + key.len(), fault));
                 }
                 continue;

@@ -2,7 +2,7 @@
 
 use crate::document::fault::Fault;
 use crate::document::line::{assignment, closing, is_blank};
-use crate::document::mistake::{Line, Mistake, keys};
+use crate::document::mistake::parts::{Line, Mistake, unquoted};
 
 /// What a line of another language begins with. The first that fits decides.
 #[rustfmt::skip]
@@ -77,17 +77,16 @@ fn word(line: &Line<'_>) -> Option<Mistake> {
     let (word, rest) = body.split_once([' ', '\t'])?;
     let is_word = WORDS.iter().any(|known| known.eq_ignore_ascii_case(word));
     // `set = 1` is a key, `set KEY value` is not.
-    let follows = rest.trim_start_matches(is_blank).starts_with(|c: char| {
-        c.is_alphanumeric() || c == '_' || c == '"' || c == '-' || c == '$'
-    });
+    let follows = rest
+        .trim_start_matches(is_blank)
+        .starts_with(|c: char| c.is_alphanumeric() || c == '_' || c == '"' || c == '-' || c == '$');
     (is_word && follows).then_some((line.body..line.body + word.len(), Fault::ShellWord))
 }
 
 /// A line of a program: a key with an index or a call, or a value that is a call.
 fn code(line: &Line<'_>) -> Option<Mistake> {
     let key = line.key();
-    let unquoted = keys::unquoted(key)?;
-    let is_code = match unquoted {
+    let is_code = match unquoted(key)? {
         "" => false,
         name => {
             let rest = &key[name.len()..];

@@ -5,8 +5,9 @@ use std::ops::Range;
 use crate::document::error::Found;
 use crate::document::fault::Fault;
 use crate::document::line::{assignment, body, closing};
+use crate::document::mistake::characters;
 use crate::document::mistake::lines::is_comment;
-use crate::document::mistake::{Line, Mistake, characters};
+use crate::document::mistake::parts::{Line, Mistake};
 
 /// Words of other languages, in lower case.
 const NULLS: [&str; 6] = ["null", "none", "nil", "undefined", "~", "n/a"];
@@ -26,6 +27,7 @@ pub(super) fn of(line: &Line<'_>, span: &Range<usize>, fault: Fault) -> Option<M
         Some(b'#') if line.value > line.sign.end || value.len() > 1 => {
             Some((line.value..line.value + 1, Fault::HashValue))
         }
+        Some(b'"' | b'\'') if is_triple(value) => of_element(line.text, span, fault),
         Some(b'"' | b'\'') if closing(value, 0).is_none() => Some(of_unclosed(line, false, value)),
         Some(b'"' | b'\'') => quoted(line, span, fault),
         Some(b'[' | b'{') => of_end(line),
@@ -61,7 +63,8 @@ fn quoted(line: &Line<'_>, span: &Range<usize>, fault: Fault) -> Option<Mistake>
     let end = closing(value, 0)?;
     let rest = value[end..].trim_start();
     let at = line.text.len() - rest.len();
-    if span.start < line.value + end && matches!(fault, Fault::InvalidEscape | Fault::InvalidUnicode)
+    if span.start < line.value + end
+        && matches!(fault, Fault::InvalidEscape | Fault::InvalidUnicode)
     {
         return of_escape(line.text, line.value, span, fault);
     }
@@ -195,13 +198,19 @@ fn number(line: &Line<'_>, value: &str, fault: Fault) -> Option<Mistake> {
     let is_date = parts.len() == 3
         && parts.iter().all(|part| matches!(part.len(), 1 | 2 | 4) && part.chars().all(digits))
         && parts.iter().any(|part| part.len() == 4);
+    let is_based = ["0x", "0o", "0b"].iter().any(|prefix| value.starts_with(prefix));
     let found = match fault {
+        Fault::InvalidNumber if is_based => return None,
         _ if is_date => Fault::InvalidDatetime,
         Fault::InvalidDatetime => fault,
         _ if value.chars().any(char::is_alphabetic) => Fault::UnquotedValue,
         _ => Fault::InvalidNumber,
     };
     Some((place, found))
+}
+
+pub(super) fn is_triple(value: &str) -> bool {
+    value.starts_with("\"\"\"") || value.starts_with("'''")
 }
 
 /// Returns `true` for a number, a date, `true` or `false`.
@@ -303,7 +312,9 @@ pub(super) fn of_element(text: &str, place: &Range<usize>, fault: Fault) -> Opti
     if text.get(place.start..)?.starts_with(':') {
         return Some((place.start..place.start + 1, Fault::ColonSign));
     }
-    if fault == Fault::UnquotedValue && is_assigned(text.get(place.clone())?, text.get(place.end..)?) {
+    if fault == Fault::UnquotedValue
+        && is_assigned(text.get(place.clone())?, text.get(place.end..)?)
+    {
         return Some((place.clone(), Fault::ArrayEquals));
     }
     let element = text.get(place.clone())?.trim();
