@@ -84,6 +84,16 @@ const _: () = assert!(MAX_TEMPLATE_LEN == 64 * 1024);
 ///   (`#!`, `#:schema`, `-*-`, `vim:`, `coding:`), and lines of a license (`Copyright`, `SPDX-`,
 ///   `License:`)
 ///
+/// # Secrets
+///
+/// A [secret](Variable::is_secret) must not keep the value that the template has, unless that is
+/// blank: the value is an example, in whatever language. Names tell which variables are secrets. If
+/// a name misleads, write `@secret` or `@public` where `@optional` may be. At a `[header]`, both
+/// hold for the variables of the section, except those with a marker of their own.
+///
+/// A default that is public may also read like a placeholder, such as `"Hello ${name}"`, if it is
+/// marked `@public`.
+///
 /// # Examples
 ///
 /// ```

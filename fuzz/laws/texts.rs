@@ -107,7 +107,7 @@ impl Key {
     fn render(self) -> String {
         match self {
             Self::A => "a".to_owned(),
-            Self::B => "B_b".to_owned(),
+            Self::B => "B_key".to_owned(),
             Self::C => "'c'".to_owned(),
             Self::Path => "PATH".to_owned(),
             Self::Quoted => "\"d \\u00e9\"".to_owned(),

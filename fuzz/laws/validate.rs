@@ -1,8 +1,8 @@
-//! Findings are in order and hold no value. An accepted document has no blank required variable, and
-//! breaks no format.
+//! Findings are in order and hold no value. An accepted document has no blank required variable, no
+//! secret that is still the template's, and no value that breaks its format.
 
 use arbitrary::{Arbitrary, Unstructured};
-use secrets_toml::{Document, FindingKind, Format, Template, Value};
+use secrets_toml::{Document, FindingKind, Format, Template};
 
 use super::texts::{CANARY, Text};
 
@@ -17,21 +17,21 @@ pub(crate) fn check(data: &[u8]) {
     };
     match template.validate(document) {
         Ok(secrets) => {
-            for variable in template.variables().filter(|variable| variable.is_required()) {
+            for variable in template.variables() {
                 let path = variable.path().to_string();
                 let value = secrets.find(&path);
+                let text = value.and_then(|value| value.as_str());
+                let default = variable.default_value().and_then(|value| value.as_str());
+                let is_blank = text.is_some_and(|text| text.trim().is_empty());
                 // A long path is shown in part, so it cannot be looked up.
-                assert!(
-                    path.ends_with('…') || value.is_some_and(|value| value.as_str() != Some("")),
-                    "{variable:?}"
-                );
-            }
-            for variable in template.variables() {
+                let is_filled_in = path.ends_with('…') || value.is_some() && !is_blank;
+                assert!(is_filled_in || !variable.is_required(), "{variable:?}");
+                let is_unchanged = text.is_some() && text == default && !is_blank;
+                assert!(!is_unchanged || !variable.is_secret(), "{variable:?}");
                 // Of a number, the text in the environment is checked.
-                let value = secrets.at(&variable.path());
-                let Some(Value::String(text)) = value else { continue };
-                let holds = |format: &Format| holds(format, text);
-                assert!(text.trim().is_empty() || variable.formats().iter().all(holds));
+                let text = secrets.at(&variable.path()).and_then(|value| value.as_str());
+                let breaks = |text: &str| !variable.formats().iter().all(|rule| holds(rule, text));
+                assert!(!text.is_some_and(|text| !text.trim().is_empty() && breaks(text)));
             }
         }
         Err(invalid) => {

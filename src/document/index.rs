@@ -49,6 +49,10 @@ impl Slice {
         self.start as usize
     }
 
+    pub(crate) fn len(self) -> usize {
+        (self.end - (self.start & !Self::DECODED)) as usize
+    }
+
     pub(crate) fn is_in_text(self) -> bool {
         self.start & Self::DECODED == 0
     }

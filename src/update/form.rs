@@ -16,7 +16,7 @@ impl Document {
     ///
     /// - The marker is `"<unchanged>"`. Inside an array of tables it has a number, the position of
     ///   the value among all variables of the document. It keeps its value if its block is moved.
-    /// - A blank string stays `""`, so that the author sees what to fill in.
+    /// - A string that is empty or white space becomes `""`, so that the author sees what to fill in.
     /// - Comments are removed, since a comment may contain an old value. An update therefore loses
     ///   them.
     ///

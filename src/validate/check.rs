@@ -100,39 +100,46 @@ impl<'a> Validator<'a> {
         if self.roles[node as usize] != Role::Variable {
             return;
         }
-        if value.trim().is_empty() {
-            let is_allowed = expected.is_some_and(|(counterpart, template)| {
-                // If the template has a table or an array, `compare` reports that.
-                template.optional[counterpart as usize] || !template.is_scalar(counterpart)
-            });
-            if !is_allowed {
-                let template = expected.map(|(counterpart, _)| counterpart);
-                self.add(Severity::Error, Problem::Blank { template }, node);
-            }
-            return;
+        // Nearly every value begins and ends with a sign of ASCII, and so is not blank.
+        if !Suspicion::has_plain_ends(value) && value.trim().is_empty() {
+            return self.check_blank(node);
         }
-        let is_same = || {
-            expected.is_some_and(|(counterpart, template)| {
-                role::string(&template.document, counterpart) == Some(value)
-            })
-        };
-        let of_template = |flags: fn(&Schema) -> &[bool]| {
-            expected.is_some_and(|(counterpart, template)| flags(template)[counterpart as usize])
-        };
-        if of_template(|template| &template.secret) && is_same() {
-            let template = expected.map_or(ROOT, |(counterpart, _)| counterpart);
+        let is_same = expected.is_some_and(|(counterpart, template)| {
+            is_same_string(value, &template.document, counterpart)
+        });
+        if is_same
+            && let Some((template, schema)) = expected
+            && schema.secret[template as usize]
+        {
             self.add(Severity::Error, Problem::Unchanged { template }, node);
             return;
         }
-        if placeholder::is_placeholder(value) && !of_template(|template| &template.public) {
-            let unchanged = is_same();
-            let severity = if unchanged { Severity::Error } else { Severity::Warning };
-            self.add(severity, Problem::Placeholder { unchanged }, node);
+        if placeholder::is_placeholder(value)
+            && !expected
+                .is_some_and(|(counterpart, template)| template.public[counterpart as usize])
+        {
+            let severity = if is_same { Severity::Error } else { Severity::Warning };
+            self.add(severity, Problem::Placeholder { unchanged: is_same }, node);
         }
-        if let Some(suspicion) = Suspicion::of(value, self.document.raw(node))
-            && !is_same()
+        if Suspicion::is_possible(value)
+            && !is_same
+            && let Some(suspicion) = Suspicion::of(value, self.document.raw(node))
         {
             self.add(Severity::Warning, Problem::Suspicious(suspicion), node);
+        }
+    }
+
+    /// Reports `Blank` for a blank string, unless the template allows it.
+    fn check_blank(&mut self, node: u32) {
+        let template = self.counterpart(node);
+        let expected = template.zip(self.comparison.as_ref());
+        let is_allowed = expected.is_some_and(|(counterpart, comparison)| {
+            // If the template has a table or an array, `compare` reports that.
+            comparison.template.optional[counterpart as usize]
+                || !comparison.template.is_scalar(counterpart)
+        });
+        if !is_allowed {
+            self.add(Severity::Error, Problem::Blank { template }, node);
         }
     }
 
@@ -250,6 +257,13 @@ impl<'a> Validator<'a> {
             self.add_at_key(Severity::Warning, Problem::Unknown { similar }, node);
         }
     }
+}
+
+/// Returns `true` if a node of the template is this string.
+fn is_same_string(value: &str, template: &Document, node: u32) -> bool {
+    // Nearly all values differ in length.
+    template.index().node(node).value.len() == value.len()
+        && role::string(template, node) == Some(value)
 }
 
 /// Returns `true` for the names of variables that a module's process needs: those of the loader,

@@ -17,22 +17,21 @@ pub(super) enum Suspicion {
 }
 
 impl Suspicion {
+    /// Returns `true` if the first and the last byte are letters, digits or signs of ASCII. That is
+    /// so for nearly every value.
+    pub(super) fn has_plain_ends(content: &str) -> bool {
+        matches!(content.as_bytes(), [b'!'..=b'~'] | [b'!'..=b'~', .., b'!'..=b'~'])
+    }
+
+    /// Returns `false` for nearly every value: for those to which no reason applies.
+    pub(super) fn is_possible(content: &str) -> bool {
+        !Self::has_plain_ends(content)
+            || matches!(content.as_bytes(), [b'-' | b'"' | b'\'', ..] | [_, b':', ..])
+    }
+
     /// Returns the first reason that applies to a string. `raw` is the string as it is written, with
     /// its quotes.
     pub(super) fn of(content: &str, raw: &str) -> Option<Self> {
-        // Nearly every value begins and ends with a letter, a digit or a sign of ASCII, and none of
-        // the reasons applies to it.
-        let (&[first, .., last], second) = (content.as_bytes(), content.as_bytes().get(1)) else {
-            return None;
-        };
-        let is_plain = |byte: u8| byte.is_ascii_graphic();
-        if is_plain(first)
-            && is_plain(last)
-            && !matches!(first, b'-' | b'"' | b'\'')
-            && second != Some(&b':')
-        {
-            return None;
-        }
         let trimmed = content.trim();
         if trimmed.starts_with("-----BEGIN") {
             return trimmed.contains("\\n").then_some(Self::Pem);

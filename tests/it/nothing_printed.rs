@@ -142,6 +142,29 @@ fn templates() {
     assert_debug_silent(&template.sections().collect::<Vec<_>>());
 }
 
+#[test]
+fn values_that_are_unchanged_or_suspicious() {
+    let text = r#"
+KEY = "hunter2"
+KEYS.api_keys = ["hunter2"]
+SPACE = " hunter2 "
+QUOTES = '"hunter2"'
+PEM = '-----BEGIN hunter2-----\nhunter2'
+DRIVE = "C:\new\hunter2"
+"#;
+    let template = "KEY = 'hunter2'\nKEYS.api_keys = ['hunter2']\n";
+    let template = Template::parse(template).unwrap();
+    let invalid = template.validate(Document::parse(text).unwrap()).unwrap_err();
+    assert_error_silent(&invalid);
+    let codes: Vec<_> = invalid.findings().map(|finding| finding.kind().code()).collect();
+    assert_eq!(codes.iter().filter(|&&code| code == "unchanged").count(), 2, "{codes:?}");
+    assert_eq!(codes.iter().filter(|&&code| code == "suspicious").count(), 4, "{codes:?}");
+    for finding in invalid.findings() {
+        assert_debug_silent(&finding);
+        assert_silent(&format!("{finding} {}", finding.help()));
+    }
+}
+
 #[cfg(feature = "miette")]
 #[test]
 fn diagnostics() {

@@ -308,6 +308,18 @@ fn templates_and_validation() {
         let shown = (invalid.to_string(), format!("{invalid:?}"));
         (shown, invalid.into_document())
     });
+    // Two values are the template's, and two are suspicious.
+    let unchanged = TEMPLATE
+        .replace("PLAIN = \"\"", "PLAIN = 'CANARYplainvalue' # @secret")
+        .replace("list = []", "list = ['CANARYelement'] # @secret");
+    let unchanged = Template::parse(&unchanged).unwrap();
+    let text = TEXT.replace("'CANARYliteralvalue'", "'\"CANARYliteralvalue\"'");
+    let text = text.replace("\"CANARYsectionvalue", "\" CANARYsectionvalue");
+    assert_wiped(|| {
+        let invalid = unchanged.validate(Document::parse(text.as_str()).unwrap()).unwrap_err();
+        assert_eq!(invalid.findings().len(), 4, "{invalid}");
+        (invalid.to_string(), format!("{invalid:?}"))
+    });
     #[cfg(feature = "miette")]
     assert_wiped(|| {
         let invalid = template.validate(Document::parse(wrong.as_str()).unwrap()).unwrap_err();

@@ -139,6 +139,30 @@ pub(crate) const SHAPES: &[Shape] = &[
         cut("k='''", "-----BEGIN A-----\nAA\n-----END A-----\n", len - 4) + "'''\n"
     })
     .against(|_| "k='' # @pem\n".into()),
+    Shape::new("names of many words", |len| {
+        lines("", len, |i| format!("{}{i}='v'\n", "aB_key-".repeat(100)))
+    }),
+    Shape::new("a name of many words", |len| format!("{}='v'\n", "aB_key-".repeat(len / 7 - 1))),
+    Shape::new("names below a table of many words", |len| {
+        lines(&format!("[{}]\n", "aB_key-".repeat(len / 14)), len, |i| format!("k{i}='v'\n"))
+    }),
+    Shape::new("unchanged secrets", |len| lines("", len, |i| format!("key_{i:06} = 'v'\n")))
+        .against(|len| lines("", len, |i| format!("key_{i:06} = 'v'\n"))),
+    Shape::new("arrays nearly like a template's", |len| {
+        lines("", len, |_| format!("[[t]]\napi_keys=[{}]\n", "'v',".repeat(len / 5000)))
+    })
+    .against(|len| format!("[[t]]\napi_keys=[{}'w']\n", "'v',".repeat(len * 16 / 5000 - 1))),
+    Shape::new("a long value in quotes", |len| format!("k='\"{}\"'\n", "v".repeat(len - 7))),
+    Shape::new("values in quotes", |len| lines("", len, |i| format!("k{i}='\"v\"'\n"))),
+    Shape::new("Windows paths", |len| lines("", len, |i| format!("k{i}=\"C:\\new\\temp\"\n"))),
+    Shape::new("a long Windows path", |len| format!("k=\"C:\\n{}\"\n", "v".repeat(len - 9))),
+    Shape::new("PEM without lines", |len| {
+        lines("", len, |i| format!("k{i}='-----BEGIN KEY-----\\nabc\\n'\n"))
+    }),
+    Shape::new("a long PEM without lines", |len| {
+        lines("k='-----BEGIN KEY-----", len - 2, |_| "\\\\abc".into()) + "'\n"
+    }),
+    Shape::new("a long value of white space", |len| format!("k='{}v '\n", " ".repeat(len - 8))),
     Shape::new("comments", |len| lines("", len, |i| format!("# your\nk{i}='your-key' # key\n"))),
 ];
 
