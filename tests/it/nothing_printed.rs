@@ -7,6 +7,8 @@ use std::fmt::Debug;
 use secrets_toml::{Document, Template};
 use serde::Deserialize;
 
+use crate::vectors::{self, Mistake};
+
 /// A part of every value in the texts below.
 const CANARY: &str = "hunter2";
 
@@ -237,6 +239,26 @@ fn syntax_errors() {
     assert_error_silent(&error);
     assert_eq!(error.errors()[0].path(), Some("k"));
     assert_silent(&serde_json::to_string(error.errors()).unwrap());
+}
+
+/// Puts the canary at every place of every mistake.
+#[test]
+fn syntax_errors_of_mistakes() {
+    for Mistake { title, text, .. } in vectors::all() {
+        let ends = text.char_indices().map(|(i, _)| i).chain([text.len()]);
+        for i in ends {
+            let text = format!("{}{CANARY}{}", &text[..i], &text[i..]);
+            let Err(error) = Document::parse(text) else { continue };
+            if error.errors().iter().any(|error| error.path().is_some()) {
+                // Without another error, a repeated key is named.
+                continue;
+            }
+            let list = serde_json::to_string(error.errors()).unwrap();
+            let lines = error.errors().iter().map(ToString::to_string).collect::<String>();
+            let shown = format!("{error}{error:?}{lines}{list}");
+            assert!(!shown.contains(CANARY), "{title}: {shown}");
+        }
+    }
 }
 
 #[test]

@@ -468,7 +468,8 @@ fn what_is_no_small_regular_utf8_file_is_refused() {
     fs::write(repository.file(), "A =\n").unwrap();
     assert_eq!(
         repository.error(),
-        "FILE: not well-formed: line 1, column 4: a key without a value (write `= \"\"`)"
+        "FILE: not well-formed: error: line 1, column 4: a key without a value\n  \
+         = help: write `= \"\"`\n"
     );
     let error = Template::from_repository(&repository.0).unwrap_err();
     assert_eq!(error.parse_error().unwrap().errors().len(), 1);

@@ -163,6 +163,60 @@ pub(crate) const SHAPES: &[Shape] = &[
         lines("k='-----BEGIN KEY-----", len - 2, |_| "\\\\abc".into()) + "'\n"
     }),
     Shape::new("a long value of white space", |len| format!("k='{}v '\n", " ".repeat(len - 8))),
+    // Mistakes of authors.
+    Shape::new("mistakes: open arrays", |len| cut("", "A = [\n", len)),
+    Shape::new("mistakes: open inline tables", |len| cut("", "A = {\n", len)),
+    Shape::new("mistakes: open inline tables, keys", |len| cut("", "A = { b = 1\n", len)),
+    Shape::new("mistakes: brackets of two kinds", |len| cut("A = ", "[}{]", len)),
+    Shape::new("mistakes: braces in open arrays", |len| {
+        lines(&format!("A = {}\n", "[".repeat(len / 2)), len, |_| "}".into())
+    }),
+    Shape::new("mistakes: open triple quotes", |len| cut("", "A = \"\"\"\n", len)),
+    Shape::new("mistakes: triple quotes of two kinds", |len| {
+        cut("", "A = \"\"\"x\nA = '''x\n", len)
+    }),
+    Shape::new("mistakes: triple quotes in an array", |len| cut("A = [\n", "\"\"\" '''\n", len)),
+    Shape::new("mistakes: triple quotes, blank lines", |len| {
+        lines("", len, |i| if i % 2 == 0 { "A = \"\"\"\n".into() } else { "\n".repeat(99) })
+    }),
+    Shape::new("mistakes: open quotes", |len| cut("", "A = \"\n", len)),
+    Shape::new("mistakes: an open quote", |len| cut("A = 'x\n", "x\n", len)),
+    Shape::new("mistakes: open PEM blocks", |len| cut("", "A = \"-----BEGIN A\n", len)),
+    Shape::new("mistakes: quotes on one line", |len| cut("A = ", "'it's", len)),
+    Shape::new("mistakes: keys with quotes", |len| cut("", "a\"b'", len)),
+    Shape::new("mistakes: colons on one line", |len| cut("", "a: ", len)),
+    Shape::new("mistakes: signs on one line", |len| cut("", "a = ", len)),
+    Shape::new("mistakes: dots on one line", |len| cut("", "a..", len)),
+    Shape::new("mistakes: headers on one line", |len| cut("", "[a b] ", len)),
+    Shape::new("mistakes: commas on one line", |len| cut("A = 1", ", 'x' ", len)),
+    Shape::new("mistakes: words in an array", |len| cut("A = [\n", "None, true, x,\n", len)),
+    Shape::new("mistakes: escapes in a text", |len| {
+        lines("A = \"\"\"\n", len - 3, |_| "C:\\Users \\u\n".into()) + "\"\"\""
+    }),
+    Shape::new("mistakes: escapes on one line", |len| {
+        lines("A = \"", len - 1, |_| "\\users".into()) + "\""
+    }),
+    Shape::new("mistakes: escapes in an array", |len| {
+        lines("A = [", len - 2, |_| "\"\\u\",\n".into()) + "1]"
+    }),
+    Shape::new("mistakes: escapes in one of many lines", |len| {
+        lines("A = [", len - 2, |_| "\"\\u\",".into()) + "1]"
+    }),
+    Shape::new("mistakes: values below keys", |len| cut("", "A =\n\"x\",\n", len)),
+    Shape::new("mistakes: JSON", |len| cut("{", "\"a\": {\n", len)),
+    Shape::new("mistakes: JSON values", |len| cut("", "A = {\"a\": 1}\n", len)),
+    Shape::new("mistakes: quotes in a JSON value", |len| cut("A = {", "\"a\" \"", len)),
+    Shape::new("mistakes: comments of C", |len| cut("", "/*\n", len)),
+    Shape::new("mistakes: lists of YAML", |len| cut("", "a:\n- b\n", len)),
+    Shape::new("mistakes: texts of YAML", |len| cut("", "a: |\n b\n", len)),
+    Shape::new("mistakes: curly quotes", |len| {
+        lines("", len, |i| format!("k{i} = \u{201c}v\u{201d}\n"))
+    }),
+    Shape::new("mistakes: open curly quotes", |len| lines("", len, |_| "k = \u{201c}v\n".into())),
+    Shape::new("mistakes: conflict markers", |len| cut("", "<<<<<<<\n=======\n", len)),
+    Shape::new("mistakes: lines of a shell", |len| cut("", "export A=b c\nB=c\n", len)),
+    Shape::new("mistakes: carriage returns", |len| cut("A = [", "x\r", len)),
+    Shape::new("mistakes: escapes, carriage returns", |len| cut("A = [", "\"\\u\",\r", len)),
     Shape::new("comments", |len| lines("", len, |i| format!("# your\nk{i}='your-key' # key\n"))),
 ];
 

@@ -99,7 +99,8 @@ fn a_broken_file_ends_the_module_with_the_place() {
     let broken = [
         (
             "CLARIFAI_PAT = 'hunter2'\nDB_PASSWORD = hunter2\n",
-            "line 2, column 15: a value without quotes (put text between quotes: \"…\")\n",
+            "error: line 2, column 15: a value without quotes\n  \
+             = help: put text between quotes: \"…\"\n\n",
         ),
         (
             "DB_PASSWORD = 'hunter2'\n[db]\nhost = 'hunter2'\nuser = ['hunter2']\n",

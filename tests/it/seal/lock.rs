@@ -283,7 +283,8 @@ fn hostile_texts_are_refused() {
     assert!(LockedKeyring::parse(&long[..MAX_LOCKED_LEN]).is_ok());
     refused(
         "format = ",
-        "the keyring's text is not TOML: line 1, column 10: a key without a value (write `= \"\"`)",
+        "the keyring's text is not TOML: error: line 1, column 10: a key without a value\n  \
+         = help: write `= \"\"`\n",
     );
     refused("", "the keyring's text lacks `format`");
     refused(
