@@ -15,19 +15,51 @@
 //! ```
 //! use secrets_toml::{Document, Template};
 //!
-//! let template = Template::parse("CLARIFAI_PAT = \"\"\n[db]\nuser = \"\"\n")?;
+//! let template = Template::parse(
+//!     r#"CLARIFAI_PAT = ""
+//! OPENAI_API_KEY = "dein-openai-key"
+//! PORT = 8080 # @port
+//! [db]
+//! user = ""
+//! "#,
+//! )?;
 //!
-//! // The author leaves a value blank.
-//! let entered = Document::parse("CLARIFAI_PAT = \"\"\n[db]\nuser = \"ada\"\n")?;
-//! let invalid = template.validate(entered).unwrap_err();
+//! // The author forgets one value, leaves another as it is, and mistypes a third one.
+//! let entered = r#"CLARIFAI_PAT = ""
+//! OPENAI_API_KEY = "dein-openai-key"
+//! PORT = 80800
+//! [db]
+//! user = "ada"
+//! "#;
+//! let invalid = template.validate(Document::parse(entered)?).unwrap_err();
 //! assert_eq!(
-//!     invalid.findings().next().unwrap().to_string(),
-//!     "line 1, column 16: `CLARIFAI_PAT` is blank: the template expects a value",
+//!     invalid.to_string(),
+//!     r#"error: line 1, column 16: `CLARIFAI_PAT` is blank: the template expects a value
+//!   |
+//! 1 | CLARIFAI_PAT = ""
+//!   |                ^^
+//!   = help: write the value between the quotes
+//!
+//! error: line 2, column 18: `OPENAI_API_KEY` is unchanged: it still has the template's value
+//!   |
+//! 2 | OPENAI_API_KEY = ••••••••
+//!   |                  ^^^^^^^^
+//!   = help: replace it with your own value
+//!
+//! error: line 3, column 8: `PORT` has another format: the template expects a port, from 1 to 65535
+//!   |
+//! 3 | PORT = ••••••••
+//!   |        ^^^^^^^^
+//!   = help: write only the number
+//! "#,
 //! );
 //!
 //! // Filled in, the text becomes the module's secrets.
-//! let entered = Document::parse("CLARIFAI_PAT = \"hunter2\"\n[db]\nuser = \"ada\"\n")?;
-//! let secrets = template.validate(entered)?;
+//! let entered = entered
+//!     .replace("\"\"", "\"hunter2\"")
+//!     .replace("dein-openai-key", "hunter3")
+//!     .replace("80800", "8080");
+//! let secrets = template.validate(Document::parse(entered)?)?;
 //! let env = secrets.env()?;
 //! assert_eq!(env.get("CLARIFAI_PAT"), Some("hunter2"));
 //! assert_eq!(env.get("user"), None, "a section is not mapped to the environment");
@@ -170,3 +202,18 @@ pub use value::{Array, ArrayIter, Table, TableIter, Value};
 #[cfg(all(doctest, unix, feature = "handover", feature = "redb"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The README's report is a test.
+///
+/// ```
+/// use secrets_toml::{Document, Template};
+///
+/// let text = "CLARIFAI_PAT = \"\"\nOPENAI_API_KEY = \"dein-openai-key\"\nPORT = 8080 # @port\n";
+/// let entered = Document::parse(text.replace("8080 # @port", "80800"))?;
+/// let report = Template::parse(text)?.validate(entered).unwrap_err().to_string();
+/// let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+/// assert!(readme.contains(&format!("text\n{report}")), "{report}");
+/// # Ok::<(), secrets_toml::ParseError>(())
+/// ```
+#[cfg(doctest)]
+struct ReadmeReport;

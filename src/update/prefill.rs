@@ -13,7 +13,7 @@ use crate::role::{self, Elements, Role};
 use crate::template::Template;
 use crate::text::wiped::Wiped;
 use crate::update::sections::{Sections, header};
-use crate::update::shown;
+use crate::update::shown::show;
 use crate::update::texts::Texts;
 use crate::value::{self, Value};
 
@@ -68,7 +68,7 @@ impl Template {
     /// ```
     pub fn prefill<'e>(&self, earlier: &'e Document) -> Result<Prefilled<'e>, ParseError> {
         let mut marked = Marked::new(earlier);
-        shown::show(&mut marked, &self.0, earlier);
+        show(&mut marked, &self.0, earlier);
         let changes = changes(self, &marked, earlier);
 
         let text = self.text();
@@ -151,8 +151,8 @@ impl<'e> Prefilled<'e> {
     ///
     /// - The template has the variable, and it is not a [secret](crate::Variable::is_secret) there.
     ///   Elements of an array of tables count as the template's first.
-    /// - The value itself does not read like a credential, as a PEM, or a URL with a user, a
-    ///   query or the host of a webhook. This cannot find every secret that somebody enters for a
+    /// - The value itself does not read like a credential, as a PEM, a well-known token, or a URL
+    ///   with a user, a query or the host of a webhook. This cannot find every secret that somebody enters for a
     ///   variable with another name: mark the variable with `@secret`.
     ///
     /// [`Template::validate_update`] puts the values back in the place of the markers. Pass it the

@@ -5,6 +5,7 @@ use crate::document::index::Kind;
 use crate::marker::{self, Marked};
 use crate::role::{self, Elements, Role};
 use crate::template::schema::Schema;
+use crate::template::tokens::find;
 
 /// Marks the values of `earlier` that a form of the template shows.
 pub(super) fn show(marked: &mut Marked<'_>, template: &Schema, earlier: &Document) {
@@ -27,7 +28,7 @@ pub(super) fn show(marked: &mut Marked<'_>, template: &Schema, earlier: &Documen
 /// Returns `true` if a string of the value reads like a credential.
 fn has_credential(document: &Document, variable: u32) -> bool {
     let index = document.index();
-    // What is inside an array is numbered directly after it.
+    // The nodes inside an array have the numbers directly after its own.
     let inside =
         (variable + 1..index.len()).take_while(|&node| index.node(node).parent >= variable);
     [variable]
@@ -37,8 +38,8 @@ fn has_credential(document: &Document, variable: u32) -> bool {
         .any(|node| is_credential(document.content(node)))
 }
 
-/// Returns `true` for a PEM, a value of an `Authorization` header, and a URL that may hold a secret:
-/// with a user, a query, or the host or path of a webhook.
+/// Returns `true` for a PEM, a well-known token, a value of an `Authorization` header, and a URL that
+/// may hold a secret: with a user, a query, or the host or path of a webhook.
 fn is_credential(value: &str) -> bool {
     const WEBHOOKS: [&str; 4] =
         ["hooks.slack.com/", "/api/webhooks/", "webhook.office.com/", "maker.ifttt.com/"];
@@ -48,6 +49,7 @@ fn is_credential(value: &str) -> bool {
     value.contains("-----BEGIN ")
         || starts("bearer ")
         || starts("basic ")
+        || !find(value).is_empty()
         || WEBHOOKS.iter().any(|webhook| value.contains(webhook))
         || value.split("://").skip(1).any(|rest| {
             let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();

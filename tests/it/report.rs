@@ -117,8 +117,8 @@ fn a_line_that_is_cut_still_shows_the_place() {
             let key = character.repeat(len);
             for text in [
                 format!("'k{key}' = ''\n"),
-                format!("a = {{ 'k{key}'.b = '', c = '{key}', 'z{key}' = 1 }} # {key}\n"),
-                format!("a = {{ c = 'k{key}', b = '', d = '''k{key}\n''', e = 'x' }}\n"),
+                format!("a = {{ 'k{key}'.b = '', c = 'k{key}k', 'z{key}' = 1 }} # {key}\n"),
+                format!("a = {{ c = 'k{key}k', b = '', d = '''k{key}\nk''', e = 'x' }}\n"),
                 format!("a = [{{ 'k{key}' = 1 }}, {{ b = '' }}, {{ 'k{key}' = 1 }}]\n"),
             ] {
                 let shown = Document::parse(&*text).unwrap().validate().unwrap_err().to_string();

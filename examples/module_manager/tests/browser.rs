@@ -5,7 +5,8 @@
 //! cargo test -p module-manager --test browser -- --ignored
 //! ```
 //!
-//! If `SCREENSHOTS` is set to a folder, a screenshot of each page is saved there.
+//! If `SCREENSHOTS` is set to a folder, a screenshot of each page is saved there. `screenshot.png` is
+//! the README's.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -135,10 +136,15 @@ impl Person {
             let fits = "return document.documentElement.scrollWidth <= window.innerWidth";
             let fits = self.driver.execute(fits, Vec::new()).await.unwrap();
             assert!(fits.convert::<bool>().unwrap(), "{name} is wider than {width} pixels");
-            if let Some(folder) = &self.pictures {
-                let file = folder.join(format!("{name}-{width}.png"));
-                self.driver.screenshot(&file).await.unwrap();
-            }
+            self.picture(&format!("{name}-{width}"), width, 900).await;
+        }
+    }
+
+    /// Saves a picture of the window, if there is a folder for them.
+    async fn picture(&self, name: &str, width: u32, height: u32) {
+        if let Some(folder) = &self.pictures {
+            self.driver.set_window_rect(0, 0, width, height).await.unwrap();
+            self.driver.screenshot(&folder.join(format!("{name}.png"))).await.unwrap();
         }
     }
 }
@@ -299,6 +305,13 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     assert_eq!(line().await.unwrap(), 7);
     person.fill("#text", &typed).await;
     assert_eq!(person.text(".lines").await.lines().count(), typed.split('\n').count());
+    // The README's picture: a report with three findings.
+    let three = format!("{typed}port = 5432\n");
+    person.fill("#text", &three).await;
+    person.press("form button").await;
+    Person::sees(&person.text("#problems").await, "Fix 2 problems");
+    Person::sees(&person.text("#problems").await, "1 warning");
+    person.picture("screenshot", 1160, 1180).await;
     person.tab_to("#problems a[href='#line-6']").await;
     person.keys(Key::Enter + "").await;
     assert!(person.driver.current_url().await.unwrap().as_str().ends_with("#line-6"));

@@ -209,7 +209,7 @@ mode = \"\" # @one-of dry|wet @docs http://plain.example.com
     }
     let text = "URL = \"elsewhere\"\nTOKEN = \"hunter2\"\n[db]\nuser = \"a\"\nmode = \"dry\"\n";
     let page = site.post("/new/chat", &[("version", "1"), ("text", text)]);
-    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("<code>URL</code> expects a URL");
+    page.is(StatusCode::UNPROCESSABLE_ENTITY).has("<code>URL</code> has another format");
     page.without_text_area().shows_no_value();
 
     site.checkout("chat", TEMPLATE);
