@@ -137,8 +137,8 @@
 //! ```
 //!
 //! When a module gets a new version, [`Template::prefill`] fills the new template with the values of the last
-//! version. Its form shows markers, too. Each install has a record of its own: [`Vault::copy`] makes it from
-//! the version's.
+//! version. Its form shows the values that are not secret, and markers for the others. Each install has a record
+//! of its own: [`Vault::copy`] makes it from the version's.
 //!
 //! # Running a module
 //!

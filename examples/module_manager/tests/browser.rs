@@ -311,7 +311,7 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
     person.press("form button").await;
     Person::sees(&person.text("#problems").await, "Fix 2 problems");
     Person::sees(&person.text("#problems").await, "1 warning");
-    person.picture("screenshot", 1160, 1180).await;
+    person.picture("screenshot", 1160, 1148).await;
     person.tab_to("#problems a[href='#line-6']").await;
     person.keys(Key::Enter + "").await;
     assert!(person.driver.current_url().await.unwrap().as_str().ends_with("#line-6"));

@@ -1,4 +1,4 @@
-//! The HTML of the pages. They show no values, except those that were just typed and rejected.
+//! The HTML of the pages. They show no secrets, except those that were just typed and rejected.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -69,7 +69,7 @@ fn layout(title: &str, trail: &[(&str, &str)], main: &Markup) -> Markup {
                     (main)
                 }
                 footer {
-                    "Values are encrypted before they are stored, and never shown again."
+                    "Values are encrypted before they are stored. Secrets are never shown again."
                 }
             }
         }
