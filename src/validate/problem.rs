@@ -36,7 +36,9 @@ impl fmt::Display for Severity {
 /// The kind of a finding.
 ///
 /// The variants say which findings are errors and which are warnings. `Missing`, `Misplaced`,
-/// `Unchanged`, `KindMismatch` and `Unknown` are only found with a template.
+/// `Unchanged`, `Format`, `KindMismatch` and `Unknown` are only found with a template. `Marker`,
+/// `Unsatisfiable` and `Committed` are only found in a template, by
+/// [`Template::findings`](crate::Template::findings).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum FindingKind {
