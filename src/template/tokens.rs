@@ -70,7 +70,7 @@ pub(crate) fn find(text: &str) -> Vec<Committed> {
         let rest = &bytes[start..];
         for token in &TOKENS {
             // A run of the alphabet is searched from its start only, so that the time is linear.
-            if before.is_some_and(token.alphabet) || !rest.starts_with(token.prefix.as_bytes()) {
+            if !rest.starts_with(token.prefix.as_bytes()) || before.is_some_and(token.alphabet) {
                 continue;
             }
             let rest = &rest[token.prefix.len()..];
