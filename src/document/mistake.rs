@@ -9,6 +9,7 @@ mod characters;
 mod keys;
 mod lines;
 mod parts;
+mod quotes;
 mod values;
 
 use std::ops::Range;
@@ -102,7 +103,7 @@ fn of_open(line: &Line<'_>, open: usize) -> Option<Mistake> {
         }
         '"' | '\'' if closing(rest, 0).is_none() => {
             let value = Line { text: &line.text[..open + first_line.len()], ..line.at(open) };
-            return Some(values::of_unclosed(&value, rest.len() > first_line.len(), rest));
+            return Some(quotes::of_unclosed(&value, rest.len() > first_line.len(), rest));
         }
         '-' => Fault::UnquotedPem,
         '[' => Fault::UnclosedArray,

@@ -4,7 +4,7 @@ use crate::document::fault::Fault;
 use crate::document::line::{assignment, closing, is_blank};
 use crate::document::mistake::parts::{Line, Mistake, unquoted};
 
-/// What a line of another language begins with. The first that fits decides.
+/// The starts of lines of another language. The first that fits decides.
 #[rustfmt::skip]
 const STARTS: &[(&str, Fault)] = &[
     ("<<<<<<<", Fault::ConflictMarker),
@@ -125,4 +125,24 @@ pub(super) fn is_comment(rest: &str) -> bool {
 /// Returns the offset after a quoted text at the start, or 0.
 pub(super) fn quoted(text: &str) -> usize {
     if text.starts_with(['"', '\'']) { closing(text, 0).unwrap_or(0) } else { 0 }
+}
+
+/// Returns the mistake in what follows a value.
+pub(super) fn after(text: &str, rest: &str, at: usize) -> Option<Mistake> {
+    let listed = rest.strip_prefix(',').map(str::trim_start);
+    let fault = match rest {
+        "" => return None,
+        "," | ";" => Fault::LineEndSign,
+        _ if is_comment(rest) => Fault::WrongComment,
+        _ if rest.starts_with([',', ';']) && rest[1..].trim_start().starts_with('#') => {
+            return Some((at..at + 1, Fault::LineEndSign));
+        }
+        _ if assignment(rest.trim_start_matches([',', ';'])).is_some() => Fault::TwoKeys,
+        _ if listed.is_some_and(|next| next.starts_with(['"', '\''])) => Fault::ListBrackets,
+        _ if rest.starts_with(['+', '%', '.', ')']) || rest.starts_with("if ") => {
+            Fault::ProgramCode
+        }
+        _ => return None,
+    };
+    Some((at..text.len(), fault))
 }

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use crate::document::error::Found;
 use crate::document::fault::Fault;
-use crate::document::line::{assignment, body, closing};
-use crate::document::mistake::characters;
-use crate::document::mistake::lines::is_comment;
+use crate::document::line::{body, closing};
+use crate::document::mistake::lines::after;
 use crate::document::mistake::parts::{Line, Mistake};
+use crate::document::mistake::quotes::{is_triple, of_escape, of_unclosed, quoted};
 
 /// Words of other languages, in lower case.
 const NULLS: [&str; 6] = ["null", "none", "nil", "undefined", "~", "n/a"];
@@ -36,104 +36,11 @@ pub(super) fn of(line: &Line<'_>, span: &Range<usize>, fault: Fault) -> Option<M
     }
 }
 
-/// Returns the mistake of a text without its closing quote on the line. `rest` is the text from its
-/// opening quote to the end of the statement.
-pub(super) fn of_unclosed(line: &Line<'_>, multiline: bool, rest: &str) -> Mistake {
-    let place = line.value..line.text.len();
-    let value = line.value();
-    let quote = &value[..1];
-    let other = if quote == "\"" { '\'' } else { '"' };
-    if let Some(mistake) = characters::of(line) {
-        return mistake;
-    }
-    let fault = match rest.trim_end() {
-        rest if multiline && (rest.ends_with(quote) || rest.contains("-----BEGIN ")) => {
-            Fault::MultilineText
-        }
-        _ if value.len() > 1 && value.ends_with(other) => Fault::MixedQuotes,
-        _ if value.ends_with("\\\"") && is_path(&value[1..]) => Fault::WindowsPath,
-        _ => Fault::UnterminatedString,
-    };
-    (place, fault)
-}
-
-/// A text that is closed on its line, and what follows it.
-fn quoted(line: &Line<'_>, span: &Range<usize>, fault: Fault) -> Option<Mistake> {
-    let value = line.value();
-    let end = closing(value, 0)?;
-    let rest = value[end..].trim_start();
-    let at = line.text.len() - rest.len();
-    if span.start < line.value + end
-        && matches!(fault, Fault::InvalidEscape | Fault::InvalidUnicode)
-    {
-        return of_escape(line.text, line.value, span, fault);
-    }
-    let quote = &value[..1];
-    if end == 2 && rest.len() == value.len() - end && !rest.is_empty() {
-        let doubled = value.ends_with(&quote.repeat(2)) && value.len() > 4;
-        let fault = if doubled { Fault::DoubledQuotes } else { Fault::UnescapedQuote };
-        return Some((line.from(line.value), fault));
-    }
-    if let Some(mistake) = after(line.text, rest, at) {
-        return Some(mistake);
-    }
-    // The text would go on to the last quote of the line.
-    let last = line.text.rfind(quote)?;
-    if last < at {
-        return None;
-    }
-    let fault = if quote == "'" { Fault::UnescapedApostrophe } else { Fault::UnescapedQuote };
-    Some((line.value + end - 1..line.value + end, fault))
-}
-
 /// An array or inline table that is closed, and what follows it.
 fn of_end(line: &Line<'_>) -> Option<Mistake> {
     let rest = line.text.trim_end_matches([',', ';']);
     let ends = rest.ends_with([']', '}']) && rest.len() < line.text.len();
     ends.then(|| (line.from(rest.len()), Fault::LineEndSign))
-}
-
-/// Returns the mistake in what follows a value.
-fn after(text: &str, rest: &str, at: usize) -> Option<Mistake> {
-    let listed = rest.strip_prefix(',').map(str::trim_start);
-    let fault = match rest {
-        "" => return None,
-        "," | ";" => Fault::LineEndSign,
-        _ if is_comment(rest) => Fault::WrongComment,
-        _ if rest.starts_with([',', ';']) && rest[1..].trim_start().starts_with('#') => {
-            return Some((at..at + 1, Fault::LineEndSign));
-        }
-        _ if assignment(rest.trim_start_matches([',', ';'])).is_some() => Fault::TwoKeys,
-        _ if listed.is_some_and(|next| next.starts_with(['"', '\''])) => Fault::ListBrackets,
-        _ if rest.starts_with(['+', '%', '.', ')']) || rest.starts_with("if ") => {
-            Fault::ProgramCode
-        }
-        _ => return None,
-    };
-    Some((at..text.len(), fault))
-}
-
-/// A backslash in a text between double quotes.
-fn of_escape(text: &str, open: usize, span: &Range<usize>, fault: Fault) -> Option<Mistake> {
-    let content = text.get(open..)?.trim_start_matches('"');
-    if is_path(content) {
-        return Some((span.clone(), Fault::WindowsPath));
-    }
-    // After `\u`, letters that are no digits: the author meant a backslash.
-    let before = text.get(..span.start)?;
-    let slash = before.rfind('\\')?;
-    let digit = text[slash..].chars().nth(2).is_some_and(|c| c.is_ascii_hexdigit());
-    if fault == Fault::InvalidUnicode && !digit && span.start <= slash + 2 {
-        return Some((span.clone(), Fault::InvalidEscape));
-    }
-    None
-}
-
-/// Returns `true` if a text begins like a path of Windows: `C:\` or `\\`.
-fn is_path(content: &str) -> bool {
-    let bytes = content.as_bytes();
-    let drive = bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1..3] == *b":\\";
-    drive || content.starts_with("\\\\") || content.starts_with("%") && content.contains("%\\")
 }
 
 /// A value without quotes.
@@ -173,7 +80,7 @@ fn unquoted(line: &Line<'_>, fault: Fault) -> Option<Mistake> {
     Some((place, found))
 }
 
-/// What follows a number, `true` or `false`.
+/// A sign that follows a number, `true` or `false`.
 fn signs(line: &Line<'_>, value: &str, bare: &str) -> Option<Mistake> {
     let at = line.value + bare.len();
     (bare.len() < value.len()).then_some((at..line.value + value.len(), Fault::LineEndSign))
@@ -207,10 +114,6 @@ fn number(line: &Line<'_>, value: &str, fault: Fault) -> Option<Mistake> {
         _ => Fault::InvalidNumber,
     };
     Some((place, found))
-}
-
-pub(super) fn is_triple(value: &str) -> bool {
-    value.starts_with("\"\"\"") || value.starts_with("'''")
 }
 
 /// Returns `true` for a number, a date, `true` or `false`.
