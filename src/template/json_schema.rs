@@ -61,15 +61,12 @@ impl Template {
     /// use secrets_toml::Template;
     ///
     /// let template = Template::parse("# The server's port. @port @optional\nPORT = 8501\n")?;
-    /// let schema = template.json_schema();
-    /// assert_eq!(
-    ///     schema,
-    ///     r#"{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","#.to_owned()
-    ///         + r#""properties":{"PORT":{"description":"The server's port.","default":8501,"#
-    ///         + r#""anyOf":[{"type":"string","pattern":"^[\\s\\u0085]*$"},"#
-    ///         + r#"{"allOf":[{"minimum":1,"maximum":65535,"pattern":"^[1-9][0-9]{0,4}$"}]}]}}}"#,
-    /// );
-    /// # Ok::<(), secrets_toml::ParseError>(())
+    /// let schema: serde_json::Value = serde_json::from_str(&template.json_schema())?;
+    /// let port = &schema["properties"]["PORT"];
+    /// assert_eq!(port["description"], "The server's port.");
+    /// assert_eq!(port["default"], 8501);
+    /// assert!(schema.get("required").is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn json_schema(&self) -> String {
