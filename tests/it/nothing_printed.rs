@@ -152,7 +152,7 @@ KEYS.api_keys = ["hunter2"]
 SPACE = " hunter2 "
 QUOTES = '"hunter2"'
 PEM = '-----BEGIN hunter2-----\nhunter2'
-DRIVE = "C:\new\hunter2"
+DRIVE = "C:\new\thunter2"
 "#;
     let template = "KEY = 'hunter2'\nKEYS.api_keys = ['hunter2']\n";
     let template = Template::parse(template).unwrap();

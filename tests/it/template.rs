@@ -481,12 +481,14 @@ fn what_is_no_small_regular_utf8_file_is_refused() {
     fs::write(repository.file(), b"A = 1\n\xff").unwrap();
     assert_eq!(
         repository.error(),
-        "FILE: not well-formed: line 2, column 1: the text is not UTF-8 (save the file as UTF-8)"
+        "FILE: not well-formed: error: line 2, column 1: the text is not UTF-8\n  \
+         = help: save the file as UTF-8\n"
     );
     fs::write(repository.file(), format!("A = '{}'", "x".repeat(70_000))).unwrap();
     assert_eq!(
         repository.error(),
-        "FILE: not well-formed: line 1, column 65537: the template is longer than the limit of 64 KiB"
+        "FILE: not well-formed: error: line 1, column 65537: \
+         the template is longer than the limit of 64 KiB\n"
     );
     let most = [&b"#".repeat(64 * 1024 - 1)[..], b"\xC3"].concat();
     fs::write(repository.file(), most).unwrap();
