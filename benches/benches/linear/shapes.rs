@@ -171,13 +171,13 @@ pub(crate) const SHAPES: &[Shape] = &[
     Shape::new("mistakes: braces in open arrays", |len| {
         lines(&format!("A = {}\n", "[".repeat(len / 2)), len, |_| "}".into())
     }),
-    Shape::new("mistakes: open triple quotes", |len| cut("", "A = \"\"\"\n", len)),
+    Shape::new("mistakes: open triple quotes", |len| cut("= 1\n", "A = \"\"\"\n", len)),
     Shape::new("mistakes: triple quotes of two kinds", |len| {
         cut("", "A = \"\"\"x\nA = '''x\n", len)
     }),
     Shape::new("mistakes: triple quotes in an array", |len| cut("A = [\n", "\"\"\" '''\n", len)),
     Shape::new("mistakes: triple quotes, blank lines", |len| {
-        lines("", len, |i| if i % 2 == 0 { "A = \"\"\"\n".into() } else { "\n".repeat(99) })
+        lines("= 1\n", len, |i| if i % 2 == 0 { "A = \"\"\"\n".into() } else { "\n".repeat(99) })
     }),
     Shape::new("mistakes: open quotes", |len| cut("", "A = \"\n", len)),
     Shape::new("mistakes: an open quote", |len| cut("A = 'x\n", "x\n", len)),
