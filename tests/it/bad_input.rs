@@ -103,15 +103,15 @@ fn each_mistake_has_its_message() {
         ),
         (
             "A = \"\\ud800\"\n",
-            "line 1, column 8: a backslash that begins no escape \
-             (delete it, write it as `\\\\`, or put the text between single quotes)",
-        ),
-        // The three replacement characters are longer than the text and do not fit into the buffer.
-        // The error is still that of the escape.
-        (
-            "A = \"\\u\\u\\u\"",
             "line 1, column 8: an escape that names no Unicode character \
              (\\x takes two digits, \\u four, \\U eight)",
+        ),
+        // The three replacement characters are longer than the text and do not fit into the buffer.
+        // The error is still that of the first backslash.
+        (
+            "A = \"\\u\\u\\u\"",
+            "line 1, column 8: a backslash that begins no escape \
+             (delete it, write it as `\\\\`, or put the text between single quotes)",
         ),
         (
             "N = 9223372036854775808\n",
