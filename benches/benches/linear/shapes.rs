@@ -140,7 +140,7 @@ pub(crate) const SHAPES: &[Shape] = &[
     })
     .against(|_| "k='' # @pem\n".into()),
     Shape::new("names of many words", |len| {
-        lines("", len, |i| format!("{}{i}='v'\n", "aB_key-".repeat(100)))
+        lines("", len, |i| format!("{}{i}='v'\n", "aB_key-".repeat(10)))
     }),
     Shape::new("a name of many words", |len| format!("{}='v'\n", "aB_key-".repeat(len / 7 - 1))),
     Shape::new("names below a table of many words", |len| {
@@ -151,7 +151,9 @@ pub(crate) const SHAPES: &[Shape] = &[
     Shape::new("arrays nearly like a template's", |len| {
         lines("", len, |_| format!("[[t]]\napi_keys=[{}]\n", "'v',".repeat(len / 5000)))
     })
-    .against(|len| format!("[[t]]\napi_keys=[{}'w']\n", "'v',".repeat(len * 16 / 5000 - 1))),
+    .against(|len| {
+        format!("[[t]]\napi_keys=[{}'w']\n", "'v',".repeat((len * 16 / 5000).saturating_sub(1)))
+    }),
     Shape::new("a long value in quotes", |len| format!("k='\"{}\"'\n", "v".repeat(len - 7))),
     Shape::new("values in quotes", |len| lines("", len, |i| format!("k{i}='\"v\"'\n"))),
     Shape::new("Windows paths", |len| lines("", len, |i| format!("k{i}=\"C:\\new\\temp\"\n"))),
