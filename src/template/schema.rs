@@ -1,8 +1,10 @@
 //! The facts about a template that are computed once: roles, comments, required nodes.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::document::Document;
 use crate::document::index::{Kind, Span};
-use crate::role::{self, Role, Shape};
+use crate::role::{self, Elements, Role, Shape};
 use crate::template::annotations::Mistake;
 use crate::template::comments::Comments;
 use crate::template::format::Format;
@@ -31,6 +33,8 @@ pub(crate) struct Schema {
     pub(crate) optional: Vec<bool>,
     /// `true` if the node is a variable and a secret, by `@secret` or `@public`, else by its name.
     pub(crate) secret: Vec<bool>,
+    /// For a secret of an array of tables, its texts in the elements after the first.
+    further: HashMap<u32, HashSet<Box<str>>>,
     /// `true` if `@public` holds for the node: its own comments say so, or those of the nearest
     /// section around it whose comments say `@secret` or `@public`.
     pub(crate) public: Vec<bool>,
@@ -145,16 +149,40 @@ impl Schema {
             has_formats,
             optional,
             secret,
+            further: HashMap::new(),
             public,
             optional_section,
             needed,
             needs,
         };
+        schema.further = schema.further_secrets(&listed);
         // One is enough: an author who sees it looks for others.
         let said = in_words.into_iter().filter(|&(_, node)| schema.is_required(node));
         let said = said.min_by_key(|(span, _)| span.start);
         schema.mistakes.extend(said.map(|(span, node)| (node, Mistake::InWords, span)));
         schema
+    }
+
+    fn further_secrets(&self, listed: &[bool]) -> HashMap<u32, HashSet<Box<str>>> {
+        let mut further: HashMap<u32, HashSet<Box<str>>> = HashMap::new();
+        if listed.iter().all(|&listed| listed) {
+            return further;
+        }
+        let firsts = role::counterparts(&self.document, &self.document, Elements::First);
+        for (node, first) in (0..).zip(firsts) {
+            if let Some(first) = first.filter(|&first| first != node && self.secret[first as usize])
+                && let Some(text) = role::string(&self.document, node)
+            {
+                further.entry(first).or_default().insert(text.into());
+            }
+        }
+        further
+    }
+
+    /// Returns `true` if a secret of an array of tables has this text in an element after the first.
+    pub(crate) fn is_in_further_element(&self, secret: u32, text: &str) -> bool {
+        !self.further.is_empty()
+            && self.further.get(&secret).is_some_and(|texts| texts.contains(text))
     }
 
     /// Returns `true` if every accepted document has the variable, or something in the section.

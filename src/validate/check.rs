@@ -107,9 +107,9 @@ impl<'a> Validator<'a> {
         let is_same = expected.is_some_and(|(counterpart, template)| {
             is_same_string(value, &template.document, counterpart)
         });
-        if is_same
-            && let Some((template, schema)) = expected
+        if let Some((template, schema)) = expected
             && schema.secret[template as usize]
+            && (is_same || schema.is_in_further_element(template, value))
         {
             self.add(Severity::Error, Problem::Unchanged { template }, node);
             return;

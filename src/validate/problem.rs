@@ -63,8 +63,8 @@ pub enum FindingKind {
     ///   Optional ones are checked, too: without a value, the author deletes the line.
     /// - Nothing is asked of the value itself, so an example in any language is found. A template's
     ///   value that is blank or an empty array says nothing, and is not compared.
-    /// - Values are compared after decoding, arrays by their elements. Each element of an array of
-    ///   tables is compared with the template's first.
+    /// - Values are compared after decoding, arrays by their elements. In an array of tables, a
+    ///   string is compared with those of all the template's elements, an array with the first's.
     ///
     /// A template whose value is a working default says `@public` in a comment.
     Unchanged,

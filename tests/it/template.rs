@@ -492,7 +492,9 @@ fn what_is_no_small_regular_utf8_file_is_refused() {
     );
     let most = [&b"#".repeat(64 * 1024 - 1)[..], b"\xC3"].concat();
     fs::write(repository.file(), most).unwrap();
-    assert!(repository.error().ends_with("the text is not UTF-8 (save the file as UTF-8)"));
+    assert!(
+        repository.error().ends_with("the text is not UTF-8\n  = help: save the file as UTF-8\n")
+    );
     for start in ["#", "# ", "#  ", "#   "] {
         for character in ["é", "日", "😀"] {
             fs::write(repository.file(), format!("{start}{}", character.repeat(40_000))).unwrap();

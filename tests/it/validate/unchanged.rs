@@ -145,11 +145,14 @@ fn a_placeholder_is_left_to_other_variables_and_other_texts() {
 }
 
 #[test]
-fn every_element_is_compared_with_the_templates_first() {
+fn every_element_is_compared_with_all_of_the_template() {
+    let template = "[[users]]\npassword = 'a'\nname = 'd'\napi_keys = ['b']\n\
+                    [[users]]\npassword = 'c'\nname = 'd'\nkeys.password = 'f'\n";
     assert_unchanged(
-        "[[users]]\npassword = 'a'\napi_keys = ['b']\n[[users]]\npassword = 'c'\n",
-        "[[users]]\npassword = 'a'\napi_keys = []\n[[users]]\npassword = 'c'\napi_keys = ['b']\n\
-         [[users]]\npassword = 'a'\napi_keys = ['b', 'b']\n",
+        template,
+        "[[users]]\npassword = 'c'\nname = 'c'\napi_keys = []\n\
+         [[users]]\npassword = 'e'\nname = 'd'\napi_keys = ['b']\n\
+         [[users]]\npassword = 'a'\nname = 'a'\napi_keys = ['b', 'b']\n",
         &["users[0].password", "users[1].api_keys", "users[2].password"],
     );
 }
