@@ -180,6 +180,10 @@ pub mod store;
 #[cfg(feature = "vault")]
 pub mod vault;
 
+#[cfg(test)]
+#[path = "../tests/support/dice.rs"]
+mod dice;
+
 pub use de::DeserializeError;
 pub use delivery::DeliveryError;
 pub use document::error::{ParseError, SyntaxError};
@@ -199,6 +203,7 @@ pub use validate::{Finding, FindingKind, Invalid, Secrets, Severity};
 pub use value::{Array, ArrayIter, Table, TableIter, Value};
 
 /// The README's example is a test.
+/// Random numbers for unit tests.
 #[cfg(all(doctest, unix, feature = "handover", feature = "redb"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -116,13 +116,9 @@ fn is_url_safe(byte: u8) -> bool {
 }
 
 #[cfg(test)]
-#[path = "../../tests/support/dice.rs"]
-mod dice;
-
-#[cfg(test)]
 mod tests {
-    use super::dice::Dice;
     use super::{TOKENS, Token, find};
+    use crate::dice::Dice;
 
     /// Characters of the token's alphabet.
     fn letters(token: &Token) -> Vec<char> {

@@ -4,8 +4,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-#[path = "../../../tests/support/dice.rs"]
-mod dice;
 mod disk;
 mod failing;
 #[path = "../../../tests/support/full.rs"]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use redb::StorageBackend;
 
-use crate::store::redb::tests::dice::Dice;
+use crate::dice::Dice;
 
 /// A disk writes a sector completely or not at all.
 const SECTOR: usize = 512;

@@ -5,9 +5,9 @@ use std::env;
 use std::ops::ControlFlow;
 use std::process::{Command, Stdio};
 
+use crate::dice::Dice;
 use crate::seal::{KeyState, Keyring, Lock, LockedKeyring, Scope};
 use crate::store::backend::Fetch;
-use crate::store::redb::tests::dice::Dice;
 use crate::store::redb::tests::disk::{Cuts, Disk, Step};
 use crate::store::redb::tests::full::times;
 use crate::store::redb::tests::store_on;
