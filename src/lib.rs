@@ -203,7 +203,6 @@ pub use validate::{Finding, FindingKind, Invalid, Secrets, Severity};
 pub use value::{Array, ArrayIter, Table, TableIter, Value};
 
 /// The README's example is a test.
-/// Random numbers for unit tests.
 #[cfg(all(doctest, unix, feature = "handover", feature = "redb"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
