@@ -51,8 +51,9 @@
 //!
 //! # A form in a web service
 //!
-//! When a module is registered, show [`Template::report`](crate::Template::report) to whoever wrote the template: it names misspelt markers
-//! such as `@optionel`, and tokens that were committed. The markers are in the documentation of [`Template`](crate::Template).
+//! When a module is registered, show [`Template::report`](crate::Template::report) to whoever wrote the template: it
+//! names misspelt markers such as `@optionel`, and tokens that were committed. The documentation of
+//! [`Template`](crate::Template) lists the markers.
 //!
 //! The form of a new version shows the template's text. The text that comes back is parsed, then validated. Both
 //! errors are pages for the author: `Display` and `Serialize` show no value.
