@@ -208,6 +208,12 @@ pub(crate) const SHAPES: &[Shape] = &[
     Shape::new("mistakes: JSON", |len| cut("{", "\"a\": {\n", len)),
     Shape::new("mistakes: JSON values", |len| cut("", "A = {\"a\": 1}\n", len)),
     Shape::new("mistakes: quotes in a JSON value", |len| cut("A = {", "\"a\" \"", len)),
+    Shape::new("mistakes: escaped quotes in a header", |len| {
+        lines("[", len - 2, |_| "\"\\".into()) + "]\n"
+    }),
+    Shape::new("mistakes: escaped quotes in a comment", |len| {
+        lines("A = [ #", len - 4, |_| "\"\\".into()) + "\nb ]"
+    }),
     Shape::new("mistakes: comments of C", |len| cut("", "/*\n", len)),
     Shape::new("mistakes: lists of YAML", |len| cut("", "a:\n- b\n", len)),
     Shape::new("mistakes: texts of YAML", |len| cut("", "a: |\n b\n", len)),
