@@ -98,13 +98,16 @@ fn last(text: &str) -> Option<Mistake> {
 /// Returns the first such character before `end` that is not in a quoted key.
 fn outside_quotes(text: &str, end: usize) -> Option<Mistake> {
     let mut at = 0;
+    // Quotes that are not closed before `end`. A search from each further one would take too long.
+    let mut open = [false; 2];
     while at < end {
         let character = text[at..].chars().next()?;
-        if matches!(character, '"' | '\'')
-            && let Some(closed) = closing(text, at).filter(|&closed| closed <= end)
-        {
-            at = closed;
-            continue;
+        if matches!(character, '"' | '\'') && !open[usize::from(character == '"')] {
+            if let Some(closed) = closing(text, at).filter(|&closed| closed <= end) {
+                at = closed;
+                continue;
+            }
+            open[usize::from(character == '"')] = true;
         }
         if let Some(fault) = look(character) {
             return Some((at..at + character.len_utf8(), fault));

@@ -194,7 +194,8 @@ pub(super) fn is_json(value: &str) -> bool {
                 return true;
             }
             Some(end) => at = end,
-            None => at += 1,
+            // Further quotes of the line are escaped. A search from each would take too long.
+            None => at += value[at..].find('\n').unwrap_or(value.len() - at),
         }
     }
     false
