@@ -49,6 +49,10 @@ pub(super) fn of(line: &Line<'_>) -> Option<Mistake> {
                 let rest = body(&value[end..]);
                 first(text, line.value + end..line.value + end + rest)
             }
+            // A straight double quote at the end would not be the quote at the start.
+            None if start == '\'' => last(text)
+                .filter(|(_, fault)| is_quote(*fault))
+                .map(|_| (line.value..text.len(), Fault::MixedQuotes)),
             None => last(text).filter(|(_, fault)| is_quote(*fault)),
         };
     }

@@ -8,6 +8,7 @@ use crate::document::mistake::parts::{Line, Mistake, unquoted};
 #[rustfmt::skip]
 const STARTS: &[(&str, Fault)] = &[
     ("<<<<<<<", Fault::ConflictMarker),
+    ("========", Fault::Separator),
     ("=======", Fault::ConflictMarker),
     (">>>>>>>", Fault::ConflictMarker),
     ("|||||||", Fault::ConflictMarker),
@@ -127,18 +128,28 @@ pub(super) fn quoted(text: &str) -> usize {
     if text.starts_with(['"', '\'']) { closing(text, 0).unwrap_or(0) } else { 0 }
 }
 
+/// Returns `true` for the next key after a `;`: `KEY = …` or `export KEY=…`.
+fn is_next(rest: &str) -> bool {
+    let rest = rest.trim_start();
+    assignment(rest.strip_prefix("export ").unwrap_or(rest)).is_some()
+}
+
 /// Returns the mistake in what follows a value.
 pub(super) fn after(text: &str, rest: &str, at: usize) -> Option<Mistake> {
     let listed = rest.strip_prefix(',').map(str::trim_start);
     let fault = match rest {
         "" => return None,
         "," | ";" => Fault::LineEndSign,
+        "]" => Fault::UnopenedBracket,
+        "}" => Fault::UnopenedBrace,
+        _ if rest.strip_prefix(';').is_some_and(is_next) => Fault::TwoKeys,
         _ if is_comment(rest) => Fault::WrongComment,
         _ if rest.starts_with([',', ';']) && rest[1..].trim_start().starts_with('#') => {
             return Some((at..at + 1, Fault::LineEndSign));
         }
         _ if assignment(rest.trim_start_matches([',', ';'])).is_some() => Fault::TwoKeys,
         _ if listed.is_some_and(|next| next.starts_with(['"', '\''])) => Fault::ListBrackets,
+        "." => return None,
         _ if rest.starts_with(['+', '%', '.', ')']) || rest.starts_with("if ") => {
             Fault::ProgramCode
         }
