@@ -7,9 +7,12 @@ pub(crate) mod fault;
 pub(crate) mod index;
 mod line;
 mod mistake;
+mod names;
+mod node;
 mod recover;
 mod report;
 mod statement;
+mod tree;
 
 use toml_parser::Source;
 use toml_parser::lexer::Token;
@@ -201,7 +204,7 @@ impl Document {
 
     /// The decoded content of a string, or the digits of a float without `_`.
     pub(crate) fn content(&self, node: u32) -> &str {
-        self.index.node(node).value.of(&self.text, &self.decoded)
+        self.index.node(node).value().of(&self.text, &self.decoded)
     }
 
     /// Returns `true` if a key is written without quotes, and so has only letters, digits, `_` and
@@ -235,7 +238,7 @@ impl Document {
 
     /// Returns `true` if a string is a slice of the text, because it has no escapes.
     pub(crate) fn is_verbatim(&self, node: u32) -> bool {
-        self.index.node(node).value.is_in_text()
+        self.index.node(node).value().is_in_text()
     }
 
     /// The value as it is written, including quotes.

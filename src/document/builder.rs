@@ -1,8 +1,6 @@
-//! Builds the index from the parser's events.
+//! The careful reader: builds the index from the parser's events, or reports every error.
 //!
-//! While it builds, [`Builder`] enforces TOML's rules on tables: a key is defined once, a header
-//! opens a table once, and nothing is added to an array or inline table after its end. It accepts
-//! the same texts as `toml_edit`.
+//! [`Tree`] has TOML's rules on tables. It accepts the same texts as `toml_edit`.
 
 use toml_parser::decoder::Encoding;
 use toml_parser::lexer::{Token, TokenKind};
@@ -11,20 +9,11 @@ use toml_parser::{ErrorSink, Raw, Span as ParserSpan};
 
 use crate::document::decode::Decoder;
 use crate::document::fault::Fault;
-use crate::document::index::MAX_DEPTH;
-use crate::document::index::{Index, Kind, Names, Node, ROOT, Slice, Span};
+use crate::document::index::{Index, Kind, MAX_DEPTH, Node, ROOT, Span};
 use crate::document::report::{DecodeErrors, Errors};
+use crate::document::tree::{Part, Refused, Tree};
 use crate::text::shown::{self, Step};
 use crate::text::wiped::Wiped;
-
-/// A part of a key: `a` and `b` in `a.b`.
-#[derive(Clone, Copy)]
-struct Part {
-    /// The decoded part.
-    place: Slice,
-    /// The part as it is written.
-    span: Span,
-}
 
 /// The part of a header that has been read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,8 +31,7 @@ pub(super) struct Builder<'e, 't> {
     text: &'t str,
     errors: &'e Errors<'t>,
     decoder: Decoder<'e, 't>,
-    nodes: Vec<Node>,
-    names: Names,
+    tree: Tree<'t>,
     /// The parts of the key that is being read.
     parts: Vec<Part>,
     /// A dot was read: the next part belongs to the same key.
@@ -64,28 +52,11 @@ pub(super) struct Builder<'e, 't> {
 
 impl<'e, 't> Builder<'e, 't> {
     pub(super) fn new(text: &'t str, tokens: &[Token], errors: &'e Errors<'t>) -> Self {
-        let (keys, elements) = most_nodes(tokens);
-        let mut nodes = Vec::with_capacity(keys + elements + 1);
-        nodes.push(Node {
-            kind: Kind::Table,
-            implicit: false,
-            dotted: false,
-            depth: 0,
-            parent: ROOT,
-            key: Slice::in_text(0, 0),
-            key_span: Span::default(),
-            value: Slice::in_text(0, 0),
-            span: Span::default(),
-            children: ROOT,
-            len: 0,
-            sibling: ROOT,
-        });
         Self {
             text,
             errors,
             decoder: Decoder::new(text, errors),
-            nodes,
-            names: Names::with_capacity(keys),
+            tree: Tree::with_capacity(text, most_nodes(tokens)),
             parts: Vec::with_capacity(MAX_DEPTH + 1),
             continued: false,
             header: Header::None,
@@ -99,15 +70,15 @@ impl<'e, 't> Builder<'e, 't> {
 
     /// Returns the index and the buffer of decoded texts.
     pub(super) fn finish(self) -> (Index, Wiped) {
-        (Index::new(self.nodes, self.names), self.decoder.into_decoded())
+        (self.tree.finish(self.decoder.decoded()), self.decoder.into_decoded())
     }
 
     /// The path of a node, for an error.
     pub(super) fn path(&self, mut node: u32) -> String {
         let mut steps = Vec::new();
         while node != ROOT {
-            let Node { parent, key, .. } = self.nodes[node as usize];
-            steps.push(if self.nodes[parent as usize].kind.is_array() {
+            let Node { parent, key, .. } = *self.tree.node(node);
+            steps.push(if self.tree.node(parent).kind.is_array() {
                 Step::Position(key.position())
             } else {
                 Step::Key(key.of(self.text, self.decoder.decoded()))
@@ -115,10 +86,6 @@ impl<'e, 't> Builder<'e, 't> {
             node = parent;
         }
         shown::display(steps.into_iter().rev())
-    }
-
-    fn node(&mut self, id: u32) -> &mut Node {
-        &mut self.nodes[id as usize]
     }
 
     /// Gives up the structure if the grammar has reported an error inside a header, an array or an
@@ -129,166 +96,55 @@ impl<'e, 't> Builder<'e, 't> {
         }
     }
 
-    /// Looks up a key of a table. If it is absent, returns what [`Names::add`] needs.
-    fn find(&self, table: u32, part: Part) -> Result<u32, Option<u64>> {
-        let decoded = self.decoder.decoded();
-        let key = part.place.of(self.text, decoded);
-        let last = self.nodes[table as usize].children;
-        self.names.find(&self.nodes, (table, last), key, self.text, decoded)
+    /// Returns the node of a key that has a value. Its kind is set when the value is read.
+    fn define_key(&mut self) -> Option<u32> {
+        let defined = self.tree.define_key(self.container, &self.parts, self.decoder.decoded());
+        defined.map_or_else(|refused| self.refuse(refused), Some)
     }
 
-    /// Adds a node. Returns `None` if it is too deep; then the rest of the text is not indexed.
-    fn push(&mut self, parent: u32, key: Slice, key_span: Span, kind: Kind) -> Option<u32> {
-        let depth = self.node(parent).depth + 1;
-        if usize::from(depth) > MAX_DEPTH {
-            self.errors.report(key_span.range(), Fault::TooDeep);
-            self.lost = true;
-            return None;
-        }
-        let id = self.nodes.len() as u32;
-        self.nodes.push(Node {
-            kind,
-            implicit: false,
-            dotted: false,
-            depth,
-            parent,
-            key,
-            key_span,
-            value: Slice::in_text(0, 0),
-            span: key_span,
-            children: ROOT,
-            len: 0,
-            sibling: ROOT,
-        });
-        Some(id)
+    /// Returns the table that a header opens.
+    fn define_header(&mut self, array: bool) -> Option<u32> {
+        let defined = self.tree.define_header(array, &self.parts, self.decoder.decoded());
+        defined.map_or_else(|refused| self.refuse(refused), Some)
     }
 
-    /// Adds a key to a table, with the hash that `find` returned.
-    fn add_key(&mut self, table: u32, part: Part, hash: Option<u64>, kind: Kind) -> Option<u32> {
-        let id = self.push(table, part.place, part.span, kind)?;
-        self.append(table, id);
-        self.names.add(&self.nodes, id, hash, self.text, self.decoder.decoded());
-        Some(id)
+    /// Adds an element to the innermost open array.
+    fn add_element(&mut self, span: Span, kind: Kind) -> Option<u32> {
+        let added = self.tree.add_element(self.container, span, kind);
+        added.map_or_else(|refused| self.refuse(refused), Some)
     }
 
-    /// Adds an element to an array.
-    fn add_element(&mut self, array: u32, span: Span, kind: Kind) -> Option<u32> {
-        let position = self.node(array).len as usize;
-        let id = self.push(array, Slice::in_text(position, position), span, kind)?;
-        self.append(array, id);
-        Some(id)
-    }
-
-    /// Makes a node the last child of its parent.
-    fn append(&mut self, parent: u32, id: u32) {
-        self.node(id).sibling = self.node(parent).children;
-        self.node(parent).children = id;
-        self.node(parent).len += 1;
-    }
-
-    /// Reports a key that is defined twice.
+    /// Reports why a key, a header or an element is refused.
     ///
-    /// Its node is pushed but not appended to the children of the table: the tree stays as it was,
-    /// and what the text defines below the key has a parent, so that errors in it are found, too.
-    fn clash(&mut self, table: u32, part: Part, existing: u32, fault: Fault) -> Option<u32> {
-        let first = self.node(existing).key_span.start as usize;
-        self.errors.clash(part.span.range(), fault, existing, first);
-        self.push(table, part.place, part.span, Kind::Table)
-    }
-
-    /// Takes one step of a header or a dotted key: returns the table that `part` names in `table`,
-    /// and makes it if it is absent.
+    /// A key that is defined twice gets a node beside the tree. The tree stays as it was, and what
+    /// the text defines below the key has a parent, so that errors in it are found, too.
     ///
-    /// There are three results, because an error must not end the search for others:
-    ///
-    /// - `Some(Ok(table))`: go on from this table.
-    /// - `Some(Err(beside))`: the step is reported. The key gets a node below `beside`, which is
-    ///   not part of the tree, and no further step is checked: each of them would fail, too.
-    /// - `None`: too deep. The rest of the text is not indexed.
-    ///
-    /// Headers and dotted keys follow different rules:
-    ///
-    /// - A header may pass through any table, `[a]` then `[a.b]`.
-    /// - A dotted key may pass only through tables that no header has opened. If an earlier header
-    ///   made the table on the way to its own, as `[a.b.c]` makes `a.b`, the dotted key takes it
-    ///   over: after `[a]` and `b.d = 1`, the header `[a.b]` is an error.
-    /// - Both pass through an array of tables into its last element.
-    fn descend(&mut self, table: u32, part: Part, dotted: bool) -> Option<Result<u32, u32>> {
-        let id = match self.find(table, part) {
-            Err(hash) => {
-                let id = self.add_key(table, part, hash, Kind::Table)?;
-                self.node(id).implicit = true;
-                self.node(id).dotted = dotted;
-                return Some(Ok(id));
+    /// If it is too deep, returns `None`. Then the rest of the text is not indexed.
+    fn refuse(&mut self, refused: Refused) -> Option<u32> {
+        match refused {
+            Refused::TooDeep(span) => {
+                self.errors.report(span.range(), Fault::TooDeep);
+                self.lost = true;
+                None
             }
-            Ok(id) => id,
-        };
-        let node = self.node(id);
-        Some(match node.kind {
-            Kind::Table if !dotted => Ok(id),
-            Kind::Table if node.implicit => {
-                node.dotted = true;
-                Ok(id)
+            Refused::Clash { table, part, existing, fault } => {
+                let first = self.tree.node(existing).key_span.start as usize;
+                self.errors.clash(part.span.range(), fault, existing, first);
+                let beside = self.push_beside(table, part)?;
+                match self.parts.last() {
+                    // No further part is checked: each of them would fail, too.
+                    Some(&last) if last.span.start != part.span.start => {
+                        self.push_beside(beside, last)
+                    }
+                    _ => Some(beside),
+                }
             }
-            // While building, `children` is the last child.
-            Kind::ArrayOfTables => Ok(node.children),
-            Kind::Table => Err(self.clash(table, part, id, Fault::DefinedTwice)?),
-            _ => Err(self.clash(table, part, id, Fault::NotATable)?),
-        })
-    }
-
-    /// Adds the node of a key that has a value. Its kind is set when the value is read.
-    fn define_key(&mut self, parts: &[Part]) -> Option<u32> {
-        let (&last, path) = parts.split_last()?;
-        let mut table = self.container;
-        for &part in path {
-            match self.descend(table, part, true)? {
-                Ok(id) => table = id,
-                Err(beside) => return self.push(beside, last.place, last.span, Kind::Table),
-            }
-        }
-        // A dotted key may not add to a table that a header opened.
-        if !path.is_empty() && !self.node(table).implicit {
-            return self.clash(table, last, table, Fault::DefinedTwice);
-        }
-        match self.find(table, last) {
-            Err(hash) => self.add_key(table, last, hash, Kind::String),
-            Ok(existing) => self.clash(table, last, existing, Fault::DefinedTwice),
         }
     }
 
-    /// Returns the table that a header opens, and makes it if it is absent.
-    fn define_header(&mut self, array: bool, parts: &[Part]) -> Option<u32> {
-        let (&last, path) = parts.split_last()?;
-        let mut table = ROOT;
-        for &part in path {
-            match self.descend(table, part, false)? {
-                Ok(id) => table = id,
-                Err(beside) => return self.push(beside, last.place, last.span, Kind::Table),
-            }
-        }
-        let existing = match self.find(table, last) {
-            Err(hash) if array => {
-                let array = self.add_key(table, last, hash, Kind::ArrayOfTables)?;
-                return self.add_element(array, last.span, Kind::Table);
-            }
-            Err(hash) => return self.add_key(table, last, hash, Kind::Table),
-            Ok(existing) => existing,
-        };
-        let node = self.node(existing);
-        match node.kind {
-            Kind::ArrayOfTables if array => self.add_element(existing, last.span, Kind::Table),
-            Kind::Table if !array && node.implicit && !node.dotted => {
-                node.implicit = false;
-                node.key_span = last.span;
-                node.span = last.span;
-                Some(existing)
-            }
-            Kind::Table | Kind::ArrayOfTables => {
-                self.clash(table, last, existing, Fault::DefinedTwice)
-            }
-            _ => self.clash(table, last, existing, Fault::NotATable),
-        }
+    fn push_beside(&mut self, parent: u32, part: Part) -> Option<u32> {
+        let pushed = self.tree.push(parent, part.place, part.span, Kind::Table);
+        pushed.map_or_else(|refused| self.refuse(refused), Some)
     }
 
     /// Returns the node of the next value: that of the key before it, or a new element.
@@ -298,10 +154,10 @@ impl<'e, 't> Builder<'e, 't> {
             Some(id) => id,
             // A value without a key is in an array. Anywhere else, the grammar has reported it and
             // the structure is lost.
-            None => self.add_element(self.container, span, kind)?,
+            None => self.add_element(span, kind)?,
         };
-        self.node(id).kind = kind;
-        self.node(id).span = span;
+        self.tree.node_mut(id).kind = kind;
+        self.tree.node_mut(id).span = span;
         Some(id)
     }
 
@@ -344,16 +200,16 @@ impl<'e, 't> Builder<'e, 't> {
             return;
         }
         let closed = self.container;
-        self.node(closed).span.end = span.end() as u32;
+        self.tree.node_mut(closed).span.end = span.end() as u32;
         self.container = if self.open == 0 { self.section } else { self.enclosing(closed) };
     }
 
     /// The array or inline table around another. Dotted keys may have made tables in between: in
     /// `a = { b.c = [] }`, it is `a` that is around the array, not `b`.
     fn enclosing(&self, id: u32) -> u32 {
-        let mut id = self.nodes[id as usize].parent;
-        while self.nodes[id as usize].dotted {
-            id = self.nodes[id as usize].parent;
+        let mut id = self.tree.node(id).parent;
+        while self.tree.node(id).dotted {
+            id = self.tree.node(id).parent;
         }
         id
     }
@@ -373,12 +229,10 @@ impl<'e, 't> Builder<'e, 't> {
         if self.lost {
             return;
         }
-        let parts = std::mem::take(&mut self.parts);
-        if let Some(table) = self.define_header(array, &parts) {
+        if let Some(table) = self.define_header(array) {
             self.section = table;
             self.container = table;
         }
-        self.parts = parts;
     }
 }
 
@@ -442,9 +296,7 @@ impl EventReceiver for Builder<'_, '_> {
         if self.lost {
             return;
         }
-        let parts = std::mem::take(&mut self.parts);
-        self.pending = self.define_key(&parts);
-        self.parts = parts;
+        self.pending = self.define_key();
     }
 
     fn scalar(&mut self, span: ParserSpan, encoding: Option<Encoding>, _: &mut dyn ErrorSink) {
@@ -455,7 +307,7 @@ impl EventReceiver for Builder<'_, '_> {
             return;
         }
         if let Some(id) = self.place_value(span, kind) {
-            self.node(id).value = place;
+            self.tree.node_mut(id).inside = place;
         }
     }
 
@@ -473,27 +325,23 @@ impl EventReceiver for Builder<'_, '_> {
     }
 }
 
-/// Returns an upper bound for the number of keys, and one for the number of elements besides.
-///
-/// The index is allocated once, and its hash table never grows, so the bound must also hold for a
-/// text with errors. Every node is paid for by a token of its own:
+/// Returns an upper bound for the number of nodes, so that they are allocated once. Every node is paid for by a token of its own:
 ///
 /// - A part of a key is followed by a `.` or an `=`.
 /// - The last part of a header's key is followed by neither, but the header has a `[`. `[[a]]` may
 ///   make a key and an element, and has two.
 /// - If the `=` is missing in an inline table, its `{` pays for the key.
 /// - An element of an array follows a `[` or a `,`.
-fn most_nodes(tokens: &[Token]) -> (usize, usize) {
-    let (mut keys, mut elements) = (0, 0);
-    for token in tokens {
-        match token.kind() {
+fn most_nodes(tokens: &[Token]) -> usize {
+    let pays = |token: &&Token| {
+        matches!(
+            token.kind(),
             TokenKind::Equals
-            | TokenKind::Dot
-            | TokenKind::LeftSquareBracket
-            | TokenKind::LeftCurlyBracket => keys += 1,
-            TokenKind::Comma => elements += 1,
-            _ => {}
-        }
-    }
-    (keys, elements)
+                | TokenKind::Dot
+                | TokenKind::LeftSquareBracket
+                | TokenKind::LeftCurlyBracket
+                | TokenKind::Comma
+        )
+    };
+    tokens.iter().filter(pays).count() + 1
 }

@@ -262,7 +262,7 @@ impl<'a> Validator<'a> {
 /// Returns `true` if a node of the template is this string.
 fn is_same_string(value: &str, template: &Document, node: u32) -> bool {
     // Nearly all values differ in length.
-    template.index().node(node).value.len() == value.len()
+    template.index().node(node).value().len() == value.len()
         && role::string(template, node) == Some(value)
 }
 
