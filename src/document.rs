@@ -3,12 +3,16 @@
 mod builder;
 pub(crate) mod decode;
 pub(crate) mod error;
+mod fast;
 pub(crate) mod fault;
 pub(crate) mod index;
 mod line;
 mod mistake;
 mod names;
 mod node;
+#[cfg(secrets_toml_readers)]
+#[doc(hidden)]
+pub mod readers;
 mod recover;
 mod report;
 mod statement;
@@ -163,6 +167,14 @@ impl Document {
             let end = (0..=limit).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
             return Err(ParseError::single(&text, end..text.len(), too_long));
         }
+        if let Some((index, decoded)) = fast::read(&text) {
+            return Ok(Self { text, decoded, index });
+        }
+        Self::read_carefully(text)
+    }
+
+    /// Reads any text, and reports its errors.
+    fn read_carefully(text: Wiped) -> Result<Self, ParseError> {
         let tokens = lex(&text);
         let errors = Errors::new(&text);
         let mut builder = Builder::new(&text, &tokens, &errors);

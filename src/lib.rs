@@ -187,6 +187,9 @@ mod dice;
 pub use de::DeserializeError;
 pub use delivery::DeliveryError;
 pub use document::error::{ParseError, SyntaxError};
+#[cfg(secrets_toml_readers)]
+#[doc(hidden)]
+pub use document::readers;
 pub use document::{Document, MAX_DEPTH, MAX_LEN};
 pub use env::environment::{Env, EnvError};
 pub use path::KeyPath;

@@ -41,6 +41,20 @@ impl<'e, 't> Decoder<'e, 't> {
         &self.decoded
     }
 
+    /// Appends a piece of a decoded text, from the fast reader. `start` is its offset in the document,
+    /// and what is read from there on is not longer decoded than written.
+    pub(super) fn append(&mut self, start: usize, piece: &str) -> Option<()> {
+        self.reserve(start);
+        self.decoded.push_str(piece).then_some(())
+    }
+
+    /// Allocates the second buffer, with room for the text from `start` on.
+    fn reserve(&mut self, start: usize) {
+        if self.decoded.capacity() == 0 {
+            self.decoded = Wiped::with_capacity(self.text.len() - start);
+        }
+    }
+
     /// Decodes one part of a key.
     pub(super) fn key(&mut self, span: ParserSpan, encoding: Option<Encoding>) -> Slice {
         let raw = &self.text[span.start()..span.end()];
@@ -156,9 +170,7 @@ impl<'e, 't> Decoder<'e, 't> {
         span: ParserSpan,
         decode: impl FnOnce(&mut dyn StringBuilder<'t>, &mut DecodeErrors<'_, 't>) -> T,
     ) -> (Slice, T) {
-        if self.decoded.capacity() == 0 {
-            self.decoded = Wiped::with_capacity(self.text.len() - span.start());
-        }
+        self.reserve(span.start());
         let start = self.decoded.len();
         let mut output = Output { decoded: &mut self.decoded, start };
         let result = decode(&mut output, &mut DecodeErrors(self.errors));
