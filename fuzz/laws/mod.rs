@@ -12,7 +12,11 @@ pub(crate) mod document;
 pub(crate) mod env;
 #[cfg(feature = "vault")]
 pub(crate) mod keyring;
+#[cfg(secrets_toml_readers)]
+mod nearly;
 pub(crate) mod query;
+#[cfg(secrets_toml_readers)]
+pub(crate) mod readers;
 #[cfg(feature = "vault")]
 pub(crate) mod record;
 pub(crate) mod template;
