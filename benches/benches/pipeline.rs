@@ -1,234 +1,157 @@
-//! Compares the pipeline from text to environment with the parser alone and with other TOML readers,
-//! then measures each stage: `cargo bench -p benches --bench pipeline`. It ends with a table of
-//! medians and ratios.
+//! Compares reading, and the way from text to environment, with the bare parser and with other TOML
+//! readers. Then it measures each stage alone.
+//!
+//! ```text
+//! RUSTFLAGS="--cfg secrets_toml_readers" cargo bench -p benches --bench pipeline
+//! ```
+//!
+//! All functions of a text take turns in one process, and a row is the median. The floor is the bare pass
+//! of `toml_parser` over a text: tokens, then events that nobody receives. The bench fails if a ratio is
+//! over its limit. Without the flag it has no careful reader to compare with, and skips that row. An
+//! argument measures the stages with criterion, those whose names contain it.
 
-use std::collections::BTreeMap;
+#[path = "pipeline/shapes.rs"]
+mod shapes;
+#[path = "pipeline/stages.rs"]
+mod stages;
+
 use std::hint::black_box;
 use std::process::ExitCode;
 
 use benches::limits::Limits;
-use benches::median::median;
 use benches::turns::{Run, medians};
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
-use secrets_toml::seal::{Keyring, Revision, Scope};
-use secrets_toml::{Document, Env, Overrides, Secrets, Template};
-use serde::Deserialize;
+use secrets_toml::{Document, Template};
+use shapes::{SHAPES, Shape};
 use toml_parser::Source;
 use toml_parser::parser::parse_document;
 
 /// The sizes, in variables.
 const SIZES: [usize; 3] = [5, 48, 1500];
 
-/// The query of a visitor's link.
-const QUERY: &str = "user_id=alice&app_id=demo&utm_source=mail&base=https%3A%2F%2Fapi.clarifai.com";
-
 fn main() -> ExitCode {
-    let mut criterion = Criterion::default().configure_from_args().without_plots();
-    for variables in SIZES {
-        bench(&mut criterion, variables);
-        stages(&mut criterion, variables);
-    }
-    criterion.final_summary();
-    summary()
-}
-
-fn bench(criterion: &mut Criterion, variables: usize) {
-    let text = document(variables);
-    let template = Template::parse(&template(variables)).expect("the template is well-formed");
-    let mut group = criterion.benchmark_group("read");
-    group.throughput(Throughput::Bytes(text.len() as u64));
-    group.bench_with_input(BenchmarkId::new("floor", variables), &text, |b, text| {
-        b.iter(|| {
-            let tokens = Source::new(text).lex().into_vec();
-            parse_document(&tokens, &mut (), &mut ());
-            tokens
-        });
-    });
-    group.bench_with_input(BenchmarkId::new("parse", variables), &text, |b, text| {
-        b.iter(|| Document::parse(black_box(text.as_str())).expect("well-formed"));
-    });
-    group.bench_with_input(BenchmarkId::new("whole", variables), &text, |b, text| {
-        b.iter(|| {
-            let document = Document::parse(black_box(text.as_str())).expect("well-formed");
-            let secrets = template.validate(document).expect("filled in");
-            secrets.env().expect("mappable")
-        });
-    });
-    group.bench_with_input(BenchmarkId::new("toml_edit", variables), &text, |b, text| {
-        b.iter(|| toml_edit::Document::parse(black_box(text.as_str())).expect("well-formed"));
-    });
-    group.bench_with_input(BenchmarkId::new("toml", variables), &text, |b, text| {
-        b.iter(|| toml::de::DeTable::parse(black_box(text.as_str())).expect("well-formed"));
-    });
-    group.finish();
-}
-
-/// A value of any kind; strings are borrowed.
-#[derive(Deserialize)]
-#[serde(untagged)]
-#[allow(dead_code, reason = "values are deserialized and not read")]
-enum Any<'a> {
-    String(&'a str),
-    Integer(i64),
-    Float(f64),
-    #[serde(borrow)]
-    Table(BTreeMap<&'a str, Self>),
-}
-
-/// Measures each stage alone. The clock runs neither while the input is made nor while the result is
-/// dropped, which includes wiping. The benchmark `read/parse` above includes the drop.
-fn stages(criterion: &mut Criterion, variables: usize) {
-    let text = document(variables);
-    let template = Template::parse(&template(variables)).expect("the template is well-formed");
-    let keyring = Keyring::from_bytes([7; 32]);
-    let scope = Scope::module("chat").and_then(|module| module.version("1.2.0")).expect("names");
-    let overrides = Overrides::clarifai();
-    let parsed = || Document::parse(text.as_str()).expect("well-formed");
-    let secrets = parsed().validate().expect("filled in");
-    let record = keyring.seal(&scope, Revision::FIRST, &secrets).expect("short");
-
-    let seal = |secrets: &Secrets| keyring.seal(&scope, Revision::FIRST, secrets).expect("short");
-    let open = || keyring.open(&scope, black_box(record.as_bytes())).expect("ours");
-    let apply = |env: Env| env.override_with(&overrides, black_box(QUERY)).expect("accepted");
-    // Small batches stay in the cache.
-    let few = BatchSize::NumIterations(8);
-
-    let mut group = criterion.benchmark_group("stage");
-    group.throughput(Throughput::Bytes(text.len() as u64));
-    let id = |what| BenchmarkId::new(what, variables);
-    group.bench_function(id("parse"), |b| {
-        b.iter_batched(|| text.clone(), |text| Document::parse(text).expect("well-formed"), few);
-    });
-    group.bench_function(id("validate"), |b| {
-        b.iter_batched(parsed, |document| template.validate(document).expect("filled in"), few);
-    });
-    group.bench_function(id("env"), |b| {
-        b.iter_with_large_drop(|| black_box(&secrets).env().expect("mappable"));
-    });
-    group.bench_function(id("override"), |b| {
-        b.iter_batched(|| secrets.env().expect("mappable"), apply, few);
-    });
-    group.bench_function(id("deserialize"), |b| {
-        b.iter_with_large_drop(|| {
-            let values: BTreeMap<&str, Any<'_>> = black_box(&secrets).deserialize().expect("fits");
-            values
-        });
-    });
-    group.bench_function(id("seal"), |b| b.iter_with_large_drop(|| seal(black_box(&secrets))));
-    group.bench_function(id("open"), |b| b.iter_with_large_drop(open));
-    group.bench_function(id("to-store"), |b| {
-        let way = |text: String| {
-            let document = Document::parse(text).expect("well-formed");
-            seal(&template.validate(document).expect("filled in"))
-        };
-        b.iter_batched(|| text.clone(), way, few);
-    });
-    group.bench_function(id("to-module"), |b| {
-        b.iter_with_large_drop(|| {
-            let secrets = open().into_secrets().expect("a document");
-            apply(secrets.env().expect("mappable"))
-        });
-    });
-    group.finish();
-}
-
-/// Makes a file of secrets: mostly strings at the root, with numbers and comments, then sections.
-fn document(variables: usize) -> String {
-    file(variables, |i| format!("\"9f8e7d6c5b4a39281706f5e4d3c2b1a{i:05}\""))
-}
-
-/// Makes the same file with blank strings.
-fn template(variables: usize) -> String {
-    file(variables, |_| "\"\"".to_owned())
-}
-
-fn file(variables: usize, string: impl Fn(usize) -> String) -> String {
-    let mut text = String::new();
-    for i in 0..variables {
-        if i % 8 == 0 {
-            text.push_str("\n# What the service gave us.\n");
-        }
-        if i >= variables * 3 / 4 && i % 12 == 0 {
-            text.push_str(&format!("[section_{i}]\n"));
-        }
-        match i % 10 {
-            8 => text.push_str(&format!("PORT_{i} = {}\n", 8000 + i)),
-            9 => text.push_str(&format!("RATE_{i} = {i}.5\n")),
-            _ => text.push_str(&format!("SERVICE_TOKEN_{i} = {}\n", string(i))),
-        }
-    }
-    text
-}
-
-/// Returns the times of parsing a text and of delivering the document, in nanoseconds.
-fn delivery(variables: usize) -> [f64; 2] {
-    let text = document(variables);
-    let parse = || Document::parse(black_box(text.as_str())).expect("well-formed");
-    let read = parse();
-    let env = read.env().expect("mappable");
-    let deliver = || black_box(&read).for_streamlit(&env).expect("short");
-    let mut runs: [Run<'_>; 2] = [
-        ("parse", Box::new(|| drop(black_box(parse())))),
-        ("streamlit", Box::new(|| drop(black_box(deliver())))),
-    ];
-    let medians = medians(&mut runs);
-    [medians[0] * 1e9, medians[1] * 1e9]
-}
-
-/// Prints the medians of this run, with their limits.
-fn summary() -> ExitCode {
     let mut limits = Limits::from_args();
-    println!("\n{:>9}  {:>11}  {:>12}  {:>9}  limit", "variables", "what", "median", "ratio");
-    for variables in SIZES {
-        let read = |what| median("read", what, variables);
-        let (Some(floor), Some(parse)) = (read("floor"), read("parse")) else { continue };
-        let row = |what: &str, time: f64, ratio: f64, limit: &str| {
-            let time = format!("{:.2} µs", time / 1000.0);
-            println!("{variables:>9}  {what:>11}  {time:>12}  {ratio:>8.2}x  {limit}");
-        };
-        // With few variables the fixed cost of a document dominates, so no limit applies.
-        let judged = variables > 5;
-        row("floor", floor, 1.0, "");
-        for (what, most) in [("parse", 2.0), ("whole", 3.2)] {
-            let Some(time) = read(what) else { continue };
-            let limit = match judged {
-                true => format!("of the floor: {}", limits.at_most(time / floor, most)),
-                false => "of the floor".to_owned(),
-            };
-            row(what, time, time / floor, &limit);
+    if std::env::args().skip(1).any(|argument| argument != "--bench") {
+        stages::bench(&SIZES);
+        return limits.end();
+    }
+    println!("{:>9} {:>9}  {:>12}  {:>12}  {:>7}", "shape", "variables", "what", "median", "ratio");
+    for shape in SHAPES {
+        for variables in SIZES {
+            compare(shape, variables, &mut limits);
         }
-        let [in_turns, time] = delivery(variables);
-        let limit = match judged {
-            true => format!("of parse: {}", limits.at_most(time / in_turns, 1.6)),
-            false => "of parse".to_owned(),
-        };
-        row("streamlit", time, time / in_turns, &limit);
-        for (peer, least) in [("toml_edit", 2.0), ("toml", 1.4)] {
-            let Some(time) = read(peer) else { continue };
-            let limit = match judged {
-                true => format!("of parse: {}", limits.at_least(time / parse, least)),
-                false => "of parse".to_owned(),
-            };
-            row(peer, time, time / parse, &limit);
-        }
-        println!();
-        let stages = [
-            "parse",
-            "validate",
-            "env",
-            "override",
-            "deserialize",
-            "seal",
-            "open",
-            "to-store",
-            "to-module",
-        ];
-        for what in stages {
-            if let Some(time) = median("stage", what, variables) {
-                row(what, time, time / parse, "of parse");
-            }
-        }
+        length(shape, &mut limits);
         println!();
     }
     limits.end()
+}
+
+/// Prints a row: a time, its ratio to another, and the limit.
+fn row(shape: Shape, variables: usize, what: &str, seconds: f64, ratio: f64, limit: &str) {
+    let time = format!("{:.2} µs", seconds * 1e6);
+    println!(
+        "{:>9} {variables:>9}  {what:>12}  {time:>12}  {ratio:>6.2}x  {limit}",
+        shape.name()
+    );
+}
+
+/// Times making and dropping a value.
+fn run<'a, T>(name: &'static str, mut make: impl FnMut() -> T + 'a) -> Run<'a> {
+    (name, Box::new(move || drop(black_box(make()))))
+}
+
+fn compare(shape: Shape, variables: usize, limits: &mut Limits) {
+    let text = shape.document(variables);
+    let text = text.as_str();
+    let template = Template::parse(&shape.template(variables)).expect("the template is well-formed");
+    // An error at the end, so that the fast reader has worked in vain.
+    let refused = format!("{text}\nopen = \"\n");
+    let parse = || Document::parse(black_box(text)).expect("well-formed");
+    let filled = parse();
+    let env = filled.env().expect("mappable");
+    let mut runs = vec![
+        run("floor", || floor(text)),
+        run("parse", parse),
+        run("template", || {
+            let secrets = template.validate(parse()).expect("filled in");
+            secrets.env().expect("mappable")
+        }),
+        run("no template", || {
+            let secrets = parse().validate().expect("filled in");
+            secrets.env().expect("mappable")
+        }),
+        run("streamlit", || black_box(&filled).for_streamlit(&env).expect("short")),
+        run("toml_edit", || toml_edit::Document::parse(black_box(text)).expect("well-formed")),
+        run("DeTable", || toml::de::DeTable::parse(black_box(text)).expect("well-formed")),
+        run("refused", || Document::parse(black_box(refused.as_str())).expect_err("an open string")),
+    ];
+    #[cfg(secrets_toml_readers)]
+    runs.extend([
+        run("careful", || secrets_toml::readers::careful(black_box(text)).expect("well-formed")),
+        run("explained", || {
+            secrets_toml::readers::careful(black_box(refused.as_str())).expect_err("an open string")
+        }),
+    ]);
+    let medians = medians(&mut runs);
+    let time = |what: &str| {
+        let position = runs.iter().position(|(name, _)| *name == what)?;
+        Some(medians[position])
+    };
+    let [floor, parse] = [medians[0], medians[1]];
+    row(shape, variables, "floor", floor, 1.0, "");
+
+    let most = match (shape, variables) {
+        (_, 5) => 1.25,
+        (Shape::Accounts, _) => 1.5,
+        _ => 0.75,
+    };
+    let limit = limits.at_most(parse / floor, most);
+    row(shape, variables, "parse", parse, parse / floor, &format!("of the floor: {limit}"));
+    for (what, least) in [("toml_edit", 5.0), ("DeTable", 4.0)] {
+        let Some(time) = time(what) else { continue };
+        let judged = variables > 5 && shape != Shape::Accounts;
+        let limit = if judged { limits.at_least(time / parse, least) } else { String::new() };
+        row(shape, variables, what, time, time / parse, &format!("of parse {limit}"));
+    }
+    let (Some(with), Some(without)) = (time("template"), time("no template")) else { return };
+    let most = if shape == Shape::Plain { 1.5 } else { 1.8 };
+    let limit = if variables > 5 { limits.at_most(with / floor, most) } else { String::new() };
+    row(shape, variables, "template", with, with / floor, &format!("of the floor {limit}"));
+    // Some percent are noise.
+    let limit = if variables > 5 { limits.at_most(without / with, 1.05) } else { String::new() };
+    row(shape, variables, "no template", without, without / with, &format!("of template {limit}"));
+    if let Some(time) = time("streamlit") {
+        row(shape, variables, "streamlit", time, time / parse, "of parse");
+    }
+    if let Some(careful) = time("careful") {
+        row(shape, variables, "careful", careful, careful / floor, "of the floor");
+    }
+    if let (Some(refused), Some(explained)) = (time("refused"), time("explained")) {
+        let ratio = refused / explained;
+        let limit = if variables > 5 { limits.at_most(ratio, 1.4) } else { String::new() };
+        row(shape, variables, "refused", refused, ratio, &format!("of the careful reader {limit}"));
+    }
+}
+
+/// Returns the tokens of a text, after a pass that has received no event.
+fn floor(text: &str) -> Vec<toml_parser::lexer::Token> {
+    let tokens = Source::new(black_box(text)).lex().into_vec();
+    parse_document(&tokens, &mut (), &mut ());
+    tokens
+}
+
+/// Compares the cost per byte of a long text and a short one.
+fn length(shape: Shape, limits: &mut Limits) {
+    let [short, long] = [10_000, 980_000].map(|len| shape.of_len(len));
+    let parse = |text: &str| Document::parse(black_box(text)).expect("well-formed");
+    let mut runs = [run("short", || parse(&short)), run("long", || parse(&long))];
+    let medians = medians(&mut runs);
+    let ratio = (medians[1] / long.len() as f64) / (medians[0] / short.len() as f64);
+    let limit = limits.at_most(ratio, 1.5);
+    println!(
+        "{:>9} {:>9}  {:>12}  {:>9.3} ns/B  {ratio:>6.2}x  of 10 kB: {limit}",
+        shape.name(),
+        "1 MB",
+        "parse",
+        medians[1] / long.len() as f64 * 1e9,
+    );
 }

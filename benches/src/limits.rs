@@ -19,12 +19,12 @@ impl Limits {
 
     /// Checks that a ratio is at most `most`, and returns the text to print.
     pub fn at_most(&mut self, ratio: f64, most: f64) -> String {
-        self.note(ratio <= most, format!("at most {most:.1}"))
+        self.note(ratio <= most, format!("at most {most}"))
     }
 
     /// Checks that a ratio is at least `least`, and returns the text to print.
     pub fn at_least(&mut self, ratio: f64, least: f64) -> String {
-        self.note(ratio >= least, format!("at least {least:.1}"))
+        self.note(ratio >= least, format!("at least {least}"))
     }
 
     fn note(&mut self, kept: bool, limit: String) -> String {
