@@ -4,6 +4,9 @@
 
 #[path = "support/probe.rs"]
 mod probe;
+#[allow(dead_code, reason = "benches use the rest")]
+#[path = "support/shapes.rs"]
+mod shapes;
 
 use std::fmt::Write;
 
@@ -34,14 +37,44 @@ fn elements(count: usize) -> String {
     format!("l = [{}]", "1, ".repeat(count))
 }
 
+/// Makes a document of short keys, and ten times as many empty lines: they look like keys at first.
+fn empty_lines(keys: usize) -> String {
+    flat(keys) + &"\n".repeat(10 * keys)
+}
+
+/// Reading an author's file takes five blocks at most: the text, the second buffer, the nodes, their
+/// children, and the table of names.
 #[test]
-fn parse_allocates_at_most_eight_times_and_resizes_once() {
-    for shape in [flat, mixed, elements] {
-        for keys in [5, 48, 1_500, 60_000] {
-            let text = shape(keys);
+fn a_usual_file_takes_five_blocks_and_four_times_its_length() {
+    for shape in shapes::SHAPES {
+        for variables in [5, 48, 1_500] {
+            let text = shape.document(variables);
             let (document, report) = probe::during(|| Document::parse(text.as_str()).unwrap());
-            assert!(report.allocations <= 8, "{keys} keys: {report:?}");
-            assert!(report.reallocations <= 1, "{keys} keys: {report:?}");
+            let what = format!("{} with {variables} variables: {report:?}", shape.name());
+            assert!(report.allocations <= 5, "{what}");
+            assert!(report.peak <= 4 * text.len(), "{what}, {} bytes of text", text.len());
+            drop(document);
+        }
+    }
+}
+
+/// A text and its second buffer are as long as the text. A node takes 64 bytes at most beside them, and
+/// each doubling of the nodes one allocation more.
+#[test]
+fn any_text_takes_64_bytes_a_node() {
+    /// The root, some tables of `mixed`, and a few nodes that are left unused.
+    const FIXED: usize = 1024;
+    let shapes: [(fn(usize) -> String, f64); 4] =
+        [(flat, 1.0), (mixed, 8.0 / 5.0), (elements, 1.0), (empty_lines, 1.0)];
+    for (shape, nodes_per_key) in shapes {
+        for keys in [5, 33, 48, 97, 100, 1_500, 1_537, 60_000] {
+            let text = shape(keys);
+            let nodes = (keys as f64 * nodes_per_key) as usize;
+            let (document, report) = probe::during(|| Document::parse(text.as_str()).unwrap());
+            let most = 2 * text.len() + 64 * nodes + FIXED;
+            assert!(report.live as usize <= most, "{keys} keys: {report:?}, at most {most}");
+            let blocks = report.allocations + report.reallocations;
+            assert!(blocks <= 6 + nodes.ilog2() as usize, "{keys} keys: {report:?}");
             drop(document);
         }
     }

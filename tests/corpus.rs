@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic")]
 
-#[cfg(secrets_toml_readers)]
-#[path = "support/dice.rs"]
-mod dice;
 #[path = "../fuzz/laws/mod.rs"]
 mod laws;
+
+#[cfg(secrets_toml_readers)]
+#[path = "corpus/readers.rs"]
+mod readers;
 
 use std::fs;
 use std::path::Path;
@@ -31,16 +32,3 @@ macro_rules! replay {
 replay! { document template validate update env query deserialize delivery }
 #[cfg(feature = "vault")]
 replay! { record keyring }
-#[cfg(secrets_toml_readers)]
-replay! { readers }
-
-/// Choices at random, many times over.
-#[cfg(secrets_toml_readers)]
-#[test]
-fn readers_agree_on_random_choices() {
-    let mut dice = dice::Dice(0x2EAD);
-    for _ in 0..20_000 {
-        let choices: Vec<u8> = (0..dice.roll(40)).map(|_| dice.roll(256) as u8).collect();
-        laws::readers::check(&choices);
-    }
-}

@@ -10,7 +10,7 @@
 //! over its limit. Without the flag it has no careful reader to compare with, and skips that row. An
 //! argument measures the stages with criterion, those whose names contain it.
 
-#[path = "pipeline/shapes.rs"]
+#[path = "../../tests/support/shapes.rs"]
 mod shapes;
 #[path = "pipeline/stages.rs"]
 mod stages;
@@ -48,10 +48,7 @@ fn main() -> ExitCode {
 /// Prints a row: a time, its ratio to another, and the limit.
 fn row(shape: Shape, variables: usize, what: &str, seconds: f64, ratio: f64, limit: &str) {
     let time = format!("{:.2} µs", seconds * 1e6);
-    println!(
-        "{:>9} {variables:>9}  {what:>12}  {time:>12}  {ratio:>6.2}x  {limit}",
-        shape.name()
-    );
+    println!("{:>9} {variables:>9}  {what:>12}  {time:>12}  {ratio:>6.2}x  {limit}", shape.name());
 }
 
 /// Times making and dropping a value.
@@ -62,7 +59,8 @@ fn run<'a, T>(name: &'static str, mut make: impl FnMut() -> T + 'a) -> Run<'a> {
 fn compare(shape: Shape, variables: usize, limits: &mut Limits) {
     let text = shape.document(variables);
     let text = text.as_str();
-    let template = Template::parse(&shape.template(variables)).expect("the template is well-formed");
+    let template =
+        Template::parse(&shape.template(variables)).expect("the template is well-formed");
     // An error at the end, so that the fast reader has worked in vain.
     let refused = format!("{text}\nopen = \"\n");
     let parse = || Document::parse(black_box(text)).expect("well-formed");
@@ -82,7 +80,9 @@ fn compare(shape: Shape, variables: usize, limits: &mut Limits) {
         run("streamlit", || black_box(&filled).for_streamlit(&env).expect("short")),
         run("toml_edit", || toml_edit::Document::parse(black_box(text)).expect("well-formed")),
         run("DeTable", || toml::de::DeTable::parse(black_box(text)).expect("well-formed")),
-        run("refused", || Document::parse(black_box(refused.as_str())).expect_err("an open string")),
+        run("refused", || {
+            Document::parse(black_box(refused.as_str())).expect_err("an open string")
+        }),
     ];
     #[cfg(secrets_toml_readers)]
     runs.extend([

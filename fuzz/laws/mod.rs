@@ -1,6 +1,9 @@
 //! Laws that hold for every input, one in each file. The fuzz targets search for inputs that break
 //! them; an ordinary test replays the inputs in `corpus/`.
 
+#[cfg(secrets_toml_readers)]
+#[path = "../../tests/support/readers.rs"]
+pub(crate) mod agree;
 #[path = "../../tests/support/agreement.rs"]
 mod agreement;
 #[path = "../../tests/support/delivered.rs"]
@@ -20,6 +23,6 @@ pub(crate) mod readers;
 #[cfg(feature = "vault")]
 pub(crate) mod record;
 pub(crate) mod template;
-mod texts;
+pub(crate) mod texts;
 pub(crate) mod update;
 pub(crate) mod validate;

@@ -71,8 +71,8 @@ pub(crate) struct Report {
     pub(crate) peak: usize,
     /// The size of the largest block that was requested.
     largest: usize,
-    /// The bytes that are allocated now. Negative if older blocks were freed.
-    live: isize,
+    /// The bytes that are allocated at the end. Negative if older blocks were freed.
+    pub(crate) live: isize,
 }
 
 impl Report {

