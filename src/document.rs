@@ -1,6 +1,6 @@
 //! Documents: one zeroized buffer of text, and an index of spans into it.
 
-mod builder;
+mod careful;
 pub(crate) mod decode;
 pub(crate) mod error;
 mod fast;
@@ -23,7 +23,7 @@ use toml_parser::lexer::Token;
 use toml_parser::parser::parse_document;
 use zeroize::Zeroizing;
 
-use crate::document::builder::Builder;
+use crate::document::careful::Builder;
 use crate::document::error::ParseError;
 use crate::document::fault::Fault;
 use crate::document::index::{Index, Kind, ROOT};

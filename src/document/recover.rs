@@ -15,7 +15,7 @@ use toml_parser::Source;
 use toml_parser::lexer::Token;
 use toml_parser::parser::parse_document;
 
-use crate::document::builder::Builder;
+use crate::document::careful::Builder;
 use crate::document::error::{Detail, Found};
 use crate::document::fault::Fault;
 use crate::document::mistake::{self, Mistake};
