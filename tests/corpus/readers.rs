@@ -5,14 +5,13 @@ use secrets_toml::readers::careful;
 
 use crate::laws::agree::agree;
 use crate::laws::texts::Text;
+use shapes::SHAPES;
 
 #[path = "../support/dice.rs"]
 mod dice;
 #[allow(dead_code, reason = "benches use the rest")]
 #[path = "../support/shapes.rs"]
 mod shapes;
-
-use shapes::SHAPES;
 
 #[test]
 fn the_corpus_is_replayed() {
@@ -40,6 +39,84 @@ fn the_fast_reader_reads_every_usual_file() {
             assert!(agree(&shape.template(variables)), "{shape:?}");
             assert!(agree(&shape.document(variables).replace('\n', "\r\n")), "{shape:?}");
         }
+    }
+}
+
+/// Whatever the fast reader can read, it reads: else it would be of no use.
+#[test]
+fn the_fast_reader_reads_what_is_plain() {
+    for text in [
+        "",
+        " ",
+        "\t",
+        "#",
+        "# é\ta comment\n",
+        "\n\r\n # c\r\n",
+        "a=1",
+        "a = 1\n",
+        " \ta\t = \t1 \t# c\r\n",
+        "-_09azAZ = 0",
+        "'' = 1\n\"\" . a = 1",
+        "'a' = 1\n\"b\\u0063\" = 1\n'd\"'.\"e'\" = 1",
+        "a.b . c.\td.e.f.g.h = 1",
+        "[a]\nb = 1\n[a.c]\nb = 1\n[ d . 'e' ]\n[f]#\n[d]",
+        "[[a]]\nb = 1\n[[ a ]]\nb = 1\n[a.c]\nd = 1\n[[a.e]]",
+        "a = \"\"\nb = ''\nc = \"v\"\nd = 'v\\'",
+        "a = \"é\tv\"\nb = 'é\tv\"'",
+        "a = \"\\b\\e\\f\\n\\r\\t\\\"\\\\ \\x41\\u00e9\\U0001F600 v\"",
+        "a = \"\"\"\"\"\"\nb = ''''''",
+        "a = \"\"\"\n\nv\tv\n\"\"\"\nb = '''\n\nv\tv\n'''",
+        "a = \"\"\"\r\n\r\nv\r\n\"\"\"\nb = '''\r\n\r\nv\r\n'''",
+        "a = \"\"\"\"\"v\"v\"\"v\"\"\"\"\"\nb = '''''v'v''v'''''",
+        "a = \"\"\"v \\ \t\n \t\r\n\n  v\\t\\\r\nv\"\"\"",
+        "a = 0\nb = 1\nc = 123456789012345678\nd = -1\ne = +1\nf = 1_0\ng = 9223372036854775807",
+        "a = 0x1F\nb = 0o17\nc = 0b11\nd = true\ne = false",
+        "a = 0.5\nb = 10.25\nc = -1.5e3\nd = 1_0.5\ne = inf\nf = -nan\ng = 1e5",
+        "a = 1979-05-27\nb = 07:32\nc = 1979-05-27 07:32:00\nd = 1979-05-27T07:32:00.5-07:00",
+        "a = [ ]\nb = [1,2 ,\n#c\n 3\t,\r\n]\nc = [[1], [ '' ], {}]\nd = [1]# c",
+        "a = {}\nb = { c = 1, d.e = 2,\n f = {}, }\ng = {h=1}",
+        "a = [1.5,2.5]\nb = {c=1.5}\nd = [1.5#c\n]\ne = [1 ]",
+    ] {
+        assert!(agree(text), "{text:?}");
+    }
+}
+
+/// The limits of the fast reader, with the last text that is read and the first that is not.
+#[test]
+fn the_fast_reader_gives_up_beyond_its_limits() {
+    let dotted = |parts: usize| format!("{}a = 1", "a.".repeat(parts - 1));
+    let header = |parts: usize| format!("[{}a]", "a.".repeat(parts - 1));
+    let arrays = |depth: usize| format!("a = {}{}", "[".repeat(depth), "]".repeat(depth));
+    let tables =
+        |depth: usize| format!("a = {}{}", "{a = ".repeat(depth - 1), "{") + &"}".repeat(depth);
+    assert!(agree(&dotted(8)) && !agree(&dotted(9)));
+    assert!(agree(&header(8)) && !agree(&header(9)));
+    assert!(agree(&arrays(16)) && !agree(&arrays(17)));
+    assert!(agree(&tables(16)) && !agree(&tables(17)));
+    // Arrays beside each other are not nested.
+    assert!(agree(&format!("a = [{}]", "[], {}, ".repeat(20))));
+    assert!(!agree("\u{feff}a = 1"));
+}
+
+/// A text with an error is never read.
+#[test]
+#[rustfmt::skip]
+fn the_fast_reader_refuses_what_is_not_toml() {
+    for text in [
+        "a", "a =", "a = \n", "= 1", "a = 1 b", "a = 1\r", "\r", "a = 1\rb = 1", "\0", "a = \0", "a\0 = 1", "#\u{1}",
+        "# \u{7f}", "#\r", "a b = 1", "a. = 1", ".a = 1", "é = 1", "a = é", "a = 1é", "[a", "[a]b", "[a] b = 1",
+        "[ [a]]", "[[a]", "[[a] ]", "[]", "[[]]", "a = 1\na = 1", "[a]\n[a]", "a = 1\n[a]", "a = []\n[[a]]",
+        "a = {}\na.b = 1", "a = \"", "a = \"v", "a = \"v\n\"", "a = \"\u{1}\"", "a = \"\u{7f}\"", "a = \"\\", "a = \"\\q\"",
+        "a = \"\\x4\"", "a = \"\\x4g\"", "a = \"\\u004\"", "a = \"\\ud800\"", "a = \"\\U00110000\"", "a = \"\\x+1\"", "a = \"\\\n\"",
+        "a = 'v\n'", "a = '\u{1}'", "a = '", "a = '''", "a = '''v''", "a = '''v''''''", "a = '''\r'''", "a = '''v\rv'''",
+        "a = \"\"\"\\ v\"\"\"", "a = \"\"\"\\\r\"\"\"", "a = \"\"\"\\\n\r\"\"\"", "a = \"\"\"v\"\"\"\"\"\"", "\"\"\"a\"\"\" = 1",
+        "'''a''' = 1", "a = 01", "a = 00.5", "a = 1.", "a = .5", "a = 1.5.5", "a = 1e400", "a = 9223372036854775808", "a = 0x",
+        "a = 1__0", "a = _1", "a = tru", "a = True", "a = 1979-13-01", "a = 1979-05-27 7", "a = 25:00",
+        "a = [", "a = [1", "a = [1 2]", "a = [,]", "a = [1,,2]", "a = [1\r]", "a = [#\u{1}\n]", "a = [#]", "a = [}",
+        "a = {", "a = {b}", "a = {b = }", "a = {b = 1", "a = {,}", "a = {b = 1 c = 1}", "a = {b = 1, b = 1}", "a = {]",
+    ] {
+        assert!(careful(text).is_err(), "{text:?}");
+        assert!(!agree(text), "{text:?}");
     }
 }
 

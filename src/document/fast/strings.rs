@@ -23,7 +23,7 @@ const ML_LITERAL: Form = Form { quote: b'\'', escape: b'\'', quotes: 3 };
 /// The content of a string that is being read.
 struct Content {
     start: usize,
-    /// Where it starts in the second buffer, if it has anything that is not in the text.
+    /// Its start in the second buffer, if it differs from the text.
     copied: Option<usize>,
     /// The text before this offset is copied.
     rest: usize,
