@@ -99,7 +99,7 @@ impl Reader<'_, '_> {
     }
 
     /// `ws [ comment ]`, and then a newline or the end of the text.
-    #[inline]
+    #[inline(always)]
     fn end_of_line(&mut self) -> Option<()> {
         self.ws();
         if self.peek() == b'#' {
@@ -137,7 +137,7 @@ impl Reader<'_, '_> {
     }
 
     /// `keyval = key keyval-sep val`
-    #[inline]
+    #[inline(always)]
     fn keyval(&mut self, table: u32) -> Option<()> {
         let parts = self.key()?;
         self.take(b'=')?;
@@ -165,7 +165,7 @@ impl Reader<'_, '_> {
     /// `key = simple-key *( ws %x2E ws simple-key )`, with `ws` around it.
     ///
     /// Returns the number of parts.
-    #[inline]
+    #[inline(always)]
     fn key(&mut self) -> Option<usize> {
         let mut parts = 0;
         loop {
@@ -181,7 +181,7 @@ impl Reader<'_, '_> {
     }
 
     /// `simple-key = quoted-key / unquoted-key`, `quoted-key = basic-string / literal-string`
-    #[inline]
+    #[inline(always)]
     fn simple_key(&mut self) -> Option<Part> {
         let start = self.at;
         let place = match self.peek() {
@@ -193,13 +193,13 @@ impl Reader<'_, '_> {
     }
 
     /// `unquoted-key = 1*( ALPHA / DIGIT / %x2D / %x5F )`
-    #[inline]
+    #[inline(always)]
     fn unquoted_key(&mut self) -> Option<Slice> {
         let start = self.at;
-        while BARE[usize::from(self.peek())] {
-            self.at += 1;
-        }
-        (self.at > start).then(|| Slice::in_text(start, self.at))
+        let rest = self.bytes.get(start..)?;
+        let len = rest.iter().position(|&byte| !BARE[usize::from(byte)]).unwrap_or(rest.len());
+        self.at += len;
+        (len > 0).then(|| Slice::in_text(start, self.at))
     }
 
     #[inline]

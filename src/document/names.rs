@@ -44,44 +44,46 @@ impl Names {
 
     /// Returns the node of a key in a table, whose last child is `last`.
     ///
-    /// If the key is absent, returns what [`add`](Self::add) needs to add it: its hash, or `None`
-    /// if the table has so few keys that they are not hashed. The caller adds the key right after
-    /// this, so that it is hashed once.
-    #[inline]
+    /// If the key is absent, returns the hash that [`add`](Self::add) needs: of the filter if the table
+    /// has few keys, or of the hash table. The caller adds the key right after this, so that it is
+    /// hashed once.
+    #[inline(always)]
     pub(super) fn find(
         &self,
         nodes: &[Node],
         (table, last): (u32, u32),
         key: &[u8],
         texts: Texts<'_>,
-    ) -> Result<u32, Option<u64>> {
+    ) -> Result<u32, u64> {
         if nodes[table as usize].len() > FEW {
             return self.find_hashed(nodes, table, key, texts);
         }
-        if self.filter.table == table && !self.filter.may_have(key) {
-            return Err(None);
+        let filter_hash = filter_hash(key);
+        if self.filter.table == table && !self.filter.may_have(filter_hash) {
+            return Err(filter_hash);
         }
         let mut id = last;
         while id != ROOT && texts.bytes(nodes[id as usize].key) != key {
             id = nodes[id as usize].sibling;
         }
-        if id == ROOT { Err(None) } else { Ok(id) }
+        if id == ROOT { Err(filter_hash) } else { Ok(id) }
     }
 
+    #[inline(never)]
     fn find_hashed(
         &self,
         nodes: &[Node],
         table: u32,
         key: &[u8],
         texts: Texts<'_>,
-    ) -> Result<u32, Option<u64>> {
+    ) -> Result<u32, u64> {
         let hash = self.hash(table, key);
         let mut slot = self.first_slot(hash);
         // This loop ends, since some slots are empty.
         loop {
             let found = self.slots[slot];
             if found == 0 {
-                return Err(Some(hash));
+                return Err(hash);
             }
             let id = found & ((1 << NODE_BITS) - 1);
             if found == tagged(hash, id) {
@@ -98,8 +100,8 @@ impl Names {
     ///
     /// The key that makes a table too large for the search without hashing brings the earlier keys
     /// of the table along.
-    #[inline]
-    pub(super) fn add(&mut self, nodes: &[Node], id: u32, hash: Option<u64>, texts: Texts<'_>) {
+    #[inline(always)]
+    pub(super) fn add(&mut self, nodes: &[Node], id: u32, hash: u64, texts: Texts<'_>) {
         let node = &nodes[id as usize];
         let len = nodes[node.parent as usize].len();
         if len <= FEW {
@@ -107,28 +109,29 @@ impl Names {
                 self.filter = Filter { table: node.parent, bits: [0; 4] };
             }
             if self.filter.table == node.parent {
-                self.filter.insert(texts.bytes(node.key));
+                self.filter.insert(hash);
             }
         } else {
             self.add_hashed(nodes, id, hash, texts);
         }
     }
 
-    fn add_hashed(&mut self, nodes: &[Node], id: u32, hash: Option<u64>, texts: Texts<'_>) {
-        let new = if hash.is_some() { 1 } else { FEW as usize + 1 };
+    #[inline(never)]
+    fn add_hashed(&mut self, nodes: &[Node], id: u32, hash: u64, texts: Texts<'_>) {
+        let table = nodes[id as usize].parent;
+        let is_first = nodes[table as usize].len() == FEW + 1;
+        let new = if is_first { FEW as usize + 1 } else { 1 };
         if 4 * (self.used + new) > 3 * self.slots.len() {
             self.resize(nodes, texts, slots_for((self.used + new).max(self.estimate)));
         }
-        let Some(hash) = hash else {
-            let table = nodes[id as usize].parent;
-            let mut id = id;
-            while id != ROOT {
-                self.insert(self.hash(table, texts.bytes(nodes[id as usize].key)), id);
-                id = nodes[id as usize].sibling;
-            }
-            return;
-        };
-        self.insert(hash, id);
+        if !is_first {
+            return self.insert(hash, id);
+        }
+        let mut id = id;
+        while id != ROOT {
+            self.insert(self.hash(table, texts.bytes(nodes[id as usize].key)), id);
+            id = nodes[id as usize].sibling;
+        }
     }
 
     /// Moves the keys to another number of slots.
@@ -191,28 +194,26 @@ struct Filter {
 
 impl Filter {
     #[inline]
-    fn insert(&mut self, key: &[u8]) {
-        let bit = bit(key);
-        self.bits[usize::from(bit >> 6)] |= 1 << (bit & 63);
+    fn insert(&mut self, hash: u64) {
+        self.bits[(hash >> 62) as usize] |= 1 << (hash >> 56 & 63);
     }
 
     #[inline]
-    fn may_have(&self, key: &[u8]) -> bool {
-        let bit = bit(key);
-        self.bits[usize::from(bit >> 6)] >> (bit & 63) & 1 == 1
+    fn may_have(&self, hash: u64) -> bool {
+        self.bits[(hash >> 62) as usize] >> (hash >> 56 & 63) & 1 == 1
     }
 }
 
-/// The bit of a key in a filter. The keys of a table mostly differ in their first or last bytes.
+/// The hash of a key in a filter. The keys of a table mostly differ in their first or last bytes.
 #[inline]
-fn bit(key: &[u8]) -> u8 {
+fn filter_hash(key: &[u8]) -> u64 {
     let ends = match (key.first_chunk(), key.last_chunk()) {
         (Some(&first), Some(&last)) => {
             u64::from_le_bytes(first).rotate_left(5) ^ u64::from_le_bytes(last)
         }
         _ => key.iter().fold(0, |ends, &byte| ends << 8 | u64::from(byte)),
     };
-    ((ends ^ key.len() as u64).wrapping_mul(SPREAD) >> 56) as u8
+    (ends ^ key.len() as u64).wrapping_mul(SPREAD)
 }
 
 #[cfg(test)]

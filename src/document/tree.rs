@@ -56,7 +56,7 @@ impl<'t> Tree<'t> {
     }
 
     /// Adds a node beside the tree: its parent does not have it as a child.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(
         &mut self,
         parent: u32,
@@ -74,7 +74,7 @@ impl<'t> Tree<'t> {
     }
 
     /// Adds the node of a key that has a value. Its kind is set when the value is read.
-    #[inline]
+    #[inline(always)]
     pub(super) fn define_key(
         &mut self,
         container: u32,
@@ -155,6 +155,7 @@ impl<'t> Tree<'t> {
     ///   made the table on the way to its own, as `[a.b.c]` makes `a.b`, the dotted key takes it
     ///   over: after `[a]` and `b.d = 1`, the header `[a.b]` is an error.
     /// - Both pass through an array of tables into its last element.
+    #[inline(never)]
     fn descend(
         &mut self,
         table: u32,
@@ -187,20 +188,20 @@ impl<'t> Tree<'t> {
     }
 
     /// Looks up a key of a table. If it is absent, returns what [`Names::add`] needs.
-    #[inline]
-    fn find(&self, table: u32, part: Part, decoded: &str) -> Result<u32, Option<u64>> {
+    #[inline(always)]
+    fn find(&self, table: u32, part: Part, decoded: &str) -> Result<u32, u64> {
         let texts = Texts { text: self.text, decoded };
         let last = self.node(table).children();
         self.names.find(&self.nodes, (table, last), texts.bytes(part.place), texts)
     }
 
     /// Adds a key to a table, with the hash that `find` returned.
-    #[inline]
+    #[inline(always)]
     fn add_key(
         &mut self,
         table: u32,
         part: Part,
-        hash: Option<u64>,
+        hash: u64,
         kind: Kind,
         decoded: &str,
     ) -> Result<u32, Refused> {
@@ -211,7 +212,7 @@ impl<'t> Tree<'t> {
     }
 
     /// Makes a node the last child of its parent.
-    #[inline]
+    #[inline(always)]
     fn append(&mut self, parent: u32, id: u32) {
         let list = &mut self.node_mut(parent).inside;
         let sibling = std::mem::replace(&mut list.start, id);

@@ -31,7 +31,7 @@ struct Content {
 
 impl Reader<'_, '_> {
     /// `string = ml-basic-string / basic-string / ml-literal-string / literal-string`
-    #[inline]
+    #[inline(always)]
     pub(super) fn string(&mut self) -> Option<Slice> {
         let rest = self.bytes.get(self.at..)?;
         if rest.starts_with(b"\"\"\"") {
@@ -57,7 +57,7 @@ impl Reader<'_, '_> {
         self.one_line(LITERAL)
     }
 
-    #[inline]
+    #[inline(always)]
     fn one_line(&mut self, form: Form) -> Option<Slice> {
         let start = self.at + 1;
         self.at = find_end(self.bytes, start, form.quote, form.escape);
@@ -70,6 +70,7 @@ impl Reader<'_, '_> {
     /// `ml-basic-string = 3quotation-mark [ newline ] ml-basic-body 3quotation-mark`
     ///
     /// `ml-literal-string = 3apostrophe [ newline ] ml-literal-body 3apostrophe`
+    #[inline(never)]
     fn ml_string(&mut self, form: Form) -> Option<Slice> {
         self.at += 3;
         let mut content = Content { start: self.at, copied: None, rest: self.at };
@@ -91,6 +92,7 @@ impl Reader<'_, '_> {
     }
 
     /// `*basic-char quotation-mark`, `ml-basic-body 3quotation-mark`, and the same of literal strings.
+    #[inline(never)]
     fn content(&mut self, mut content: Content, form: Form) -> Option<Slice> {
         loop {
             self.at = find_end(self.bytes, self.at, form.quote, form.escape);

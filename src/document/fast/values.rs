@@ -15,7 +15,7 @@ const FLOAT_LEN: usize = 200;
 
 impl Reader<'_, '_> {
     /// `val = string / boolean / array / inline-table / date-time / float / integer`
-    #[inline]
+    #[inline(always)]
     pub(super) fn val(&mut self, node: u32) -> Option<()> {
         let start = self.at;
         match self.peek() {
@@ -119,7 +119,7 @@ impl Reader<'_, '_> {
             // The span of a bracket or of a scalar: it is set when the value is read.
             let span = Span { start: self.at as u32, end: self.at as u32 + 1 };
             let element = self.tree.add_element(node, span, Kind::String).ok()?;
-            self.val(element)?;
+            self.nested_val(element)?;
             let element = self.tree.node_mut(element);
             if !element.has_children() {
                 element.key_span = element.span;
@@ -149,6 +149,12 @@ impl Reader<'_, '_> {
     #[inline(never)]
     fn nested_keyval(&mut self, node: u32) -> Option<()> {
         self.keyval(node)
+    }
+
+    /// Same as [`val`](Self::val).
+    #[inline(never)]
+    fn nested_val(&mut self, node: u32) -> Option<()> {
+        self.val(node)
     }
 
     fn open(&mut self, node: u32, kind: Kind) -> Option<()> {
