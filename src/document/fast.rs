@@ -20,11 +20,10 @@ mod values;
 mod words;
 
 use crate::document::decode::Decoder;
-use crate::document::fast::words::{count_lines, find_end};
+use crate::document::fast::words::{count_lines, find_end, find_not_bare};
 use crate::document::index::{Index, ROOT, Slice, Span};
 use crate::document::report::Errors;
 use crate::document::tree::{Part, Tree};
-use crate::text::bytes::is_bare;
 use crate::text::wiped::Wiped;
 
 /// The most parts of a key. The parts are on the stack.
@@ -196,10 +195,8 @@ impl Reader<'_, '_> {
     #[inline(always)]
     fn unquoted_key(&mut self) -> Option<Slice> {
         let start = self.at;
-        let rest = self.bytes.get(start..)?;
-        let len = rest.iter().position(|&byte| !BARE[usize::from(byte)]).unwrap_or(rest.len());
-        self.at += len;
-        (len > 0).then(|| Slice::in_text(start, self.at))
+        self.at = find_not_bare(self.bytes, start);
+        (self.at > start).then(|| Slice::in_text(start, self.at))
     }
 
     #[inline]
@@ -207,14 +204,3 @@ impl Reader<'_, '_> {
         Span { start: start as u32, end: self.at as u32 }
     }
 }
-
-/// For each byte, `true` if a bare key may contain it.
-const BARE: [bool; 256] = {
-    let mut bare = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        bare[byte] = is_bare(byte as u8);
-        byte += 1;
-    }
-    bare
-};

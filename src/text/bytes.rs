@@ -29,6 +29,6 @@ pub(crate) fn any(bytes: &[u8], property: impl Fn(u8) -> bool + Copy) -> bool {
 }
 
 /// Returns `true` if a bare key may contain this byte.
-pub(crate) const fn is_bare(byte: u8) -> bool {
+pub(crate) fn is_bare(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }
