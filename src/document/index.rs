@@ -34,8 +34,8 @@ impl Index {
             children[(list.start + list.end) as usize] = id as u32;
             list.end += 1;
         }
-        // A reader estimates the number of nodes. Shrinking costs more than some unused ones.
-        if nodes.capacity() > nodes.len() + nodes.len() / 16 {
+        // A reader estimates the number of nodes. Shrinking costs more than a few unused ones.
+        if nodes.capacity() > nodes.len() + nodes.len() / 16 + 16 {
             nodes.shrink_to_fit();
         }
         names.shrink(&nodes, texts);

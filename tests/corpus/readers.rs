@@ -45,7 +45,7 @@ fn the_fast_reader_reads_every_usual_file() {
 /// Whatever the fast reader can read, it reads: else it would be of no use.
 #[test]
 fn the_fast_reader_reads_what_is_plain() {
-    for text in [
+    let plain = [
         "",
         " ",
         "\t",
@@ -56,7 +56,7 @@ fn the_fast_reader_reads_what_is_plain() {
         "a = 1\n",
         " \ta\t = \t1 \t# c\r\n",
         "-_09azAZ = 0",
-        "'' = 1\n\"\" . a = 1",
+        "'' = 1\n\"a\" . \"\" = 1",
         "'a' = 1\n\"b\\u0063\" = 1\n'd\"'.\"e'\" = 1",
         "a.b . c.\td.e.f.g.h = 1",
         "[a]\nb = 1\n[a.c]\nb = 1\n[ d . 'e' ]\n[f]#\n[d]",
@@ -76,9 +76,9 @@ fn the_fast_reader_reads_what_is_plain() {
         "a = [ ]\nb = [1,2 ,\n#c\n 3\t,\r\n]\nc = [[1], [ '' ], {}]\nd = [1]# c",
         "a = {}\nb = { c = 1, d.e = 2,\n f = {}, }\ng = {h=1}",
         "a = [1.5,2.5]\nb = {c=1.5}\nd = [1.5#c\n]\ne = [1 ]",
-    ] {
-        assert!(agree(text), "{text:?}");
-    }
+    ];
+    let unread: Vec<_> = plain.into_iter().filter(|text| !agree(text)).collect();
+    assert!(unread.is_empty(), "{unread:#?}");
 }
 
 /// The limits of the fast reader, with the last text that is read and the first that is not.
@@ -102,7 +102,7 @@ fn the_fast_reader_gives_up_beyond_its_limits() {
 #[test]
 #[rustfmt::skip]
 fn the_fast_reader_refuses_what_is_not_toml() {
-    for text in [
+    let invalid = [
         "a", "a =", "a = \n", "= 1", "a = 1 b", "a = 1\r", "\r", "a = 1\rb = 1", "\0", "a = \0", "a\0 = 1", "#\u{1}",
         "# \u{7f}", "#\r", "a b = 1", "a. = 1", ".a = 1", "é = 1", "a = é", "a = 1é", "[a", "[a]b", "[a] b = 1",
         "[ [a]]", "[[a]", "[[a] ]", "[]", "[[]]", "a = 1\na = 1", "[a]\n[a]", "a = 1\n[a]", "a = []\n[[a]]",
@@ -114,10 +114,9 @@ fn the_fast_reader_refuses_what_is_not_toml() {
         "a = 1__0", "a = _1", "a = tru", "a = True", "a = 1979-13-01", "a = 1979-05-27 7", "a = 25:00",
         "a = [", "a = [1", "a = [1 2]", "a = [,]", "a = [1,,2]", "a = [1\r]", "a = [#\u{1}\n]", "a = [#]", "a = [}",
         "a = {", "a = {b}", "a = {b = }", "a = {b = 1", "a = {,}", "a = {b = 1 c = 1}", "a = {b = 1, b = 1}", "a = {]",
-    ] {
-        assert!(careful(text).is_err(), "{text:?}");
-        assert!(!agree(text), "{text:?}");
-    }
+    ];
+    let read: Vec<_> = invalid.into_iter().filter(|text| agree(text) || careful(text).is_ok()).collect();
+    assert!(read.is_empty(), "{read:#?}");
 }
 
 #[test]
