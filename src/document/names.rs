@@ -23,7 +23,7 @@ pub(super) struct Names {
     /// so 0 marks an empty slot. At most three quarters of the slots are used.
     slots: Vec<u32>,
     used: usize,
-    /// How many keys may come, for the first allocation.
+    /// The number of nodes that the reader expects.
     estimate: usize,
     filter: Filter,
 }
@@ -122,7 +122,10 @@ impl Names {
         let is_first = nodes[table as usize].len() == FEW + 1;
         let new = if is_first { FEW as usize + 1 } else { 1 };
         if 4 * (self.used + new) > 3 * self.slots.len() {
-            self.resize(nodes, texts, slots_for((self.used + new).max(self.estimate)));
+            // As many of the nodes to come as of those so far.
+            let used = self.used + new;
+            let estimate = self.estimate * used / nodes.len();
+            self.resize(nodes, texts, slots_for(used.max(estimate)));
         }
         if !is_first {
             return self.insert(hash, id);
