@@ -141,7 +141,7 @@ fn floor(text: &str) -> Vec<toml_parser::lexer::Token> {
 
 /// Compares the cost per byte of a long text and a short one.
 fn length(shape: Shape, limits: &mut Limits) {
-    let [short, long] = [10_000, 950_000].map(|len| shape.of_len(len));
+    let [short, long] = [10_000, 900_000].map(|len| shape.of_len(len));
     let parse = |text: &str| Document::parse(black_box(text)).expect("well-formed");
     let mut runs = [run("short", || parse(&short)), run("long", || parse(&long))];
     let medians = medians(&mut runs);

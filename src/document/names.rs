@@ -20,7 +20,7 @@ const FEW: u32 = 32;
 pub(super) struct Names {
     hasher: RandomState,
     /// A node in the lower bits, and some bits of its key's hash in the others. The root has no key,
-    /// so 0 marks an empty slot. At most three quarters of the slots are used.
+    /// so 0 marks an empty slot. At most five eighths of the slots are used.
     slots: Vec<u32>,
     used: usize,
     /// The number of nodes that the reader expects.
@@ -121,7 +121,7 @@ impl Names {
         let table = nodes[id as usize].parent;
         let is_first = nodes[table as usize].len() == FEW + 1;
         let new = if is_first { FEW as usize + 1 } else { 1 };
-        if 4 * (self.used + new) > 3 * self.slots.len() {
+        if slots_for(self.used + new) > self.slots.len() {
             // As many of the nodes to come as of those so far.
             let used = self.used + new;
             let estimate = self.estimate * used / nodes.len();
@@ -151,8 +151,9 @@ impl Names {
 
     /// Frees slots that no key will need.
     pub(super) fn shrink(&mut self, nodes: &[Node], texts: Texts<'_>) {
-        if self.slots.len() > 4 * self.used {
-            self.resize(nodes, texts, slots_for(self.used));
+        let slots = slots_for(self.used);
+        if self.slots.len() > slots {
+            self.resize(nodes, texts, slots);
         }
     }
 
@@ -178,9 +179,9 @@ impl Names {
     }
 }
 
-/// The number of slots for this number of keys: a power of two, and a third more than the keys.
+/// The number of slots for this number of keys: a power of two, of which they use five eighths at most.
 fn slots_for(keys: usize) -> usize {
-    (keys + keys.div_ceil(3)).next_power_of_two()
+    (8 * keys).div_ceil(5).next_power_of_two()
 }
 
 /// The content of a slot.
@@ -224,11 +225,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn at_least_a_quarter_of_the_slots_stays_empty() {
-        for keys in [1, 3, 33, 48, 96, 1000, 1536] {
+    fn at_most_five_eighths_of_the_slots_are_used() {
+        for keys in [1, 3, 33, 40, 41, 48, 96, 1000, 1536] {
             let slots = slots_for(keys);
-            assert!(4 * keys <= 3 * slots && slots.is_power_of_two(), "{keys} keys: {slots} slots");
-            assert!(slots <= 4 * keys, "{keys} keys: {slots} slots");
+            assert!(8 * keys <= 5 * slots && slots.is_power_of_two(), "{keys} keys: {slots} slots");
+            assert!(5 * slots < 16 * keys + 16, "{keys} keys: {slots} slots");
         }
     }
 }
