@@ -64,9 +64,10 @@ fn a_usual_file_takes_five_blocks_and_four_times_its_length() {
 fn any_text_takes_64_bytes_a_node() {
     /// The root, some tables of `mixed`, and a few nodes that are left unused.
     const FIXED: usize = 1024;
-    let shapes: [(fn(usize) -> String, f64); 4] =
+    type Shape = fn(usize) -> String;
+    const SHAPES: [(Shape, f64); 4] =
         [(flat, 1.0), (mixed, 8.0 / 5.0), (elements, 1.0), (empty_lines, 1.0)];
-    for (shape, nodes_per_key) in shapes {
+    for (shape, nodes_per_key) in SHAPES {
         for keys in [5, 33, 48, 97, 100, 1_500, 1_537, 60_000] {
             let text = shape(keys);
             let nodes = (keys as f64 * nodes_per_key) as usize;

@@ -64,10 +64,10 @@ fn plain(text: &mut String, i: usize, string: impl Fn(&str) -> String) -> Writte
 }
 
 fn section(text: &mut String, i: usize, string: impl Fn(&str) -> String) -> Written {
-    if i % 8 == 0 {
+    if i.is_multiple_of(8) {
         writeln!(text, "\n# What the service gave us: see its console, page {i}.")?;
     }
-    if i > 0 && i % 12 == 0 {
+    if i > 0 && i.is_multiple_of(12) {
         writeln!(text, "[section_{i}]")?;
     }
     match i % 6 {
