@@ -47,7 +47,7 @@ fn empty_lines(keys: usize) -> String {
 #[test]
 fn a_usual_file_takes_five_blocks_and_four_times_its_length() {
     for shape in shapes::SHAPES {
-        for variables in [5, 48, 1_500] {
+        for variables in [5, 48, 1_300, 1_500] {
             let text = shape.document(variables);
             let (document, report) = probe::during(|| Document::parse(text.as_str()).unwrap());
             let what = format!("{} with {variables} variables: {report:?}", shape.name());
