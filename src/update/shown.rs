@@ -74,6 +74,14 @@ mod tests {
             "https://blobs.example.com/main?sig=x",
             "https://hooks.slack.com/services/T/B/x",
             "https://discord.com/api/webhooks/1/x",
+            "https://HOOKS.slack.com/services/T/B/x",
+            "https://example.com/cb#access_token=x",
+            "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.",
+            "Token x",
+            "Server=db;User Id=ada;Password=x;",
+            "AccountName=a;AccountKey=eA==",
+            "host=db password = x",
+            "{\"private_key\": \"x\"}",
         ] {
             assert!(is_credential(value), "{value}");
         }
