@@ -38,8 +38,9 @@ fn has_credential(document: &Document, variable: u32) -> bool {
         .any(|node| is_credential(document.content(node)))
 }
 
-/// Returns `true` for a PEM, a well-known token, a value of an `Authorization` header, and a URL that
-/// may hold a secret: with a user, a query, or the host or path of a webhook.
+/// Returns `true` for a PEM, a well-known token, a JWT, a value of an `Authorization` header, and a
+/// connection string or JSON with a password or key in it. Also for a URL that may hold a secret: with
+/// a user, a query, a fragment with `=`, or the host or path of a webhook.
 fn is_credential(value: &str) -> bool {
     const WEBHOOKS: [&str; 4] =
         ["hooks.slack.com/", "/api/webhooks/", "webhook.office.com/", "maker.ifttt.com/"];
@@ -47,14 +48,33 @@ fn is_credential(value: &str) -> bool {
         value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     };
     value.contains("-----BEGIN ")
-        || starts("bearer ")
-        || starts("basic ")
+        || ["bearer ", "basic ", "token "].into_iter().any(starts)
+        || value.starts_with("eyJ") && value.matches('.').count() == 2
+        || has_named(value.as_bytes())
         || !find(value).is_empty()
-        || WEBHOOKS.iter().any(|webhook| value.contains(webhook))
+        || WEBHOOKS.iter().any(|webhook| holds(value.as_bytes(), webhook))
         || value.split("://").skip(1).any(|rest| {
             let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-            authority.contains('@') || rest.contains('?')
+            let fragment = rest.split_once('#').map_or("", |(_, fragment)| fragment);
+            authority.contains('@') || rest.contains('?') || fragment.contains('=')
         })
+}
+
+/// Returns `true` if a text has a word, in lower or upper case.
+fn holds(text: &[u8], word: &str) -> bool {
+    text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// Returns `true` for the name of a secret and its sign: `Password=`, `"private_key":`.
+fn has_named(value: &[u8]) -> bool {
+    const NAMES: [&str; 7] =
+        ["password", "pwd", "accountkey", "accesskey", "private_key", "secret", "token"];
+    NAMES.iter().any(|name| {
+        value.windows(name.len()).enumerate().any(|(at, part)| {
+            let mut rest = value[at + name.len()..].iter().skip_while(|&&b| b == b' ' || b == b'"');
+            part.eq_ignore_ascii_case(name.as_bytes()) && matches!(rest.next(), Some(b'=' | b':'))
+        })
+    })
 }
 
 #[cfg(test)]
