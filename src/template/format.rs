@@ -56,8 +56,8 @@ const MAX_SHOWN: usize = 200;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Format {
-    /// `@url`: a scheme, `://` and a host, as in `postgres://user:password@host:5432/name`. It
-    /// has no white space.
+    /// `@url`: a scheme, `://`, and a host, as in `postgres://user:password@host:5432/name`. It has
+    /// no white space. Only a URL of the web needs a host: `sqlite:///data.db` is accepted.
     Url,
     /// `@email`: one e-mail address, without the name of a person.
     Email,
@@ -216,19 +216,23 @@ fn write_visible(f: &mut impl Write, text: &str) -> fmt::Result {
     text.chars().try_for_each(|c| f.write_char(if is_unsafe(c) { '\u{FFFD}' } else { c }))
 }
 
-/// Returns `true` for a scheme, `://` and a host, without white space and control characters.
+/// Returns `true` for a scheme, `://`, and a host or a path, without white space and control
+/// characters.
 fn is_url(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else { return false };
+    // `jdbc:postgresql` has two schemes.
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
         && scheme
             .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b':'));
     // A password may hold an `@`, so the last one ends it.
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    // `sqlite:///data.db` is a file of this machine. A page of the web always has a host.
+    let is_web = ["http", "https", "ws", "wss"].iter().any(|web| scheme.eq_ignore_ascii_case(web));
+    let is_file = rest.len() > 1 && rest.starts_with('/') && !is_web;
     is_scheme
-        && !host.is_empty()
-        && !host.starts_with(':')
+        && (is_file || !host.is_empty() && !host.starts_with(':'))
         && !rest.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 

@@ -231,7 +231,7 @@ impl Serialize for Rules<'_> {
 /// cannot be said of a number.
 fn rule(format: &Format) -> serde_json::Value {
     match format {
-        Format::Url => json!({ "pattern": "^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]" }),
+        Format::Url => json!({ "pattern": "^[A-Za-z][A-Za-z0-9+.:-]*://." }),
         Format::Email => json!({ "pattern": "^[^@]+@[^@]+$" }),
         Format::Port => {
             json!({ "minimum": 1, "maximum": 65535, "pattern": "^[1-9][0-9]{0,4}$" })
