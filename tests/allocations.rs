@@ -51,7 +51,9 @@ fn a_usual_file_takes_five_blocks_and_four_times_its_length() {
             let text = shape.document(variables);
             let (document, report) = probe::during(|| Document::parse(text.as_str()).unwrap());
             let what = format!("{} with {variables} variables: {report:?}", shape.name());
-            assert!(report.allocations <= 5, "{what}");
+            // All keys of a plain file are in one table, whose size is known from the first.
+            let most = if shape == shapes::Shape::Plain { 4 } else { 5 };
+            assert!(report.allocations <= most, "{what}");
             assert!(report.peak <= 4 * text.len(), "{what}, {} bytes of text", text.len());
             drop(document);
         }
