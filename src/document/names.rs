@@ -122,7 +122,7 @@ impl Names {
         let is_first = nodes[table as usize].len() == FEW + 1;
         let new = if is_first { FEW as usize + 1 } else { 1 };
         if slots_for(self.used + new) > self.slots.len() {
-            // As many of the nodes to come as of those so far. The root is no key.
+            // As many of the nodes to come as of those so far. The root is not a key.
             let used = self.used + new;
             let estimate = self.estimate * used / (nodes.len() - 1);
             self.resize(nodes, texts, slots_for(used.max(estimate)));
