@@ -18,7 +18,7 @@ const TEMPLATE: &str = r#"
 # Your personal access token: Settings, Security, "Create token".
 CLARIFAI_PAT = ""
 
-KEY = "value"
+MODEL = "general"
 SOMETHING = 123 # @optional
 
 [db_credentials]
@@ -29,7 +29,7 @@ password = ""
 /// The author's first text. Two values are still blank.
 const ENTERED: &str = r#"
 CLARIFAI_PAT = ""
-KEY = "value"
+MODEL = "general"
 SOMETHING = 123
 
 [db_credentials]
@@ -40,7 +40,7 @@ password = ""
 /// The author's second text.
 const FILLED_IN: &str = r#"
 CLARIFAI_PAT = "0123456789abcdef"
-KEY = "value"
+MODEL = "general"
 SOMETHING = 123
 
 [db_credentials]
