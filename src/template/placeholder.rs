@@ -4,10 +4,13 @@
 //! port, `localhost`, a bucket) match none of them, and random tokens almost never do. Nothing is
 //! copied, since most of the values are secrets.
 
-use crate::text::bytes::any;
+use crate::text::bytes::{any, any_pair};
 
 /// The maximum length of a placeholder, in bytes. Longer texts are keys and certificates.
 const MAX_LEN: usize = 200;
+
+// `is_word` counts in one byte.
+const _: () = assert!(MAX_LEN <= u8::MAX as usize);
 
 /// Values that say, without any other word, that the real value is missing.
 const WORDS: [&str; 15] = [
@@ -44,39 +47,55 @@ const THINGS: [&str; 16] = [
 ];
 
 /// Returns `true` if a string reads like a placeholder.
+///
+/// Validation asks this of every string, and nearly all are secrets. So the first looks are at all
+/// bytes at once: for anything but letters and digits, then for the pairs that some rules need. Each of
+/// the other rules rejects a secret at its first or last word.
 pub(crate) fn is_placeholder(value: &str) -> bool {
     let value = value.trim_ascii();
     if value.is_empty() || value.len() > MAX_LEN {
         return false;
     }
-    // Fast path: most secrets are one long alphanumeric word without an `x`, so that no rule but
-    // `is_your_thing` can match.
+    // Most secrets are one long alphanumeric word without an `x`, so that no rule but `is_your_thing`
+    // can match.
     let may_match = |byte: u8| !byte.is_ascii_alphanumeric() | (byte | 0x20 == b'x');
     if value.len() > MAX_WORD && !any(value.as_bytes(), may_match) {
         return is_your_thing(value);
     }
-    !value.contains('\n')
-        && (is_cut_off(value) || is_masked(value) || is_bracketed(value) || is_request(value))
+    let has_pair = any_pair(value.as_bytes(), |first, second| {
+        let (lower, next) = (first | 0x20, second | 0x20);
+        let is_mask = ((lower == b'x') | (first == b'*') | (first == b'?')) & (lower == next);
+        let is_bracket = (first == b'<') | (first == b'{');
+        let is_yo = (lower == b'y') & (next == b'o');
+        is_mask | is_bracket | is_yo
+    });
+    let is_found = (has_pair && (has_mask(value) || is_bracketed(value) || is_yours(value)))
+        || is_mask(value)
+        || is_cut_off(value)
+        || is_note(value)
+        || is_word(value)
+        || is_request(value)
+        || is_here(value);
+    is_found && !value.contains('\n')
+}
+
+/// Returns `true` for `xxxx`, `***`, `???`, `x-x-x`.
+fn is_mask(value: &str) -> bool {
+    let is_mask = |byte| matches!(byte, b'x' | b'X' | b'*' | b'?' | b'.' | b'_' | b'-' | b'#');
+    value.len() >= 3 && value.bytes().all(is_mask)
+}
+
+/// Returns `true` for `sk-xxxxxxxx`, `sk-****1`, `id????9`.
+fn has_mask(value: &str) -> bool {
+    value
+        .as_bytes()
+        .windows(4)
+        .any(|four| four.eq_ignore_ascii_case(b"xxxx") || four == b"****" || four == b"????")
 }
 
 /// Returns `true` for `sk-...`, `ghp_…`.
 fn is_cut_off(value: &str) -> bool {
-    !value.contains(' ') && (value.ends_with("...") || value.ends_with('…'))
-}
-
-/// Returns `true` for `xxxx`, `sk-xxxxxxxx`, `****`, `???`.
-fn is_masked(value: &str) -> bool {
-    let bytes = value.as_bytes();
-    let mask = |byte| matches!(byte, b'x' | b'X' | b'*' | b'?' | b'.' | b'_' | b'-' | b'#');
-    if bytes.len() >= 3 && !any(bytes, |byte| !mask(byte)) {
-        return true;
-    }
-    any(bytes, |byte| matches!(byte, b'x' | b'X' | b'*' | b'?'))
-        && bytes.windows(4).any(|four| {
-            four.iter().all(|byte| byte.eq_ignore_ascii_case(&b'x'))
-                || four == b"****"
-                || four == b"????"
-        })
+    (value.ends_with("...") || value.ends_with('…')) && !value.contains(' ')
 }
 
 /// Returns `true` for `<your key>`, `https://<account>.example.com`, `${KEY}`, `{{ key }}`.
@@ -91,62 +110,97 @@ fn is_bracketed(value: &str) -> bool {
     (within("<", ">") && !value.contains("</")) || within("${", "}") || within("{{", "}}")
 }
 
-/// Returns `true` for `your-token`, `YOUR PAT KEY`, `REPLACE_ME`, `insert key here`, `TODO`.
-fn is_request(value: &str) -> bool {
-    let is = |word: &str, list: &[&str]| {
-        word.len() <= MAX_WORD && list.iter().any(|other| word.eq_ignore_ascii_case(other))
-    };
-    // Matches a note such as `TODO: ask Ada`, and not a name such as `todo-app`.
-    let note = value.split([':', ' ']).next().unwrap_or_default();
-    if is(note, &["todo", "fixme", "tbd"]) || joined_is(value, &WORDS) {
-        return true;
-    }
+/// Returns `true` for `your-token`, `YOUR PAT KEY`, `https://your-company.example.com`,
+/// `postgres://user:your_password@localhost`.
+fn is_yours(value: &str) -> bool {
     let mut words = words(value);
     let Some(first) = words.next() else { return false };
-    if is_your_thing(first) || (is(first, &["your"]) && words.clone().next().is_some()) {
+    if is_your_thing(first) || (is_in(first, &["your"]) && words.clone().next().is_some()) {
         return true;
     }
-    // A longer sentence is a request only if it speaks to the reader: "put your token in", but not
-    // "Set this and go".
-    let objects = if words.clone().count() < 3 { &OBJECTS[..] } else { &["here", "your", "yours"] };
-    if is(first, &VERBS) && words.clone().any(|word| is(word, objects)) {
-        return true;
-    }
+    // In a sentence, only the first word counts.
     let last = words.clone().last().unwrap_or_default();
-    // `https://your-company.example.com`, `postgres://user:your_password@localhost`.
-    let your = !value.contains(' ')
-        && (words.clone().any(is_your_thing)
-            || (words.clone().any(|word| is(word, &["your"])) && !is(last, &["your"])));
-    let here = is(last, &["here"]) && (is(first, &THINGS) || words.any(|word| is(word, &THINGS)));
-    your || here
+    let has_your = |mut words: Words<'_>| words.any(|word| is_in(word, &["your"]));
+    !value.contains(' ')
+        && (words.clone().any(is_your_thing) || (has_your(words) && !is_in(last, &["your"])))
 }
 
 /// Returns `true` for `yourapikey`, `yourpassword`.
 fn is_your_thing(word: &str) -> bool {
     let Some((your, thing)) = word.split_at_checked(4) else { return false };
-    your.eq_ignore_ascii_case("your")
-        && THINGS.iter().any(|other| {
-            thing.get(..other.len()).is_some_and(|start| start.eq_ignore_ascii_case(other))
-        })
+    your.eq_ignore_ascii_case("your") && THINGS.iter().any(|other| begins_with(thing, other))
 }
 
-/// Returns `true` if the value is in the list once separators and brackets are removed:
+/// Returns `true` for `TODO`, and for a note such as `TODO: ask Ada`, but not for a name such as
+/// `todo-app`.
+fn is_note(value: &str) -> bool {
+    ["todo", "fixme", "tbd"].iter().any(|note| {
+        let after = value.as_bytes().get(note.len());
+        matches!(after, None | Some(b':' | b' ')) && begins_with(value, note)
+    })
+}
+
+/// Returns `true` if the value is one of [`WORDS`] once separators and brackets are removed:
 /// `change-me`.
-fn joined_is(value: &str, list: &[&str]) -> bool {
-    let letters = || value.bytes().filter(u8::is_ascii_alphanumeric);
-    if letters().count() > MAX_WORD {
+fn is_word(value: &str) -> bool {
+    // With a counter of one byte, one instruction counts sixteen bytes.
+    let count: u8 = value.bytes().map(|byte| u8::from(byte.is_ascii_alphanumeric())).sum();
+    if usize::from(count) > MAX_WORD {
         return false;
     }
     let other = value.bytes().any(|byte| {
         !byte.is_ascii_alphanumeric()
             && !matches!(byte, b' ' | b'-' | b'_' | b'.' | b'!' | b'<' | b'>' | b'[' | b']')
     });
+    let letters = || value.bytes().filter(u8::is_ascii_alphanumeric);
     !other
-        && list.iter().any(|word| letters().map(|byte| byte.to_ascii_lowercase()).eq(word.bytes()))
+        && WORDS.iter().any(|word| letters().map(|byte| byte.to_ascii_lowercase()).eq(word.bytes()))
 }
 
-fn words(value: &str) -> impl Iterator<Item = &str> + Clone {
-    value.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
+/// Returns `true` for `REPLACE_ME`, `put your token in`.
+fn is_request(value: &str) -> bool {
+    let value = value.trim_start_matches(is_between_words);
+    if !VERBS.iter().any(|verb| begins_with(value, verb)) {
+        return false;
+    }
+    let mut words = words(value);
+    let is_verb = words.next().is_some_and(|first| is_in(first, &VERBS));
+    // A longer sentence is a request only if it speaks to the reader: "put your token in", but not
+    // "Set this and go".
+    let objects = if words.clone().count() < 3 { &OBJECTS[..] } else { &["here", "your", "yours"] };
+    is_verb && words.any(|word| is_in(word, objects))
+}
+
+/// Returns `true` for `insert key here`, `api-key-here`.
+fn is_here(value: &str) -> bool {
+    let value = value.trim_end_matches(is_between_words);
+    let last = value.len().checked_sub("here".len()).and_then(|start| value.get(start..));
+    last.is_some_and(|last| last.eq_ignore_ascii_case("here"))
+        && words(value).last().is_some_and(|last| is_in(last, &["here"]))
+        && words(value).any(|word| is_in(word, &THINGS))
+}
+
+/// Returns `true` if a text begins with a word, in any case.
+fn begins_with(text: &str, word: &str) -> bool {
+    let start = text.as_bytes().get(..word.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// Returns `true` if a word is in a list, in any case.
+fn is_in(word: &str, list: &[&str]) -> bool {
+    word.len() <= MAX_WORD && list.iter().any(|other| word.eq_ignore_ascii_case(other))
+}
+
+type Words<'v> = std::iter::Filter<std::str::Split<'v, fn(char) -> bool>, fn(&&str) -> bool>;
+
+fn words(value: &str) -> Words<'_> {
+    value
+        .split(is_between_words as fn(char) -> bool)
+        .filter((|word| !word.is_empty()) as fn(&&str) -> bool)
+}
+
+fn is_between_words(character: char) -> bool {
+    !character.is_alphanumeric()
 }
 
 #[cfg(test)]
