@@ -135,6 +135,9 @@ pub(crate) enum Elements {
 }
 
 /// Returns for every node of `document`, by its number, the node of `other` at the same path.
+///
+/// Nearly all of two documents is in the same order. So the node after the counterpart before is
+/// compared first, and a key is looked up only if it is another.
 pub(crate) fn counterparts(
     document: &Document,
     other: &Document,
@@ -143,18 +146,27 @@ pub(crate) fn counterparts(
     let index = document.index();
     let mut counterparts: Vec<Option<u32>> = Vec::with_capacity(index.len() as usize);
     counterparts.push(Some(ROOT));
+    let mut next = 1;
     for id in 1..index.len() {
-        let counterpart = counterparts[index.node(id).parent as usize].and_then(|parent| {
-            if !index.is_element(id) {
-                return other.child(parent, document.key(id));
+        let parent = index.node(id).parent;
+        let counterpart = counterparts[parent as usize].and_then(|counterpart| {
+            let kind = other.index().node(counterpart).kind;
+            if !index.node(parent).kind.is_array() {
+                let key = document.key(id);
+                let is_next = next < other.index().len()
+                    && other.index().node(next).parent == counterpart
+                    && kind.is_table()
+                    && other.key(next) == key;
+                return if is_next { Some(next) } else { other.child(counterpart, key) };
             }
             let position = match elements {
                 Elements::ByPosition => index.position(id),
                 Elements::First => 0,
             };
-            let array = other.index().node(parent).kind.is_array();
-            array.then(|| other.index().children(parent).get(position).copied()).flatten()
+            let elements = if kind.is_array() { other.index().children(counterpart) } else { &[] };
+            elements.get(position).copied()
         });
+        next = counterpart.map_or(next, |counterpart| counterpart + 1);
         counterparts.push(counterpart);
     }
     counterparts
