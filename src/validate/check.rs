@@ -2,7 +2,7 @@
 
 use crate::document::Document;
 use crate::document::decode::PythonLimit;
-use crate::document::index::{Kind, ROOT, Span};
+use crate::document::index::{Kind, Node, ROOT, Span};
 use crate::env;
 use crate::marker::{self, Marker};
 use crate::role::{self, Role, Shape};
@@ -199,11 +199,12 @@ impl<'a> Validator<'a> {
 
     /// Reports `KindMismatch`, or how a node without a counterpart may be meant.
     fn compare(&mut self, node: u32) {
-        let Some(comparison) = &self.comparison else { return };
+        let Some(comparison) = &mut self.comparison else { return };
         let Some(counterpart) = comparison.counterparts[node as usize] else {
             return self.report_unmatched(node);
         };
-        let kind = self.document.index().node(node).kind;
+        let &Node { kind, parent, .. } = self.document.index().node(node);
+        comparison.count(parent, counterpart);
         let found = Shape::of(kind, self.roles[node as usize]);
         let expected = comparison.template.shape(counterpart);
         if found.fits(expected) {
@@ -246,7 +247,7 @@ impl<'a> Validator<'a> {
             !is_variable
                 && template.index().node(section).parent == counterpart
                 && comparison.template.needed[section as usize]
-                && comparison.misspelt.insert((parent, section))
+                && comparison.add_misspelt(parent, section)
         });
         if let Some(section) = section {
             let misspelt = Some(node);

@@ -1,7 +1,6 @@
 //! The comparison of a document with its template: missing, misplaced and misspelt names.
 
 use std::collections::{HashMap, HashSet};
-use std::mem;
 
 use crate::document::Document;
 use crate::document::index::ROOT;
@@ -26,42 +25,73 @@ pub(super) struct Comparison<'a> {
     pub(super) template: &'a Schema,
     /// For each node of the document, the template's node at the same path.
     pub(super) counterparts: Vec<Option<u32>>,
+    /// For each table of the document, the number of its children that its counterpart needs.
+    has: Vec<u32>,
+    /// Made for the first name that the template does not have. Most documents have none.
+    absent: Option<Absent<'a>>,
+}
+
+/// The nodes of the template that the document does not have, and what unknown names are meant to be.
+struct Absent<'a> {
     /// For each node of the template, `true` if it is the counterpart of any node.
     present: Vec<bool>,
     /// By name, the first absent variable that has it, and the number of absent variables that do.
-    absent: HashMap<&'a str, (u32, usize)>,
-    /// For each node of the template, `true` if the document has this absent variable at a wrong
-    /// place.
-    misplaced: Vec<bool>,
+    variables: HashMap<&'a str, (u32, usize)>,
+    /// Absent variables that the document has at a wrong place.
+    misplaced: HashSet<u32>,
     /// Absent sections that the document has under a misspelt name: (the document's table around
     /// the section, the template's section).
-    pub(super) misspelt: HashSet<(u32, u32)>,
+    misspelt: HashSet<(u32, u32)>,
     /// The number of searches for a similar name.
     compared: usize,
+}
+
+impl<'a> Absent<'a> {
+    fn new(template: &'a Schema, counterparts: &[Option<u32>]) -> Self {
+        let mut present = vec![false; template.document.index().len() as usize];
+        for &counterpart in counterparts.iter().flatten() {
+            present[counterpart as usize] = true;
+        }
+        let mut variables = HashMap::new();
+        for node in template.variables().filter(|&node| !present[node as usize]) {
+            let (_, count) = variables.entry(template.document.key(node)).or_insert((node, 0));
+            *count += 1;
+        }
+        let (misplaced, misspelt) = (HashSet::new(), HashSet::new());
+        Self { present, variables, misplaced, misspelt, compared: 0 }
+    }
 }
 
 impl<'a> Comparison<'a> {
     pub(super) fn new(document: &'a Document, template: &'a Schema) -> Self {
         let counterparts = role::counterparts(document, &template.document, Elements::First);
-        let mut present = vec![false; template.document.index().len() as usize];
-        for &counterpart in counterparts.iter().flatten() {
-            present[counterpart as usize] = true;
-        }
-        let mut absent = HashMap::new();
-        for node in template.variables().filter(|&node| !present[node as usize]) {
-            let (_, count) = absent.entry(template.document.key(node)).or_insert((node, 0));
-            *count += 1;
-        }
-        let misplaced = vec![false; present.len()];
-        let misspelt = HashSet::new();
-        Self { template, counterparts, present, absent, misplaced, misspelt, compared: 0 }
+        let has = vec![0; counterparts.len()];
+        Self { template, counterparts, has, absent: None }
+    }
+
+    fn absent(&mut self) -> &mut Absent<'a> {
+        self.absent.get_or_insert_with(|| Absent::new(self.template, &self.counterparts))
+    }
+
+    /// Counts a child of a table that has a counterpart. It counts in whatever shape it is: another
+    /// shape than the template's is reported as `KindMismatch`.
+    pub(super) fn count(&mut self, table: u32, counterpart: u32) {
+        self.has[table as usize] += u32::from(self.template.needed[counterpart as usize]);
+    }
+
+    /// Adds an absent section that the document has under a misspelt name. Returns `false` if it was
+    /// added before, since only one of several misspelt names can be meant.
+    pub(super) fn add_misspelt(&mut self, table: u32, section: u32) -> bool {
+        self.absent().misspelt.insert((table, section))
     }
 
     /// The absent variable that an unknown one is probably meant to be: the only one of this name,
     /// if one of the two is at the root and the other below a section. Marks it as misplaced, so
     /// that it is not reported as missing, too.
     pub(super) fn find_misplaced(&mut self, document: &Document, node: u32) -> Option<u32> {
-        let &(counterpart, 1) = self.absent.get(document.key(node))? else { return None };
+        let &(counterpart, 1) = self.absent().variables.get(document.key(node))? else {
+            return None;
+        };
         if document.index().is_element(node) {
             return None;
         }
@@ -70,7 +100,7 @@ impl<'a> Comparison<'a> {
         if is_at_root == is_expected_at_root {
             return None;
         }
-        self.misplaced[counterpart as usize] = true;
+        self.absent().misplaced.insert(counterpart);
         Some(counterpart)
     }
 
@@ -85,25 +115,26 @@ impl<'a> Comparison<'a> {
         counterpart: u32,
     ) -> Option<u32> {
         let (name, table) = (document.key(node), document.index().node(node).parent);
-        if self.compared == MAX_COMPARED || name.len() > MAX_COMPARED_LEN {
+        let (schema, absent) = (self.template, self.absent());
+        if absent.compared == MAX_COMPARED || name.len() > MAX_COMPARED_LEN {
             return None;
         }
-        self.compared += 1;
+        absent.compared += 1;
         let name = name.to_lowercase();
-        let template = &self.template.document;
-        let absent = (1..template.index().len()).filter(|&node| {
-            let is_same_role = match self.template.roles[node as usize] {
+        let template = &schema.document;
+        let candidates = (1..template.index().len()).filter(|&node| {
+            let is_same_role = match schema.roles[node as usize] {
                 Role::Variable => is_variable,
                 Role::Table | Role::Tables => !is_variable,
                 Role::Inside => false,
             };
             let is_absent = match template.index().node(node).parent == counterpart {
                 true => document.child(table, template.key(node)).is_none(),
-                false => !self.present[node as usize],
+                false => !absent.present[node as usize],
             };
             is_same_role && !template.index().is_element(node) && is_absent
         });
-        absent
+        candidates
             .filter_map(|node| {
                 let other = template.key(node);
                 let allowed = name.len().max(other.len()).div_ceil(4);
@@ -122,9 +153,9 @@ impl<'a> Comparison<'a> {
     ///
     /// A table of the template may have many counterparts in the document, since each element of an
     /// array of tables corresponds to the template's first. To search the children of the
-    /// template's table for each of them would take quadratic time. So the needed children that
-    /// each table has are counted first, in one pass over the document. If a table has as many as
-    /// its counterpart needs, none is absent, and it is skipped. Otherwise the search finds an
+    /// template's table for each of them would take quadratic time. So [`count`](Self::count) has
+    /// counted the needed children that each table has. If a table has as many as its counterpart
+    /// needs, none is absent, and it is skipped. Otherwise the search finds an
     /// absent one. With few exceptions (misspelt sections, misplaced variables), that is a
     /// `Missing` to report, so `MAX_MISSING` limits the searches, too.
     pub(super) fn find_missing(
@@ -133,18 +164,10 @@ impl<'a> Comparison<'a> {
         roles: &[Role],
         found: &mut Vec<RawFinding>,
     ) {
-        let Self { template, counterparts, mut misplaced, misspelt, .. } = self;
+        let Self { template, counterparts, has, absent } = self;
+        let (mut misplaced, misspelt) =
+            absent.map(|absent| (absent.misplaced, absent.misspelt)).unwrap_or_default();
         let index = template.document.index();
-        // A child counts in whatever shape it is: another shape than the template's is reported as
-        // `KindMismatch`.
-        let mut has = vec![0_u32; document.index().len() as usize];
-        for node in 1..document.index().len() {
-            if counterparts[node as usize]
-                .is_some_and(|counterpart| template.needed[counterpart as usize])
-            {
-                has[document.index().node(node).parent as usize] += 1;
-            }
-        }
         let mut missing = Vec::new();
         let mut misplaced_and_required = HashSet::new();
         'tables: for table in 0..document.index().len() {
@@ -166,7 +189,7 @@ impl<'a> Comparison<'a> {
                 match template.roles[node as usize] {
                     // The misplaced variable belongs to one table. If others lack it, too, it is
                     // missing there.
-                    Role::Variable if mem::take(&mut misplaced[node as usize]) => {
+                    Role::Variable if misplaced.remove(&node) => {
                         misplaced_and_required.insert(node);
                     }
                     Role::Variable => {
