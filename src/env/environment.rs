@@ -120,8 +120,8 @@ struct Variable {
     name: Range<usize>,
     value: Range<usize>,
     source: Source,
-    /// The source of the value that this one replaced.
-    over: Option<Source>,
+    /// The source of the value that this one replaced. Boxed, since few variables have one.
+    over: Option<Box<Source>>,
 }
 
 /// A name that an override displaced. The buffer has the name, but not the value it may have had.
@@ -195,7 +195,7 @@ impl Env {
             match effect {
                 Effect::Set { value, source } => {
                     variable.value = value;
-                    (variable.source, variable.over) = (source, Some(before));
+                    (variable.source, variable.over) = (source, Some(Box::new(before)));
                     true
                 }
                 Effect::Displaced { by } => {
@@ -268,7 +268,7 @@ impl Env {
     /// and line numbers, never a value.
     pub fn explain(&self) -> impl Iterator<Item = Explanation<'_>> {
         let won = self.variables.iter().map(|variable| {
-            let outcome = Outcome::Won { source: &variable.source, over: variable.over.as_ref() };
+            let outcome = Outcome::Won { source: &variable.source, over: variable.over.as_deref() };
             Explanation::new(&self.text[variable.name.clone()], outcome)
         });
         let displaced = self.displaced.iter().map(|variable| {
