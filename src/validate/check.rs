@@ -100,8 +100,8 @@ impl<'a> Validator<'a> {
         if self.roles[node as usize] != Role::Variable {
             return;
         }
-        // Nearly every value begins and ends with a sign of ASCII, and so is not blank.
-        if !Suspicion::has_plain_ends(value) && value.trim().is_empty() {
+        let may_be_suspicious = Suspicion::is_possible(value);
+        if may_be_suspicious && value.trim().is_empty() {
             return self.check_blank(node);
         }
         let is_same = expected.is_some_and(|(counterpart, template)| {
@@ -121,7 +121,7 @@ impl<'a> Validator<'a> {
             let severity = if is_same { Severity::Error } else { Severity::Warning };
             self.add(severity, Problem::Placeholder { unchanged: is_same }, node);
         }
-        if Suspicion::is_possible(value)
+        if may_be_suspicious
             && !is_same
             && let Some(suspicion) = Suspicion::of(value, self.document.raw(node))
         {

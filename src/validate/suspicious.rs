@@ -17,16 +17,15 @@ pub(super) enum Suspicion {
 }
 
 impl Suspicion {
-    /// Returns `true` if the first and the last byte are letters, digits or signs of ASCII. That is
-    /// so for nearly every value.
-    pub(super) fn has_plain_ends(content: &str) -> bool {
-        matches!(content.as_bytes(), [b'!'..=b'~'] | [b'!'..=b'~', .., b'!'..=b'~'])
-    }
-
-    /// Returns `false` for nearly every value: for those to which no reason applies.
+    /// Returns `false` for nearly every value: for those to which no reason applies, and which are not
+    /// blank. They begin and end with a letter, a digit or a sign of ASCII.
     pub(super) fn is_possible(content: &str) -> bool {
-        !Self::has_plain_ends(content)
-            || matches!(content.as_bytes(), [b'-' | b'"' | b'\'', ..] | [_, b':', ..])
+        match content.as_bytes() {
+            [b'-' | b'"' | b'\'', ..] | [_, b':', ..] => true,
+            [first, .., last] => !(first.is_ascii_graphic() && last.is_ascii_graphic()),
+            [only] => !only.is_ascii_graphic(),
+            [] => true,
+        }
     }
 
     /// Returns the first reason that applies to a string. `raw` is the string as it is written, with
