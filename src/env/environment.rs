@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use crate::document::Document;
-use crate::document::index::ROOT;
+use crate::document::index::{Kind, ROOT};
 use crate::env::changes::{Changes, Effect, Override};
 use crate::env::mapping::{Unmappable, is_mapped, mapped_len, unmappable, write_value};
 use crate::env::names::Names;
@@ -156,8 +156,12 @@ impl Env {
         for &node in nodes.iter().filter(|&&node| is_mapped(document, node)) {
             let name = text.append(document.key(node));
             let start = text.len();
-            write_value(&mut text, Value::of(document, node))
-                .expect("the capacity was computed for every value");
+            if document.index().node(node).kind == Kind::String {
+                text.append(document.content(node));
+            } else {
+                write_value(&mut text, Value::of(document, node))
+                    .expect("the capacity was computed for every value");
+            }
             let line = lines.line(document.index().node(node).key_span.start as usize);
             variables.push(Variable {
                 name,

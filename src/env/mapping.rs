@@ -33,6 +33,7 @@ impl fmt::Display for Unmappable {
 }
 
 /// Returns the reason why a value cannot be an environment variable, if it is one that is mapped.
+#[inline]
 pub(crate) fn unmappable(document: &Document, node: u32) -> Option<Unmappable> {
     if !is_mapped(document, node) {
         return None;
