@@ -181,3 +181,51 @@ pub(crate) fn is_blank(document: &Document, node: u32) -> bool {
 pub(crate) fn string(document: &Document, node: u32) -> Option<&str> {
     (document.index().node(node).kind == Kind::String).then(|| document.content(node))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The paths of a document's nodes, with those of their counterparts.
+    #[track_caller]
+    fn check(document: &str, other: &str, expected: &[(&str, Option<&str>)]) {
+        let [document, other] =
+            [document, other].map(|text| Document::parse(text).expect("well-formed"));
+        let found = counterparts(&document, &other, Elements::First);
+        let path = |of: &Document, node| of.path(node).to_string();
+        let found: Vec<_> = (1..document.index().len())
+            .map(|node| (path(&document, node), found[node as usize].map(|id| path(&other, id))))
+            .collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|&(path, other)| (path.to_owned(), other.map(str::to_owned)))
+            .collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn counterparts_have_the_same_path_in_any_order() {
+        check(
+            "b = 1\na = 1\nc = 1\n[t]\na = 1\nd = 1\n",
+            "a = 1\nd = 1\nb = 1\n[t]\nc = 1\na = 1\n",
+            &[
+                ("b", Some("b")),
+                ("a", Some("a")),
+                ("c", None),
+                ("t", Some("t")),
+                ("t.a", Some("t.a")),
+                ("t.d", None),
+            ],
+        );
+    }
+
+    #[test]
+    fn the_next_node_is_no_counterpart_in_another_table() {
+        check("[u]\na = 1\n", "[u]\n[a]\n", &[("u", Some("u")), ("u.a", None)]);
+    }
+
+    #[test]
+    fn an_element_is_no_counterpart_of_an_empty_key() {
+        check("[a]\n\"\" = 1\n", "a = ['x']\n", &[("a", Some("a")), ("a.\"\"", None)]);
+    }
+}

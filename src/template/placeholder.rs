@@ -119,7 +119,7 @@ fn is_yours(value: &str) -> bool {
         return true;
     }
     // In a sentence, only the first word counts.
-    let last = words.clone().last().unwrap_or_default();
+    let last = words.clone().next_back().unwrap_or_default();
     let has_your = |mut words: Words<'_>| words.any(|word| is_in(word, &["your"]));
     !value.contains(' ')
         && (words.clone().any(is_your_thing) || (has_your(words) && !is_in(last, &["your"])))
@@ -176,7 +176,7 @@ fn is_here(value: &str) -> bool {
     let value = value.trim_end_matches(is_between_words);
     let last = value.len().checked_sub("here".len()).and_then(|start| value.get(start..));
     last.is_some_and(|last| last.eq_ignore_ascii_case("here"))
-        && words(value).last().is_some_and(|last| is_in(last, &["here"]))
+        && words(value).next_back().is_some_and(|last| is_in(last, &["here"]))
         && words(value).any(|word| is_in(word, &THINGS))
 }
 
@@ -227,6 +227,8 @@ mod tests {
             "****",
             "****************",
             "sk-****1",
+            "x-x-x-x-x-x-x-x-x-x-x-x",
+            "C-H-A-N-G-E-M-E-------------------",
             "???",
             "id????9",
             "sk-...",
