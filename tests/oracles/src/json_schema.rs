@@ -44,8 +44,8 @@ fn verdicts(template: &str, text: &str) -> (bool, bool) {
 /// A part of a made-up template.
 enum Part {
     Variable { value: &'static str, formats: Vec<usize>, comment: String },
-    Table { children: Vec<(&'static str, Part)>, comment: &'static str },
-    Tables { children: Vec<(&'static str, Part)>, comment: &'static str },
+    Table { children: Vec<(&'static str, Self)>, comment: &'static str },
+    Tables { children: Vec<(&'static str, Self)>, comment: &'static str },
 }
 
 const NAMES: [&str; 8] = ["a", "b_key", "c.d", "TOKEN", "é", "port", "x y", "url"];
