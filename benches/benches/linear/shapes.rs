@@ -35,7 +35,7 @@ pub(crate) const SHAPES: &[Shape] = &[
     Shape::new("tables of 33 keys", |len| lines("", len, |i| keys_of_a_table(i, 33))),
     Shape::new("tables of 34 keys", |len| lines("", len, |i| keys_of_a_table(i, 34))),
     Shape::new("tables of 32 long keys that are alike", |len| {
-        let middle = "k".repeat(400);
+        let middle = "k".repeat(100);
         lines("", len, |i| match i % 33 {
             0 => format!("[t{i:06}]\n"),
             _ => format!("a{:02}{middle}{:02}a=1\n", i % 33, i % 33),
