@@ -5,7 +5,7 @@
 //! the first thing that is not plain, and never says why: an error of any kind, a byte order mark, many
 //! dots in a key, deep nesting. Then the careful reader starts from the beginning.
 //!
-//! What holds the two together:
+//! The two are held together by this:
 //!
 //! - Both add keys and headers to the same [`Tree`], which has the rules on tables.
 //! - Numbers and dates that are not plain go through the same [`Decoder`].

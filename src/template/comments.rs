@@ -168,7 +168,7 @@ fn is_decoration(line: &str) -> bool {
 
 /// Returns the last part of the key of a line such as `KEY = "v"`, or a whole `[header]`.
 ///
-/// What follows the `=` must begin like a value, since a sentence may hold a `=`, too.
+/// The text after the `=` must begin like a value, since a sentence may hold a `=`, too.
 fn commented_out(line: &str) -> Option<&str> {
     let line = line.trim();
     if line.starts_with('[') && line.ends_with(']') {
