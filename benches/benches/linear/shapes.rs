@@ -217,6 +217,16 @@ pub(crate) const SHAPES: &[Shape] = &[
     Shape::new("mistakes: escapes in one of many lines", |len| {
         lines("A = [", len - 2, |_| "\"\\u\",".into()) + "1]"
     }),
+    // The parser reports the clash of a key after the error in it, and so all of both.
+    Shape::new("mistakes: escapes in keys defined twice", |len| {
+        lines("A={a=1,", len - 4, |_| r#"a."\q"=1,"#.into()) + "b=1}"
+    }),
+    Shape::new("mistakes: escapes after a percent sign", |len| {
+        lines("A={a=1,", len - 4, |_| r#"a."%q\q"=1,"#.into()) + "b=1}"
+    }),
+    Shape::new("mistakes: digits missing in keys of one array", |len| {
+        lines("A=[", len - 2, |_| r#"{a=1,a."\u"=1},"#.into()) + "1]"
+    }),
     Shape::new("mistakes: values below keys", |len| cut("", "A =\n\"x\",\n", len)),
     Shape::new("mistakes: JSON", |len| cut("{", "\"a\": {\n", len)),
     Shape::new("mistakes: JSON values", |len| cut("", "A = {\"a\": 1}\n", len)),

@@ -65,9 +65,8 @@ pub(super) fn of_escape(
     span: &Range<usize>,
     fault: Fault,
 ) -> Option<Mistake> {
-    // Only its line: of a text of many lines, each may have an error.
-    let content = text.get(open..)?.split('\n').next()?.trim_start_matches('"');
-    if is_path(content) {
+    // Only what is before the error: a line may have an error in each key, and a text in each line.
+    if is_path(text.get(open..span.end)?.trim_start_matches('"')) {
         return Some((span.clone(), Fault::WindowsPath));
     }
     // After `\u`, letters that are no digits: the author meant a backslash.
