@@ -132,9 +132,12 @@ impl<'t> Comments<'t> {
     fn comment_after(&self, end: usize, header: bool) -> Option<Line<'t>> {
         let close: &[char] = if header { &[' ', '\t', ']'] } else { &[' ', '\t', ','] };
         let rest = self.text[end..].trim_start_matches(close);
+        // The end of the line is not searched for each of the values on it.
+        if !rest.starts_with('#') {
+            return None;
+        }
         let start = self.text.len() - rest.len();
-        let text = rest.lines().next().unwrap_or_default();
-        rest.starts_with('#').then(|| content(Line { start, text }))
+        Some(content(Line { start, text: rest.lines().next()? }))
     }
 }
 
