@@ -15,7 +15,7 @@
 //! After the shapes, which are written by hand, come [pairs] of faults. There are thousands of them,
 //! so each is measured only once, and a row shows the worst pair of a packing.
 //!
-//! Every fifth pair is measured, and each packing begins with another one. If `SECRETS_TOML_FULL` is
+//! Every eighth pair is measured, and each packing begins with another one. If `SECRETS_TOML_FULL` is
 //! set, or if an argument selects some of them, all pairs are measured.
 
 #[path = "linear/clock.rs"]
@@ -70,7 +70,7 @@ const PAIR: [usize; 3] = [MAX_LEN - 1000, 100_000, 10_000];
 const PAIR_TEMPLATE: [usize; 3] = [MAX_TEMPLATE_LEN - 500, 20_000, 2_000];
 
 /// One of this number of pairs is measured.
-const SHARE: usize = 5;
+const SHARE: usize = 8;
 
 /// The number of times that a step processes the small text of a pair.
 const GLANCES: usize = 5;
