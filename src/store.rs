@@ -24,6 +24,7 @@ mod page;
 mod postgres;
 #[cfg(feature = "redb")]
 mod redb;
+mod write;
 
 pub use self::blocking::Blocking;
 pub(crate) use self::blocking::now;
