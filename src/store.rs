@@ -24,6 +24,7 @@ mod page;
 mod postgres;
 #[cfg(feature = "redb")]
 mod redb;
+mod row;
 mod write;
 
 pub use self::blocking::Blocking;

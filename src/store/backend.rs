@@ -5,14 +5,14 @@
 //!
 //! # Examples
 //!
-//! A complete store, in memory. [`Write::holds`] decides each write, and [`Fetch::of`] cuts off what
-//! a scan does not ask for.
+//! A complete store, in memory. [`Write::holds`] decides each write, [`past()`] tells which rows are
+//! purged with a record, and [`Fetch::of`] cuts off what a scan does not ask for.
 //!
 //! ```
 //! use std::collections::{BTreeMap, HashSet};
 //! use std::sync::Mutex;
 //!
-//! use secrets_toml::store::backend::{Fetch, MAX_PAGE_LEN, Outcome, Row, Write};
+//! use secrets_toml::store::backend::{Fetch, MAX_PAGE_LEN, Outcome, Row, Write, past};
 //! use secrets_toml::store::{Store, StoreError};
 //!
 //! #[derive(Default)]
@@ -32,12 +32,16 @@
 //!         let mut records = self.0.lock().unwrap();
 //!         let mut outcomes = Vec::new();
 //!         for write in writes {
-//!             if write.holds(records.get(write.scope()).map(Vec::as_slice)) {
-//!                 records.insert(write.scope().to_vec(), write.record().to_vec());
-//!                 outcomes.push(Outcome::Applied);
-//!             } else {
+//!             if !write.holds(records.get(write.scope()).map(Vec::as_slice)) {
 //!                 outcomes.push(Outcome::Conflict);
+//!                 continue;
 //!             }
+//!             records.insert(write.scope().to_vec(), write.record().to_vec());
+//!             records.retain(|key, _| !write.removed().iter().any(|range| range.contains(key)));
+//!             if let Some(past) = write.past() {
+//!                 records.insert(past.scope().to_vec(), past.record().to_vec());
+//!             }
+//!             outcomes.push(Outcome::Applied);
 //!         }
 //!         Ok(outcomes)
 //!     }
@@ -66,7 +70,9 @@
 //!     }
 //!
 //!     fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
-//!         Ok(self.0.lock().unwrap().remove(scope).is_some())
+//!         let mut records = self.0.lock().unwrap();
+//!         records.retain(|key, _| !past(scope).contains(key));
+//!         Ok(records.remove(scope).is_some())
 //!     }
 //! }
 //!
@@ -86,7 +92,8 @@
 //! [`AsyncStore`]: crate::store::AsyncStore
 
 use crate::seal::format;
-pub use crate::store::write::{Outcome, Write, commitment};
+pub use crate::store::row::{Fetch, Row};
+pub use crate::store::write::{Outcome, Write, commitment, past};
 
 /// The length of a record's head, in bytes.
 ///
@@ -99,51 +106,3 @@ pub const HEAD_LEN: usize = format::HEAD_LEN;
 /// It bounds the memory that a scan takes, in the store and in the vault. The longest record has
 /// 1 MiB and 116 bytes, so a page always has room for one.
 pub const MAX_PAGE_LEN: usize = 4 << 20;
-
-/// How much of each record a scan returns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Fetch {
-    /// The first [`HEAD_LEN`] bytes, or all bytes of a shorter record.
-    Heads,
-    /// The whole record.
-    Records,
-}
-
-impl Fetch {
-    /// Returns the part of a record that the scan returns.
-    #[must_use]
-    pub fn of(self, record: &[u8]) -> &[u8] {
-        match self {
-            Self::Heads => &record[..record.len().min(HEAD_LEN)],
-            Self::Records => record,
-        }
-    }
-}
-
-/// One row of a scan: a scope, and its record or the record's head.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    scope: Vec<u8>,
-    record: Vec<u8>,
-}
-
-impl Row {
-    /// Creates a row from the encoding of a scope and from what [`Fetch::of`] its record returns.
-    #[must_use]
-    pub fn new(scope: Vec<u8>, record: Vec<u8>) -> Self {
-        Self { scope, record }
-    }
-
-    /// The encoding of the scope, as it is stored.
-    #[must_use]
-    pub fn scope(&self) -> &[u8] {
-        &self.scope
-    }
-
-    /// The record, or its head.
-    #[must_use]
-    pub fn record(&self) -> &[u8] {
-        &self.record
-    }
-}

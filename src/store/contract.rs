@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use crate::seal::{Header, KeyId};
-use crate::store::backend::{Fetch, Outcome, Row, Write};
 use crate::store::error::StoreError;
+use crate::store::row::{Fetch, Row};
+use crate::store::write::{Outcome, Write};
 
 /// A key-value store for sealed records, with conditional writes.
 ///
-/// The key is the [encoding](crate::seal::Scope::as_bytes) of a scope, of at most 772 bytes. The
+/// The key is the [encoding](crate::seal::Scope::as_bytes) of a scope, of at most 780 bytes. The
 /// value is a [record](crate::seal::Record::as_bytes), of at most 1 MiB and 116 bytes. A store compares keys as bytes, and
 /// returns values as they were written. It reads nothing in them except a record's
 /// [`commitment`](crate::store::backend::commitment).
@@ -25,6 +26,8 @@ use crate::store::error::StoreError;
 ///   ([`MemoryStore`](crate::store::MemoryStore) is the exception, and says so.)
 /// - **Conditional.** A write applies if and only if [`Write::holds`] for the record that is then
 ///   stored under its scope. Checking and writing are one atomic step, whoever else writes.
+/// - **Whole.** A [`Write`] puts and removes past rows, too. They change if and only if the write
+///   applies, in the same atomic step.
 /// - **Atomic.** The writes of a batch whose conditions hold commit together, or none does. A
 ///   conflict of one write does not prevent the others.
 /// - **Honest.** [`StoreError::Unavailable`] means that nothing was changed and nothing will be. If
@@ -34,8 +37,8 @@ use crate::store::error::StoreError;
 ///   report a conflict with the write itself. It may repeat one that it knows was rolled back.
 /// - **Concurrent.** Any number of threads may call a store at a time.
 ///
-/// A store does not check records, and keeps no history. The vault sends at most 4,096 writes in a
-/// batch, and never an empty one.
+/// A store does not check records. The vault sends at most 4,096 writes in a batch, and never an
+/// empty one.
 ///
 /// # Examples
 ///
@@ -75,7 +78,8 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     ///
-    /// - [`StoreError::Repeated`] if two writes name one scope.
+    /// - [`StoreError::Repeated`] if two writes name one scope, or if a write puts or removes a past
+    ///   row that another one names.
     /// - [`StoreError::Unknown`] if the batch may have been committed, or may still be.
     /// - Any other [`StoreError`] if nothing was changed.
     fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError>;
@@ -106,7 +110,11 @@ pub trait Store: Send + Sync {
         fetch: Fetch,
     ) -> Result<Vec<Row>, StoreError>;
 
-    /// Removes the record of a scope without a condition. Returns `true` if there was one.
+    /// Removes the record of a scope, and all its [past](crate::store::backend::past) rows with it, without a condition. Returns
+    /// `true` if there was a record.
+    ///
+    /// It is one atomic step. A past row that a write put before is removed, too, if the write was
+    /// applied while the purge waited for it.
     ///
     /// # Errors
     ///

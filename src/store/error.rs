@@ -14,7 +14,8 @@ pub enum StoreError {
     /// The call failed while it wrote: the write may have happened, or may still happen.
     #[error("the store did not report whether the write happened")]
     Unknown(#[source] Cause),
-    /// The store's data is damaged. Restore it from a backup.
+    /// The store's data is damaged, or its rows are not in the order of their keys. Restore it from a
+    /// backup.
     #[error("the store is damaged; restore it from a backup")]
     Corrupt(#[source] Cause),
     /// The database is already open in another process, or by another handle in this one.
@@ -30,7 +31,7 @@ pub enum StoreError {
     /// The database belongs to another program, or to a later version of this crate.
     #[error("the database belongs to another program, or to a later version of this library")]
     Foreign(#[source] Cause),
-    /// The batch has two writes to one scope.
+    /// The batch has two writes to one scope, or to one past row.
     #[error("the batch has two writes to one scope")]
     Repeated,
 }

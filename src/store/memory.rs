@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::sync::{PoisonError, RwLock};
 
-use crate::store::backend::{Fetch, Outcome, Row, Write};
+use crate::store::backend::{Fetch, Outcome, Row, Write, past};
 use crate::store::contract::Store;
 use crate::store::error::StoreError;
 use crate::store::page::{Page, check_batch, start};
@@ -15,8 +15,11 @@ use crate::store::page::{Page, check_batch, start};
 /// Its records end with it. They are sealed, so their memory is not zeroized.
 #[derive(Default)]
 pub struct MemoryStore {
-    records: RwLock<BTreeMap<Vec<u8>, Vec<u8>>>,
+    records: RwLock<Records>,
 }
+
+/// The rows, by their keys.
+type Records = BTreeMap<Vec<u8>, Vec<u8>>;
 
 impl MemoryStore {
     /// Creates an empty store.
@@ -40,6 +43,10 @@ impl Store for MemoryStore {
                 return Outcome::Conflict;
             }
             records.insert(write.scope().to_vec(), write.record().to_vec());
+            write.removed().iter().for_each(|range| remove(&mut records, range));
+            if let Some(past) = write.past() {
+                records.insert(past.scope().to_vec(), past.record().to_vec());
+            }
             Outcome::Applied
         });
         Ok(outcomes.collect())
@@ -65,6 +72,7 @@ impl Store for MemoryStore {
 
     fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
         let mut records = self.records.write().unwrap_or_else(PoisonError::into_inner);
+        remove(&mut records, &past(scope));
         Ok(records.remove(scope).is_some())
     }
 }
@@ -74,4 +82,10 @@ impl fmt::Debug for MemoryStore {
         let records = self.records.read().unwrap_or_else(PoisonError::into_inner);
         f.debug_struct("MemoryStore").field("records", &records.len()).finish()
     }
+}
+
+/// Removes the rows in a range of keys.
+fn remove(records: &mut Records, range: &Range<Vec<u8>>) {
+    let keys: Vec<_> = records.range(range.clone()).map(|(key, _)| key.clone()).collect();
+    keys.iter().for_each(|key| drop(records.remove(key)));
 }

@@ -1,17 +1,32 @@
 //! Shared by the stores of this crate: the check of a batch, and the pages of a scan.
 
-use std::collections::HashSet;
 use std::ops::Bound;
 
 use crate::store::backend::{Fetch, MAX_PAGE_LEN, Row, Write};
 use crate::store::error::StoreError;
 
-/// Refuses a batch with two writes to one scope: its result would depend on their order.
+/// Refuses a batch with two writes to one row: its result would depend on their order.
 pub(super) fn check_batch(writes: &[Write]) -> Result<(), StoreError> {
-    let mut scopes = HashSet::with_capacity(writes.len());
-    // The vault sends most writes alone, and those need no set.
-    let distinct = writes.len() < 2 || writes.iter().all(|write| scopes.insert(write.scope()));
-    if distinct { Ok(()) } else { Err(StoreError::Repeated) }
+    // The vault sends most writes alone, and the rows of one write differ.
+    if writes.len() < 2 {
+        return Ok(());
+    }
+    let mut keys = Vec::with_capacity(writes.len());
+    for (i, write) in writes.iter().enumerate() {
+        keys.push((write.scope(), i));
+        keys.extend(write.past().map(|past| (past.scope(), i)));
+    }
+    keys.sort_unstable();
+    let repeated = keys.windows(2).any(|pair| pair[0].0 == pair[1].0);
+    // Each search ends at the first key of another write, and a write has two keys at most.
+    let crossed = writes.iter().enumerate().any(|(i, write)| {
+        write.removed().iter().any(|range| {
+            let start = keys.partition_point(|(key, _)| *key < &range.start[..]);
+            let inside = keys[start..].iter().take_while(|(key, _)| *key < &range.end[..]);
+            inside.into_iter().any(|(_, owner)| *owner != i)
+        })
+    });
+    if repeated || crossed { Err(StoreError::Repeated) } else { Ok(()) }
 }
 
 /// A page under construction.

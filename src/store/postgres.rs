@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, Statement};
+use tokio_postgres::{Client, Error, SimpleQueryMessage, Statement};
 
 use crate::seal::KeyId;
-use crate::store::backend::{Fetch, HEAD_LEN, MAX_PAGE_LEN, Outcome, Row, Write};
+use crate::store::backend::{Fetch, HEAD_LEN, MAX_PAGE_LEN, Outcome, Row, Write, past};
 use crate::store::contract::AsyncStore;
 use crate::store::error::{Cause, StoreError};
 use crate::store::page::check_batch;
@@ -52,11 +52,15 @@ const GET: &str = "SELECT record FROM secrets_toml_records WHERE scope = $1";
 /// One statement, hence one transaction: a batch is atomic without a `BEGIN`.
 ///
 /// `UPDATE` waits for a row that another transaction has locked, and then checks `commitment` again.
-/// `INSERT` waits for another one of the same scope, and then does nothing. Returns the scopes that
-/// were written.
+/// `INSERT` waits for another one of the same scope, and then does nothing. Past rows are removed and
+/// put for the scopes that were written, and those scopes are returned.
+///
+/// The whole statement sees the table as it was at its start. So whoever removes a record removes
+/// its past rows in the same transaction: a write that saw the record saw all of them.
 const APPLY: &str = r"
 WITH writes AS (
-    SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) AS w (scope, expected, record)
+    SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[])
+               AS w (scope, expected, record, past, past_record)
 ), replaced AS (
     UPDATE secrets_toml_records AS r SET record = w.record FROM writes AS w
      WHERE r.scope = w.scope AND r.commitment = w.expected
@@ -66,8 +70,22 @@ WITH writes AS (
     SELECT scope, record FROM writes WHERE expected IS NULL
     ON CONFLICT (scope) DO NOTHING
     RETURNING scope
+), applied AS (
+    SELECT scope FROM replaced UNION ALL SELECT scope FROM created
+), removed AS (
+    DELETE FROM secrets_toml_records AS r
+     USING applied AS a
+      JOIN writes AS w ON w.scope = a.scope
+      JOIN unnest($6::bytea[], $7::bytea[], $8::bytea[]) AS d (scope, low, high)
+        ON d.scope = a.scope
+     WHERE r.scope >= d.low AND r.scope < d.high AND r.scope IS DISTINCT FROM w.past
+), put AS (
+    INSERT INTO secrets_toml_records (scope, record)
+    SELECT w.past, w.past_record FROM writes AS w JOIN applied AS a ON a.scope = w.scope
+     WHERE w.past IS NOT NULL
+    ON CONFLICT (scope) DO UPDATE SET record = excluded.record
 )
-SELECT scope FROM replaced UNION ALL SELECT scope FROM created";
+SELECT scope FROM applied";
 
 /// The query of one page, of records or of heads.
 ///
@@ -99,7 +117,23 @@ const SCAN_HEADS: &str =
     scan!("substring(record FROM 1 FOR 100)", "least(octet_length(record), 100)");
 const SCAN_RECORDS: &str = scan!("record", "octet_length(record)");
 
-const PURGE: &str = "DELETE FROM secrets_toml_records WHERE scope = $1";
+/// Two statements in one transaction, each of which sees the table anew.
+///
+/// The first one waits for a write of the record, and from then on no write of the scope applies. So
+/// the second one sees the past row that the write put; a single statement would not. If there was
+/// no record, one may have been created in between: then its past rows are left alone.
+fn purge_of(scope: &[u8]) -> String {
+    let past = past(scope);
+    let [scope, low, high] = [scope, &past.start, &past.end].map(|bytes| {
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("decode('{digits}', 'hex')")
+    });
+    format!(
+        "DELETE FROM secrets_toml_records WHERE scope = {scope};
+         DELETE FROM secrets_toml_records WHERE scope >= {low} AND scope < {high}
+            AND NOT EXISTS (SELECT FROM secrets_toml_records WHERE scope = {scope})"
+    )
+}
 
 const COUNT: &str = "SELECT key_id, count(*) FROM secrets_toml_records GROUP BY key_id";
 
@@ -173,7 +207,7 @@ const ATTEMPTS: usize = 5;
 /// - [`StoreError::Unknown`] if a write takes too long, or its answer is lost.
 /// - [`StoreError::Corrupt`] if the server reports corrupted data.
 ///
-/// A batch that the server rolls back because of a deadlock is sent again, up to 5 times in all.
+/// What the server rolls back because of a deadlock is sent again, up to 5 times in all.
 /// An error has the server's message and `SQLSTATE`, without its details. An error of your function
 /// is passed on as it is, so it must not contain a password.
 ///
@@ -200,7 +234,6 @@ struct Session {
     apply: Statement,
     scan_heads: Statement,
     scan_records: Statement,
-    purge: Statement,
     count: Statement,
 }
 
@@ -311,7 +344,6 @@ impl Session {
             apply: prepare(APPLY).await?,
             scan_heads: prepare(SCAN_HEADS).await?,
             scan_records: prepare(SCAN_RECORDS).await?,
-            purge: prepare(PURGE).await?,
             count: prepare(COUNT).await?,
             client,
         })
@@ -330,10 +362,22 @@ impl AsyncStore for PostgresStore {
         let expected: Vec<_> =
             writes.iter().map(|write| write.expected().map(|c| &c[..])).collect();
         let records: Vec<_> = writes.iter().map(Write::record).collect();
+        let past: Vec<_> = writes.iter().map(|write| write.past().map(Row::scope)).collect();
+        let past_records: Vec<_> =
+            writes.iter().map(|write| write.past().map(Row::record)).collect();
+        let (mut of, mut low, mut high) = (Vec::new(), Vec::new(), Vec::new());
+        for write in writes {
+            for range in write.removed() {
+                of.push(write.scope());
+                low.push(&range.start[..]);
+                high.push(&range.end[..]);
+            }
+        }
+        let parameters: [&(dyn ToSql + Sync); 8] =
+            [&scopes, &expected, &records, &past, &past_records, &of, &low, &high];
         let mut attempts = 1;
         let rows = loop {
             let session = self.session().await?;
-            let parameters: [&(dyn ToSql + Sync); 3] = [&scopes, &expected, &records];
             match session.client.query(&session.apply, &parameters).await {
                 Ok(rows) => break rows,
                 // The server rolls back one of two batches that wait for each other.
@@ -376,9 +420,18 @@ impl AsyncStore for PostgresStore {
     }
 
     async fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
-        let session = self.session().await?;
-        let purged = session.client.execute(&session.purge, &[&scope]).await;
-        Ok(purged.map_err(|error| self.wrote(&session, error))? > 0)
+        let purge = purge_of(scope);
+        let mut attempts = 1;
+        let answers = loop {
+            let session = self.session().await?;
+            match session.client.simple_query(&purge).await {
+                Ok(answers) => break answers,
+                Err(error) if is_rolled_back(&error) && attempts < ATTEMPTS => attempts += 1,
+                Err(error) => return Err(self.wrote(&session, error)),
+            }
+        };
+        // The first answer is that of the first statement: the number of records, without past rows.
+        Ok(matches!(answers.first(), Some(SimpleQueryMessage::CommandComplete(1..))))
     }
 
     /// One query, which an index answers.

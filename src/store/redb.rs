@@ -3,18 +3,19 @@
 use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::ops::Bound;
+use std::iter;
+use std::ops::{Bound, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use redb::backends::FileBackend;
 use redb::{
-    Builder, Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableHandle,
-    WriteTransaction,
+    Builder, Database, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition,
+    TableHandle, WriteTransaction,
 };
 
-use crate::store::backend::{Fetch, Outcome, Row, Write};
+use crate::store::backend::{Fetch, Outcome, Row, Write, past};
 use crate::store::contract::Store;
 use crate::store::error::StoreError;
 use crate::store::page::{Page, check_batch, start};
@@ -222,6 +223,10 @@ impl Store for RedbStore {
                 let holds = write.holds(records.get(write.scope())?.as_ref().map(|r| r.value()));
                 if holds {
                     records.insert(write.scope(), write.record())?;
+                    write.removed().iter().try_for_each(|range| remove(&mut records, range))?;
+                    if let Some(past) = write.past() {
+                        records.insert(past.scope(), past.record())?;
+                    }
                 }
                 outcomes.push(if holds { Outcome::Applied } else { Outcome::Conflict });
             }
@@ -229,9 +234,9 @@ impl Store for RedbStore {
             Ok((outcomes, commit))
         };
         self.write(run, |outcomes, database| {
-            for (write, outcome) in writes.iter().zip(outcomes) {
-                let current = look_up(database, write.scope())?;
-                if *outcome == Outcome::Applied && current.as_deref() != Some(write.record()) {
+            let applied = |(_, outcome): &(_, &Outcome)| **outcome == Outcome::Applied;
+            for (write, _) in writes.iter().zip(outcomes).filter(applied) {
+                if !is_done(write, database)? {
                     return Ok(false);
                 }
             }
@@ -261,11 +266,18 @@ impl Store for RedbStore {
     }
 
     fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
+        let past = past(scope);
         let run = |transaction: &WriteTransaction| {
-            let found = transaction.open_table(RECORDS)?.remove(scope)?.is_some();
-            Ok((found, Commit::if_any(found)))
+            let mut records = transaction.open_table(RECORDS)?;
+            let found = records.remove(scope)?.is_some();
+            let has_past = !is_empty(&records, &past)?;
+            remove(&mut records, &past)?;
+            Ok((found, Commit::if_any(found || has_past)))
         };
-        self.write(run, |_, database| Ok(look_up(database, scope)?.is_none()))
+        self.write(run, |_, database| {
+            let records = database.begin_read()?.open_table(RECORDS)?;
+            Ok(records.get(scope)?.is_none() && is_empty(&records, &past)?)
+        })
     }
 }
 
@@ -476,6 +488,43 @@ fn guarded<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, StoreError>
 fn look_up(database: &Database, scope: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
     let records = database.begin_read()?.open_table(RECORDS)?;
     Ok(records.get(scope)?.map(|record| record.value().to_vec()))
+}
+
+/// Removes the rows in a range of keys.
+fn remove(records: &mut Table<'_, &[u8], &[u8]>, range: &Range<Vec<u8>>) -> Result<(), Failure> {
+    Ok(records.retain_in::<&[u8], _>(bounds(range), |_, _| false)?)
+}
+
+fn is_empty(
+    records: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    range: &Range<Vec<u8>>,
+) -> Result<bool, Failure> {
+    Ok(records.range::<&[u8]>(bounds(range))?.next().transpose()?.is_none())
+}
+
+fn bounds(range: &Range<Vec<u8>>) -> Range<&[u8]> {
+    &range.start..&range.end
+}
+
+/// Returns `true` if all that a write does is done.
+fn is_done(write: &Write, database: &Database) -> Result<bool, Failure> {
+    let records = database.begin_read()?.open_table(RECORDS)?;
+    for (key, record) in iter::once((write.scope(), write.record()))
+        .chain(write.past().map(|past| (past.scope(), past.record())))
+    {
+        if records.get(key)?.is_none_or(|found| found.value() != record) {
+            return Ok(false);
+        }
+    }
+    let put = write.past().map(Row::scope);
+    for range in write.removed() {
+        for row in records.range::<&[u8]>(bounds(range))? {
+            if Some(row?.0.value()) != put {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
 }
 
 /// Creates the table if the database has none at all, since it was never used then. Refuses a

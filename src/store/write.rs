@@ -1,27 +1,91 @@
-//! A conditional write, and its outcome.
+//! A conditional write with the past rows that belong to it, and its outcome.
+
+use std::ops::Range;
 
 use crate::seal::format::COMMITMENT;
 use crate::seal::{Record, Scope};
+use crate::store::row::Row;
 
-/// A conditional write of one record: a compare-and-swap.
+/// What the kind of a scope and the kind of its past rows differ by.
+const PAST: u8 = 0x10;
+
+/// A conditional write: a compare-and-swap of one record, and of the past rows that belong to it.
+///
+/// The write is decided by one condition, on the scope's present record. If the condition holds, the
+/// store does all of this in one transaction, in this order:
+///
+/// 1. It writes the [record](Self::record) under the [scope](Self::scope).
+/// 2. It removes the rows whose keys are in one of the [ranges](Self::removed).
+/// 3. It writes the [past row](Self::past), if there is one, over whatever has its key.
+///
+/// If the condition does not hold, it does nothing of this.
+///
+/// # Examples
+///
+/// A store that keeps the last three revisions writes revision 9 over revision 8:
+///
+/// ```
+/// use secrets_toml::seal::{Keyring, Revision, Scope};
+/// use secrets_toml::store::backend::{Write, commitment, past};
+///
+/// # let keyring = Keyring::generate()?;
+/// # let chat = Scope::module("chat")?;
+/// # let [eighth, ninth, kept] = [8, 9, 8].map(|number| {
+/// #     keyring.seal_tombstone(&chat, Revision::try_from(number).unwrap()).unwrap()
+/// # });
+/// let eighth = *commitment(eighth.as_bytes()).ok_or("too short")?;
+/// let write = Write::replace(&chat, eighth, ninth)
+///     .remove_past(0..6) // older than the last three
+///     .remove_past(9..u64::MAX) // not older than the present
+///     .put_past(8, kept);
+///
+/// let row = write.past().ok_or("no past row")?;
+/// assert!(past(chat.as_bytes()).contains(&row.scope().to_vec()));
+/// assert!(write.removed().iter().all(|range| !range.contains(&row.scope().to_vec())));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Write {
     scope: Vec<u8>,
     expected: Option<[u8; 32]>,
     record: Record,
+    past: Option<Row>,
+    removed: Vec<Range<Vec<u8>>>,
 }
 
 impl Write {
     /// Creates a write that applies if the scope has no record.
     #[must_use]
     pub fn create(scope: &Scope, record: Record) -> Self {
-        Self { scope: scope.as_bytes().to_vec(), expected: None, record }
+        Self::new(scope, None, record)
     }
 
     /// Creates a write that applies if the scope's record has this [commitment](commitment()).
     #[must_use]
     pub fn replace(scope: &Scope, commitment: [u8; 32], record: Record) -> Self {
-        Self { scope: scope.as_bytes().to_vec(), expected: Some(commitment), record }
+        Self::new(scope, Some(commitment), record)
+    }
+
+    fn new(scope: &Scope, expected: Option<[u8; 32]>, record: Record) -> Self {
+        let scope = scope.as_bytes().to_vec();
+        Self { scope, expected, record, past: None, removed: Vec::new() }
+    }
+
+    /// Adds the past row of a revision of this scope. It replaces one that was added before.
+    #[must_use]
+    pub fn put_past(mut self, revision: u64, record: Record) -> Self {
+        self.past = Some(Row::new(past_key(&self.scope, revision), record.into_bytes()));
+        self
+    }
+
+    /// Adds a range of revisions of this scope whose past rows are removed.
+    #[must_use]
+    pub fn remove_past(mut self, revisions: Range<u64>) -> Self {
+        if !revisions.is_empty() {
+            let [start, end] = [revisions.start, revisions.end];
+            self.removed.push(past_key(&self.scope, start)..past_key(&self.scope, end));
+        }
+        self
     }
 
     /// The encoding of the scope to write to.
@@ -42,6 +106,19 @@ impl Write {
         self.record.as_bytes()
     }
 
+    /// The past row to write, if there is one. Its [key](Row::scope) is in the [`past`] of the scope.
+    #[must_use]
+    pub fn past(&self) -> Option<&Row> {
+        self.past.as_ref()
+    }
+
+    /// The ranges of keys whose rows are removed. Each is in the [`past`] of the scope, and begins
+    /// below its end.
+    #[must_use]
+    pub fn removed(&self) -> &[Range<Vec<u8>>] {
+        &self.removed
+    }
+
     /// Returns `true` if the condition holds for the scope's current record, `None` if it has none.
     #[must_use]
     pub fn holds(&self, current: Option<&[u8]>) -> bool {
@@ -57,9 +134,9 @@ impl Write {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The condition held. The record was written.
+    /// The condition held. The record was written, and past rows as the write says.
     Applied,
-    /// The condition did not hold. The scope was not changed.
+    /// The condition did not hold. Nothing of the write was done.
     Conflict,
 }
 
@@ -70,4 +147,52 @@ pub enum Outcome {
 #[must_use]
 pub fn commitment(record: &[u8]) -> Option<&[u8; 32]> {
     record.get(COMMITMENT)?.try_into().ok()
+}
+
+/// Returns the range of the keys of a scope's past rows.
+///
+/// No row of another scope has a key in this range. Bytes that are not the encoding of a scope have
+/// an empty range.
+#[must_use]
+pub fn past(scope: &[u8]) -> Range<Vec<u8>> {
+    // The start of an encoding would have the past rows of all scopes that begin with it.
+    match scope.first() {
+        Some(1..=3) if Scope::from_bytes(scope).is_ok() => {
+            past_key(scope, 0)..past_key(scope, u64::MAX)
+        }
+        _ => Vec::new()..Vec::new(),
+    }
+}
+
+/// The key of a past row: the encoding of its scope. It ends in the revision, so the rows of a scope
+/// are in the order of their revisions.
+fn past_key(scope: &[u8], revision: u64) -> Vec<u8> {
+    let mut key = [scope, &revision.to_be_bytes()].concat();
+    key[0] = key[0].saturating_add(PAST);
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn past_rows_are_filed_by_scope_and_revision() {
+        let version = Scope::module("chat").unwrap().version("1").unwrap();
+        let key = past_key(version.as_bytes(), 258);
+        assert_eq!(key, b"\x12\0\x04chat\0\x011\0\0\0\0\0\0\x01\x02");
+        let all = past(version.as_bytes());
+        for revision in [0, 1, i64::MAX as u64] {
+            assert!(all.contains(&past_key(version.as_bytes(), revision)), "{revision}");
+        }
+        let others = ["chat", "chat1", "cha", "chau"].map(|name| Scope::module(name).unwrap());
+        for other in others.iter().chain([&version.install("1").unwrap()]) {
+            assert!(!all.contains(&past_key(other.as_bytes(), 1)), "{other}");
+            assert!(!all.contains(&other.as_bytes().to_vec()), "{other}");
+        }
+        let cut = &version.as_bytes()[..version.as_bytes().len() - 3];
+        for strange in [&[][..], &[0], &[1], cut, &[4, 0, 1, b'a'], &[0x7D], &[0xFF]] {
+            assert!(past(strange).is_empty(), "{strange:?}");
+        }
+    }
 }

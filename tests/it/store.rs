@@ -2,6 +2,7 @@
 
 #[cfg(feature = "redb")]
 mod file;
+mod groups;
 
 use std::sync::Barrier;
 use std::thread;
@@ -14,6 +15,7 @@ use secrets_toml::store::backend::{
 use secrets_toml::store::{MemoryStore, Store, StoreError};
 use secrets_toml::vault::{Expected, Vault};
 
+use self::groups::*;
 use crate::seal::{keyring, revision};
 
 macro_rules! every_store {
@@ -52,6 +54,15 @@ every_store! {
     records_of_any_size_come_back,
     revisions_go_on_after_deletion,
     purging_needs_no_condition,
+    a_past_row_is_put_with_its_record,
+    a_conflict_leaves_the_past_alone,
+    ranges_are_removed_first,
+    of_a_batch_each_group_is_whole,
+    a_batch_names_a_past_row_once,
+    past_and_present_are_purged_together,
+    a_planned_write_fails_whole_after_a_purge,
+    two_writers_leave_one_past,
+    a_purge_leaves_no_past_of_a_write,
 }
 
 fn scope(name: &str) -> Scope {
