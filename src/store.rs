@@ -29,6 +29,7 @@ mod write;
 
 pub use self::blocking::Blocking;
 pub(crate) use self::blocking::now;
+pub(crate) use self::contract::Scan;
 pub use self::contract::{AsyncStore, Store};
 pub use self::error::{Cause, StoreError};
 pub use self::memory::MemoryStore;

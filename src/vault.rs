@@ -11,7 +11,6 @@ mod export_format;
 mod list;
 mod manifest;
 mod report;
-mod scan;
 mod sweep;
 mod transfer;
 mod watermark;

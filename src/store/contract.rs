@@ -1,4 +1,5 @@
-//! The contract between a vault and its store: the two traits.
+//! The contract between a vault and its store: the two traits, and the scan that checks a store's
+//! order.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -85,7 +86,7 @@ pub trait Store: Send + Sync {
     fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError>;
 
     /// Returns one page of the scopes that begin with `prefix` and come after `after`, in the order
-    /// of their bytes.
+    /// of their bytes. A vault refuses a page that is out of order.
     ///
     /// `after` need not be stored, nor begin with `prefix`. The empty prefix selects all scopes.
     ///
@@ -165,17 +166,58 @@ pub trait AsyncStore: Send + Sync {
     ) -> impl Future<Output = Result<BTreeMap<Option<KeyId>, u64>, StoreError>> + Send {
         async {
             let mut counts = BTreeMap::new();
-            let mut after = None;
+            let mut scan = Scan::new(self, Vec::new(), usize::MAX, Fetch::Heads);
             loop {
-                let page = self.scan(&[], after.as_deref(), usize::MAX, Fetch::Heads).await?;
-                let Some(last) = page.last() else { return Ok(counts) };
-                after = Some(last.scope().to_vec());
+                let page = scan.next_page().await?;
+                if page.is_empty() {
+                    return Ok(counts);
+                }
                 for row in page {
                     let header = Header::of_head(row.record());
                     *counts.entry(header.ok().map(|header| header.key_id())).or_default() += 1;
                 }
             }
         }
+    }
+}
+
+/// The rows whose keys begin with a prefix, in strictly ascending order.
+///
+/// A store that returns a row again would be counted twice, and one that returns a page again would
+/// be scanned for ever. So a row that is out of order is [`StoreError::Corrupt`], and nothing of its
+/// page is returned.
+pub(crate) struct Scan<'a, S: ?Sized> {
+    store: &'a S,
+    prefix: Vec<u8>,
+    limit: usize,
+    fetch: Fetch,
+    after: Option<Vec<u8>>,
+}
+
+impl<'a, S: AsyncStore + ?Sized> Scan<'a, S> {
+    /// Scans with at most `limit` rows a page.
+    pub(crate) fn new(store: &'a S, prefix: Vec<u8>, limit: usize, fetch: Fetch) -> Self {
+        Self { store, prefix, limit, fetch, after: None }
+    }
+
+    /// Returns the next page. It is empty at the end.
+    pub(crate) async fn next_page(&mut self) -> Result<Vec<Row>, StoreError> {
+        let after = self.after.as_deref();
+        let page = self.store.scan(&self.prefix, after, self.limit, self.fetch).await?;
+        let mut last = after;
+        for row in &page {
+            if !row.scope().starts_with(&self.prefix) {
+                return Err(StoreError::Corrupt("a scan has a row without its prefix".into()));
+            }
+            if last >= Some(row.scope()) {
+                return Err(StoreError::Corrupt("the rows of a scan are out of order".into()));
+            }
+            last = Some(row.scope());
+        }
+        if let Some(last) = last {
+            self.after = Some(last.to_vec());
+        }
+        Ok(page)
     }
 }
 

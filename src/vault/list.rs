@@ -5,9 +5,8 @@ use std::vec;
 
 use crate::seal::{Header, Kind, OpenError, Scope, ScopeError};
 use crate::store::backend::{Fetch, Row};
-use crate::store::{AsyncStore, Blocking, Store, StoreError, now};
+use crate::store::{AsyncStore, Blocking, Scan, Store, StoreError, now};
 use crate::vault::error::VaultError;
-use crate::vault::scan::Scan;
 
 /// The most rows that a listing holds in memory.
 const PAGE: usize = 4096;

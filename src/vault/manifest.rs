@@ -14,13 +14,12 @@ use std::vec;
 
 use crate::seal::format::{HEAD_LEN, MAGIC, MIN_PADDED_LEN, TAG_LEN};
 use crate::seal::{Keyring, ManifestList, Revision, Scope};
-use crate::store::AsyncStore;
 use crate::store::backend::{Fetch, Row, commitment};
+use crate::store::{AsyncStore, Scan};
 use crate::vault::asynchronous::AsyncVault;
 use crate::vault::error::{TransferError, VaultError};
 use crate::vault::export_format::fill;
 use crate::vault::report::Report;
-use crate::vault::scan::Scan;
 
 /// The most rows that are held in memory at a time.
 const PAGE: usize = 4096;

@@ -5,12 +5,11 @@ use std::ops::ControlFlow;
 
 use crate::seal::{Keyring, Revision, Scope};
 use crate::store::backend::{Fetch, Outcome, Row, Write};
-use crate::store::{AsyncStore, StoreError};
+use crate::store::{AsyncStore, Scan, StoreError};
 use crate::vault::asynchronous::AsyncVault;
 use crate::vault::decide::{self, Plan, Rewrap};
 use crate::vault::error::VaultError;
 use crate::vault::report::Report;
-use crate::vault::scan::Scan;
 use crate::vault::watermark::Seen;
 
 /// The most records that are sealed again in one commit. A page may be shorter.

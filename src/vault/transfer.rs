@@ -3,14 +3,13 @@
 use std::io::{Read, Seek, SeekFrom, Write};
 
 use crate::seal::{Revision, Scope};
-use crate::store::AsyncStore;
 use crate::store::backend::{self, Fetch, Outcome, Row};
+use crate::store::{AsyncStore, Scan};
 use crate::vault::asynchronous::AsyncVault;
 use crate::vault::decide;
 use crate::vault::error::{TransferError, VaultError};
 use crate::vault::export_format::{ExportReader, ExportWriter};
 use crate::vault::report::Report;
-use crate::vault::scan::Scan;
 use crate::vault::watermark::Seen;
 
 /// The most records that an import writes in one commit.
