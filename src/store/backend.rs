@@ -38,7 +38,7 @@
 //!             }
 //!             records.insert(write.scope().to_vec(), write.record().to_vec());
 //!             records.retain(|key, _| !write.removed().iter().any(|range| range.contains(key)));
-//!             if let Some(past) = write.past() {
+//!             for past in write.past() {
 //!                 records.insert(past.scope().to_vec(), past.record().to_vec());
 //!             }
 //!             outcomes.push(Outcome::Applied);

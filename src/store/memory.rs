@@ -44,7 +44,7 @@ impl Store for MemoryStore {
             }
             records.insert(write.scope().to_vec(), write.record().to_vec());
             write.removed().iter().for_each(|range| remove(&mut records, range));
-            if let Some(past) = write.past() {
+            for past in write.past() {
                 records.insert(past.scope().to_vec(), past.record().to_vec());
             }
             Outcome::Applied

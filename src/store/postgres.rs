@@ -59,8 +59,11 @@ const GET: &str = "SELECT record FROM secrets_toml_records WHERE scope = $1";
 /// its past rows in the same transaction: a write that saw the record saw all of them.
 const APPLY: &str = r"
 WITH writes AS (
-    SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[])
-               AS w (scope, expected, record, past, past_record)
+    SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) AS w (scope, expected, record)
+), past AS (
+    SELECT * FROM unnest($4::bytea[], $5::bytea[], $6::bytea[]) AS p (scope, key, record)
+), ranges AS (
+    SELECT * FROM unnest($7::bytea[], $8::bytea[], $9::bytea[]) AS d (scope, low, high)
 ), replaced AS (
     UPDATE secrets_toml_records AS r SET record = w.record FROM writes AS w
      WHERE r.scope = w.scope AND r.commitment = w.expected
@@ -74,15 +77,11 @@ WITH writes AS (
     SELECT scope FROM replaced UNION ALL SELECT scope FROM created
 ), removed AS (
     DELETE FROM secrets_toml_records AS r
-     USING applied AS a
-      JOIN writes AS w ON w.scope = a.scope
-      JOIN unnest($6::bytea[], $7::bytea[], $8::bytea[]) AS d (scope, low, high)
-        ON d.scope = a.scope
-     WHERE r.scope >= d.low AND r.scope < d.high AND r.scope IS DISTINCT FROM w.past
+     USING applied AS a JOIN ranges AS d ON d.scope = a.scope
+     WHERE r.scope >= d.low AND r.scope < d.high AND r.scope NOT IN (SELECT key FROM past)
 ), put AS (
     INSERT INTO secrets_toml_records (scope, record)
-    SELECT w.past, w.past_record FROM writes AS w JOIN applied AS a ON a.scope = w.scope
-     WHERE w.past IS NOT NULL
+    SELECT p.key, p.record FROM applied AS a JOIN past AS p ON p.scope = a.scope
     ON CONFLICT (scope) DO UPDATE SET record = excluded.record
 )
 SELECT scope FROM applied";
@@ -362,19 +361,18 @@ impl AsyncStore for PostgresStore {
         let expected: Vec<_> =
             writes.iter().map(|write| write.expected().map(|c| &c[..])).collect();
         let records: Vec<_> = writes.iter().map(Write::record).collect();
-        let past: Vec<_> = writes.iter().map(|write| write.past().map(Row::scope)).collect();
-        let past_records: Vec<_> =
-            writes.iter().map(|write| write.past().map(Row::record)).collect();
-        let (mut of, mut low, mut high) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut past, mut ranges) = ([const { Vec::new() }; 3], [const { Vec::new() }; 3]);
         for write in writes {
+            for row in write.past() {
+                push(&mut past, [write.scope(), row.scope(), row.record()]);
+            }
             for range in write.removed() {
-                of.push(write.scope());
-                low.push(&range.start[..]);
-                high.push(&range.end[..]);
+                push(&mut ranges, [write.scope(), &range.start, &range.end]);
             }
         }
-        let parameters: [&(dyn ToSql + Sync); 8] =
-            [&scopes, &expected, &records, &past, &past_records, &of, &low, &high];
+        let ([past_of, past_keys, past_records], [of, low, high]) = (&past, &ranges);
+        let parameters: [&(dyn ToSql + Sync); 9] =
+            [&scopes, &expected, &records, past_of, past_keys, past_records, of, low, high];
         let mut attempts = 1;
         let rows = loop {
             let session = self.session().await?;
@@ -462,6 +460,11 @@ fn end(prefix: &[u8]) -> Vec<u8> {
         }
         None => LAST.to_vec(),
     }
+}
+
+/// Appends a row to columns.
+fn push<'a>(columns: &mut [Vec<&'a [u8]>; 3], row: [&'a [u8]; 3]) {
+    columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
 }
 
 fn column<'a, T: tokio_postgres::types::FromSql<'a>>(

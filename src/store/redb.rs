@@ -1,9 +1,9 @@
 //! A store in one file: the embedded database redb.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::iter;
 use std::ops::{Bound, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -224,7 +224,7 @@ impl Store for RedbStore {
                 if holds {
                     records.insert(write.scope(), write.record())?;
                     write.removed().iter().try_for_each(|range| remove(&mut records, range))?;
-                    if let Some(past) = write.past() {
+                    for past in write.past() {
                         records.insert(past.scope(), past.record())?;
                     }
                 }
@@ -509,17 +509,16 @@ fn bounds(range: &Range<Vec<u8>>) -> Range<&[u8]> {
 /// Returns `true` if all that a write does is done.
 fn is_done(write: &Write, database: &Database) -> Result<bool, Failure> {
     let records = database.begin_read()?.open_table(RECORDS)?;
-    for (key, record) in iter::once((write.scope(), write.record()))
-        .chain(write.past().map(|past| (past.scope(), past.record())))
-    {
-        if records.get(key)?.is_none_or(|found| found.value() != record) {
+    let past = write.past().iter().map(|row| (row.scope(), row.record()));
+    let put: BTreeMap<_, _> = past.chain([(write.scope(), write.record())]).collect();
+    for (key, record) in &put {
+        if records.get(*key)?.is_none_or(|found| found.value() != *record) {
             return Ok(false);
         }
     }
-    let put = write.past().map(Row::scope);
     for range in write.removed() {
         for row in records.range::<&[u8]>(bounds(range))? {
-            if Some(row?.0.value()) != put {
+            if !put.contains_key(row?.0.value()) {
                 return Ok(false);
             }
         }

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use crate::seal::format::COMMITMENT;
-use crate::seal::{Record, Scope};
+use crate::seal::{Record, Revision, Scope};
 use crate::store::row::Row;
 
-/// What the kind of a scope and the kind of its past rows differ by.
+/// The difference between the kind of a scope and the kind of its past rows.
 const PAST: u8 = 0x10;
 
 /// A conditional write: a compare-and-swap of one record, and of the past rows that belong to it.
@@ -16,7 +16,7 @@ const PAST: u8 = 0x10;
 ///
 /// 1. It writes the [record](Self::record) under the [scope](Self::scope).
 /// 2. It removes the rows whose keys are in one of the [ranges](Self::removed).
-/// 3. It writes the [past row](Self::past), if there is one, over whatever has its key.
+/// 3. It writes the [past rows](Self::past), over what has their keys.
 ///
 /// If the condition does not hold, it does nothing of this.
 ///
@@ -37,11 +37,11 @@ const PAST: u8 = 0x10;
 /// let write = Write::replace(&chat, eighth, ninth)
 ///     .remove_past(0..6) // older than the last three
 ///     .remove_past(9..u64::MAX) // not older than the present
-///     .put_past(8, kept);
+///     .put_past(Revision::try_from(8)?, kept);
 ///
-/// let row = write.past().ok_or("no past row")?;
-/// assert!(past(chat.as_bytes()).contains(&row.scope().to_vec()));
-/// assert!(write.removed().iter().all(|range| !range.contains(&row.scope().to_vec())));
+/// let key = write.past()[0].scope().to_vec();
+/// assert!(past(chat.as_bytes()).contains(&key));
+/// assert!(write.removed().iter().all(|range| !range.contains(&key)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ pub struct Write {
     scope: Vec<u8>,
     expected: Option<[u8; 32]>,
     record: Record,
-    past: Option<Row>,
+    past: Vec<Row>,
     removed: Vec<Range<Vec<u8>>>,
 }
 
@@ -57,24 +57,39 @@ impl Write {
     /// Creates a write that applies if the scope has no record.
     #[must_use]
     pub fn create(scope: &Scope, record: Record) -> Self {
-        Self::new(scope, None, record)
+        Self::new(scope.as_bytes().to_vec(), None, record)
     }
 
     /// Creates a write that applies if the scope's record has this [commitment](commitment()).
     #[must_use]
     pub fn replace(scope: &Scope, commitment: [u8; 32], record: Record) -> Self {
-        Self::new(scope, Some(commitment), record)
+        Self::new(scope.as_bytes().to_vec(), Some(commitment), record)
     }
 
-    fn new(scope: &Scope, expected: Option<[u8; 32]>, record: Record) -> Self {
-        let scope = scope.as_bytes().to_vec();
-        Self { scope, expected, record, past: None, removed: Vec::new() }
-    }
-
-    /// Adds the past row of a revision of this scope. It replaces one that was added before.
+    /// Creates a write that replaces a past row of the scope, if that row has this
+    /// [commitment](commitment()): to seal it again under another key.
+    ///
+    /// The condition is on the past row alone. To add one, write the present over itself, and
+    /// [put](Self::put_past) the past row with it.
     #[must_use]
-    pub fn put_past(mut self, revision: u64, record: Record) -> Self {
-        self.past = Some(Row::new(past_key(&self.scope, revision), record.into_bytes()));
+    pub fn replace_past(
+        scope: &Scope,
+        revision: Revision,
+        commitment: [u8; 32],
+        record: Record,
+    ) -> Self {
+        let key = past_key(scope.as_bytes(), revision.get());
+        Self::new(key, Some(commitment), record)
+    }
+
+    fn new(scope: Vec<u8>, expected: Option<[u8; 32]>, record: Record) -> Self {
+        Self { scope, expected, record, past: Vec::new(), removed: Vec::new() }
+    }
+
+    /// Adds the past row of a revision of this scope. A batch that puts one row twice is refused.
+    #[must_use]
+    pub fn put_past(mut self, revision: Revision, record: Record) -> Self {
+        self.past.push(Row::new(past_key(&self.scope, revision.get()), record.into_bytes()));
         self
     }
 
@@ -88,7 +103,7 @@ impl Write {
         self
     }
 
-    /// The encoding of the scope to write to.
+    /// The encoding of the scope to write to, or the key of a past row.
     #[must_use]
     pub fn scope(&self) -> &[u8] {
         &self.scope
@@ -106,10 +121,10 @@ impl Write {
         self.record.as_bytes()
     }
 
-    /// The past row to write, if there is one. Its [key](Row::scope) is in the [`past`] of the scope.
+    /// The past rows to write. Their [keys](Row::scope) are in the [`past`] of the scope.
     #[must_use]
-    pub fn past(&self) -> Option<&Row> {
-        self.past.as_ref()
+    pub fn past(&self) -> &[Row] {
+        &self.past
     }
 
     /// The ranges of keys whose rows are removed. Each is in the [`past`] of the scope, and begins

@@ -59,6 +59,7 @@ every_store! {
     ranges_are_removed_first,
     of_a_batch_each_group_is_whole,
     a_batch_names_a_past_row_once,
+    a_past_row_is_replaced_on_its_own_condition,
     past_and_present_are_purged_together,
     a_planned_write_fails_whole_after_a_purge,
     two_writers_leave_one_past,

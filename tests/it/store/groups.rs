@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use secrets_toml::seal::{Header, Record, Scope};
-use secrets_toml::store::backend::{Fetch, Outcome, Write, past};
+use secrets_toml::store::backend::{Fetch, Outcome, Write, commitment, past};
 use secrets_toml::store::{Store, StoreError};
 
 use super::{applies, commitment_of, conflicts, scope, tombstone};
+use crate::seal::revision;
 
 /// The revisions of a scope that have a past row, with the revision that each row holds.
 fn past_of(store: &dyn Store, scope: &Scope) -> Vec<(u64, u64)> {
@@ -19,7 +20,7 @@ fn past_of(store: &dyn Store, scope: &Scope) -> Vec<(u64, u64)> {
     rows.map(|(key, record)| (key, Header::parse(record).unwrap().revision().get())).collect()
 }
 
-/// What stands for the past record of a revision.
+/// Returns a record in the place of the past record of a revision.
 fn kept(scope: &Scope, number: u64) -> Record {
     tombstone(scope, number)
 }
@@ -32,7 +33,7 @@ fn written(store: &dyn Store, scope: &Scope, last: u64) -> Record {
     for number in 2..=last {
         let next = tombstone(scope, number);
         let write = Write::replace(scope, commitment_of(&record), next.clone());
-        applies(store, write.put_past(number - 1, kept(scope, number - 1)));
+        applies(store, write.put_past(revision(number - 1), kept(scope, number - 1)));
         record = next;
     }
     record
@@ -47,12 +48,23 @@ pub(super) fn a_past_row_is_put_with_its_record(store: &dyn Store) {
     // A row that exists is overwritten.
     let fourth = tombstone(&chat, 4);
     let write = Write::replace(&chat, commitment_of(&third), fourth.clone());
-    applies(store, write.put_past(2, kept(&chat, 9)));
+    applies(store, write.put_past(revision(2), kept(&chat, 9)));
     assert_eq!(past_of(store, &chat), [(1, 1), (2, 9)]);
     assert_eq!(store.get(chat.as_bytes()).unwrap().as_deref(), Some(fourth.as_bytes()));
 
+    // A write over itself adds several.
+    let write = Write::replace(&chat, commitment_of(&fourth), fourth.clone());
+    let write = [3, 7, 5]
+        .into_iter()
+        .fold(write, |write, number| write.put_past(revision(number), kept(&chat, number)));
+    applies(store, write.remove_past(0..2));
+    assert_eq!(past_of(store, &chat), [(2, 9), (3, 3), (5, 5), (7, 7)]);
+
     // A scope that has no record has past rows if a write says so.
-    applies(store, Write::create(&other, tombstone(&other, 1)).put_past(7, kept(&other, 7)));
+    applies(
+        store,
+        Write::create(&other, tombstone(&other, 1)).put_past(revision(7), kept(&other, 7)),
+    );
     assert_eq!(past_of(store, &other), [(7, 7)]);
 }
 
@@ -64,15 +76,16 @@ pub(super) fn a_conflict_leaves_the_past_alone(store: &dyn Store) {
         Write::replace(&chat, [0; 32], tombstone(&chat, 4)),
     ];
     for write in refused {
-        conflicts(store, write.put_past(3, kept(&chat, 3)).remove_past(0..u64::MAX));
+        conflicts(store, write.put_past(revision(3), kept(&chat, 3)).remove_past(0..u64::MAX));
         assert_eq!(past_of(store, &chat), [(1, 1), (2, 2)]);
     }
     let absent = scope("absent");
     let write = Write::replace(&absent, commitment_of(&third), tombstone(&absent, 4));
-    conflicts(store, write.put_past(3, kept(&absent, 3)));
+    conflicts(store, write.put_past(revision(3), kept(&absent, 3)));
     assert_eq!(past_of(store, &absent), []);
 }
 
+#[allow(clippy::single_range_in_vec_init, reason = "each case has a list of ranges")]
 pub(super) fn ranges_are_removed_first(store: &dyn Store) {
     let chat = scope("chat");
     let neighbours = [scope("chas"), scope("chau"), chat.version("1").unwrap()];
@@ -98,7 +111,7 @@ pub(super) fn ranges_are_removed_first(store: &dyn Store) {
         let next = tombstone(&chat, last);
         let mut write = Write::replace(&chat, commitment_of(&current), next.clone());
         if let Some(put) = put {
-            write = write.put_past(put, kept(&chat, put));
+            write = write.put_past(revision(put), kept(&chat, put));
         }
         write = ranges.iter().cloned().fold(write, Write::remove_past);
         applies(store, write);
@@ -121,8 +134,8 @@ pub(super) fn of_a_batch_each_group_is_whole(store: &dyn Store) {
     ];
     let [first, second, third] = writes;
     let batch = [
-        first.put_past(3, kept(&a, 3)).remove_past(0..2),
-        second.put_past(3, kept(&b, 3)).remove_past(0..2),
+        first.put_past(revision(3), kept(&a, 3)).remove_past(0..2),
+        second.put_past(revision(3), kept(&b, 3)).remove_past(0..2),
         third.remove_past(0..u64::MAX),
     ];
     use Outcome::{Applied, Conflict};
@@ -138,18 +151,47 @@ pub(super) fn a_batch_names_a_past_row_once(store: &dyn Store) {
     let chat = scope("chat");
     let write = || Write::create(&chat, tombstone(&chat, 1));
     let other = Write::create(&scope("other"), tombstone(&scope("other"), 1));
+    let past = || Write::replace_past(&chat, revision(3), [0; 32], kept(&chat, 3));
     for twice in [
-        [write().put_past(3, kept(&chat, 3)), write().put_past(4, kept(&chat, 4))],
-        [write().remove_past(0..9), write().put_past(4, kept(&chat, 4))],
+        vec![write().put_past(revision(3), kept(&chat, 3)), past()],
+        vec![past(), write().remove_past(3..4)],
+        vec![past(), past()],
+        vec![write().put_past(revision(3), kept(&chat, 3)).put_past(revision(3), kept(&chat, 9))],
     ] {
         let error = store.apply(&twice).unwrap_err();
         assert!(matches!(error, StoreError::Repeated), "{error:?}");
     }
     assert_eq!(store.scan(&[], None, 9, Fetch::Heads).unwrap(), []);
     // A write may put what it removes.
-    let own = write().put_past(3, kept(&chat, 3)).remove_past(0..u64::MAX);
-    assert_eq!(store.apply(&[own, other]).unwrap(), [Outcome::Applied; 2]);
+    let own = write().put_past(revision(3), kept(&chat, 3)).remove_past(0..4);
+    let beside = Write::replace_past(&chat, revision(4), [0; 32], kept(&chat, 4));
+    assert_eq!(
+        store.apply(&[own, other, beside]).unwrap(),
+        [Outcome::Applied, Outcome::Applied, Outcome::Conflict]
+    );
     assert_eq!(past_of(store, &chat), [(3, 3)]);
+}
+
+pub(super) fn a_past_row_is_replaced_on_its_own_condition(store: &dyn Store) {
+    let chat = scope("chat");
+    let third = written(store, &chat, 3);
+    let row = |number: u64| store.get(&[b"\x11\0\x04chat", &number.to_be_bytes()[..]].concat());
+    let commitment = *commitment(&row(2).unwrap().unwrap()).unwrap();
+    let again = kept(&chat, 2);
+    conflicts(store, Write::replace_past(&chat, revision(2), [0; 32], again.clone()));
+    conflicts(store, Write::replace_past(&chat, revision(1), commitment, again.clone()));
+    conflicts(store, Write::replace_past(&chat, revision(3), commitment, again.clone()));
+    let write = Write::replace_past(&chat, revision(2), commitment, again.clone());
+    applies(store, write.clone());
+    assert_eq!(row(2).unwrap().as_deref(), Some(again.as_bytes()));
+    assert_eq!(store.get(chat.as_bytes()).unwrap().as_deref(), Some(third.as_bytes()));
+    assert_eq!(past_of(store, &chat), [(1, 1), (2, 2)]);
+
+    // The row is gone, and another tenant has one of this revision.
+    store.purge(chat.as_bytes()).unwrap();
+    conflicts(store, write.clone());
+    written(store, &chat, 3);
+    conflicts(store, write);
 }
 
 pub(super) fn past_and_present_are_purged_together(store: &dyn Store) {
@@ -164,7 +206,7 @@ pub(super) fn past_and_present_are_purged_together(store: &dyn Store) {
 
     // Past rows without a record: there was no record, and they are removed all the same.
     let row = Scope::module("chat").unwrap();
-    applies(store, Write::create(&row, tombstone(&row, 1)).put_past(1, kept(&row, 1)));
+    applies(store, Write::create(&row, tombstone(&row, 1)).put_past(revision(1), kept(&row, 1)));
     assert!(store.purge(row.as_bytes()).unwrap());
     assert_eq!(
         store.scan(&past(row.as_bytes()).start[..1], None, 9, Fetch::Heads).unwrap().len(),
@@ -182,7 +224,7 @@ pub(super) fn a_planned_write_fails_whole_after_a_purge(store: &dyn Store) {
         let chat = scope("chat");
         let fourth = written(store, &chat, 4);
         let planned = Write::replace(&chat, commitment_of(&fourth), tombstone(&chat, 5))
-            .put_past(4, kept(&chat, 4))
+            .put_past(revision(4), kept(&chat, 4))
             .remove_past(5..u64::MAX);
         assert!(store.purge(chat.as_bytes()).unwrap());
         conflicts(store, planned.clone());
@@ -212,7 +254,7 @@ pub(super) fn two_writers_leave_one_past(store: &dyn Store) {
                     let number = header.revision().get();
                     let next = tombstone(&chat, number + 1);
                     let write = Write::replace(&chat, *header.commitment(), next)
-                        .put_past(number, kept(&chat, number))
+                        .put_past(revision(number), kept(&chat, number))
                         .remove_past(0..number.saturating_sub(1))
                         .remove_past(number + 1..u64::MAX);
                     applied += u64::from(store.apply(&[write]).unwrap() == [Outcome::Applied]);
@@ -243,7 +285,7 @@ pub(super) fn a_purge_leaves_no_past_of_a_write(store: &dyn Store) {
                                 *header.commitment(),
                                 tombstone(&chat, number + 1),
                             )
-                            .put_past(number, kept(&chat, number))
+                            .put_past(revision(number), kept(&chat, number))
                         }
                     };
                     store.apply(&[write]).unwrap();
