@@ -106,8 +106,8 @@ use crate::validate::Secrets;
 /// - The vault remembers the 65,536 scopes that were used last, in memory. A new process remembers
 ///   nothing. [`manifest`](Self::manifest) and [`verify_against`](Self::verify_against) detect
 ///   rollbacks over longer times.
-/// - Call [`accept_restore`](Self::accept_restore) after you restored a backup, and if another
-///   process has purged a record.
+/// - Call [`accept_restore`](Self::accept_restore) after you restored a backup, and
+///   [`accept_restore_of`](Self::accept_restore_of) if another process has purged a record.
 ///
 /// # Rotating keys
 ///
@@ -270,14 +270,14 @@ impl<S: Store> Vault<S> {
         now(self.0.copy(from, to, expected))
     }
 
-    /// Removes a record without any condition. Returns `true` if there was one.
+    /// Removes a record, and its past with it, without any condition. Returns `true` if there was one.
     ///
     /// Use this for a record that no longer opens. To remove a document, use
     /// [`delete`](Self::delete), which detects conflicts.
     ///
     /// Revisions start at 1 again afterwards. So rollback detection does not notice an older record
     /// of this scope that is put back later. Other processes that have seen the record return
-    /// [`VaultError::RolledBack`] until they call [`accept_restore`](Self::accept_restore).
+    /// [`VaultError::RolledBack`] until they call [`accept_restore_of`](Self::accept_restore_of).
     ///
     /// # Errors
     ///
@@ -310,7 +310,8 @@ impl<S: Store> Vault<S> {
     /// the number of scopes. It authenticates nothing. A scope that is written or purged meanwhile may
     /// be listed or not.
     ///
-    /// The listing ends with the first [`VaultError::Store`]. If a row has a malformed scope, its item
+    /// The listing ends with the first [`VaultError::Store`], for example if the store's rows are out of
+    /// order. If a row has a malformed scope, its item
     /// is [`VaultError::Scope`], and the listing goes on.
     ///
     /// # Errors
@@ -496,9 +497,12 @@ impl<S: Store> Vault<S> {
     /// No key is needed; no record is opened. The export is not a snapshot: if other processes write
     /// meanwhile, each record is one that was current at some time during the export.
     ///
+    /// A row that is not a record under a scope ends the export, because [`import`](Self::import) would
+    /// refuse the whole file. [`verify`](Self::verify) reports such rows; [`purge`](Self::purge) them.
+    ///
     /// # Errors
     ///
-    /// - [`TransferError::Vault`] if the store fails.
+    /// - [`TransferError::Vault`] if the store fails, or if a row is not a record under a scope.
     /// - [`TransferError::Io`] if the export cannot be written.
     ///
     /// # Examples
@@ -522,11 +526,13 @@ impl<S: Store> Vault<S> {
 
     /// Writes the records of an [export](Self::export) to this vault's store.
     ///
-    /// The file is read to its end first. If it is damaged, nothing is written.
+    /// The file is read twice. The first time, its layout is checked to the end, without a key: the
+    /// order of the scopes, each scope, and each record up to its exact length. If anything is wrong,
+    /// nothing is written.
     ///
     /// Then each record is opened, and is written as it is if the vault has no record of its scope, or
-    /// one of a lower revision. Else the vault's own record is kept. If the import ends with an
-    /// error, import again to continue.
+    /// one of a lower revision. Else the vault's own record is kept. The records are written in batches
+    /// of at most 1,000 and 4 MiB. If the import ends with an error, import again to continue.
     ///
     /// # Errors
     ///
@@ -542,8 +548,7 @@ impl<S: Store> Vault<S> {
 
     /// Forgets the highest revisions that this vault has seen, so that older records are accepted.
     ///
-    /// Call this after you restored a backup, and if another process has [purged](Self::purge) a
-    /// record.
+    /// Call this after you restored a backup.
     ///
     /// # Examples
     ///
@@ -559,6 +564,30 @@ impl<S: Store> Vault<S> {
     /// ```
     pub fn accept_restore(&self) {
         self.0.accept_restore();
+    }
+
+    /// Forgets the highest revision that this vault has seen of one scope. It remembers those of the
+    /// others.
+    ///
+    /// Call this if another process has [purged](Self::purge) the record, or if you put an older one
+    /// back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("vault/example.txt")]
+    /// let other = Scope::module("other")?;
+    /// for scope in [&chat, &other] {
+    ///     vault.put(scope, &secrets, Expected::Absent)?;
+    ///     vault.store().purge(scope.as_bytes())?;
+    /// }
+    /// vault.accept_restore_of(&chat);
+    /// assert!(vault.get(&chat)?.is_none());
+    /// assert!(matches!(vault.get(&other), Err(VaultError::RolledBack { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn accept_restore_of(&self, scope: &Scope) {
+        self.0.accept_restore_of(scope);
     }
 }
 

@@ -153,6 +153,12 @@ impl<S: AsyncStore> AsyncVault<S> {
         self.watermarks().forget_all();
     }
 
+    /// Forgets the watermark of one scope. Same as
+    /// [`Vault::accept_restore_of`](crate::vault::Vault::accept_restore_of).
+    pub fn accept_restore_of(&self, scope: &Scope) {
+        self.watermarks().forget(scope);
+    }
+
     /// Reads the current record, plans a write that replaces it, and carries it out.
     async fn change(
         &self,
@@ -222,7 +228,7 @@ impl<S: AsyncStore> AsyncVault<S> {
             let found = current.as_ref().map(|current| current.opened.revision());
             let checked = decide::check(seen.highest, found);
             let mut watermarks = self.watermarks();
-            if checked.is_err() && watermarks.has_forgotten_since(seen) {
+            if checked.is_err() && watermarks.has_forgotten_since(scope, seen) {
                 // The record was purged, or a restore was accepted, while the store was read: the
                 // watermark no longer counts.
                 continue;

@@ -38,7 +38,7 @@ pub enum VaultError {
     /// process purged the record.
     ///
     /// If that was done on purpose, call
-    /// [`Vault::accept_restore`](crate::vault::Vault::accept_restore).
+    /// [`Vault::accept_restore_of`](crate::vault::Vault::accept_restore_of).
     #[error("rolled back: the scope had revision {highest} before; {}", now(found))]
     RolledBack {
         /// The highest revision that was read or written before, or that a manifest lists.

@@ -1,12 +1,16 @@
 //! Watermarks: the highest revision of each scope that this vault has seen.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::seal::{Revision, Scope};
 
 /// The most scopes that have a watermark: those that were used last. They take about 10 MiB with
 /// names of usual length, and 60 MiB with the longest.
 const MAX_WATERMARKS: usize = 1 << 16;
+
+/// The most scopes whose forgetting is remembered. A call that overlaps with more purges than these
+/// sets no watermark.
+const MAX_FORGOTTEN: usize = 1024;
 
 /// The highest revision of each scope that was read or written.
 ///
@@ -17,19 +21,22 @@ const MAX_WATERMARKS: usize = 1 << 16;
 pub(super) struct Watermarks {
     young: HashMap<Scope, Revision>,
     old: HashMap<Scope, Revision>,
-    /// The number of times that watermarks were forgotten on purpose, by a purge or an accepted
-    /// restore. A revision that was read before must not set a watermark afterwards: it would be
-    /// higher than what the store has, and every read would report a rollback.
-    epoch: u64,
+    /// The scopes that were forgotten last on purpose, by a purge or an accepted restore. A revision
+    /// that was read before must not set a watermark afterwards: it would be higher than what the
+    /// store has, and every read would report a rollback.
+    forgotten: VecDeque<Scope>,
+    /// How often something was forgotten before the first of `forgotten`. What was seen earlier
+    /// counts as forgotten.
+    start: u64,
 }
 
-/// The watermark of a scope and the epoch, taken before the store is read. Comparing with an older
-/// watermark never reports a rollback that did not happen; comparing with one that was set after the
-/// read might.
+/// The watermark of a scope, taken before the store is read, and how often something had been
+/// forgotten then. Comparing with an older watermark never reports a rollback that did not happen;
+/// comparing with one that was set after the read might.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) highest: Option<Revision>,
-    epoch: u64,
+    forgotten: u64,
 }
 
 impl Watermarks {
@@ -42,32 +49,38 @@ impl Watermarks {
                 self.insert(scope, revision);
             }
         }
-        Seen { highest, epoch: self.epoch }
+        Seen { highest, forgotten: self.start + self.forgotten.len() as u64 }
     }
 
     /// Raises the watermark to a revision that was authenticated or confirmed, if it is higher. Does
-    /// nothing if watermarks were forgotten after `seen` was taken.
+    /// nothing if the scope was forgotten after `seen` was taken.
     pub(super) fn raise(&mut self, scope: &Scope, revision: Revision, seen: Seen) {
-        if self.epoch == seen.epoch && self.seen(scope).highest < Some(revision) {
+        if !self.has_forgotten_since(scope, seen) && self.seen(scope).highest < Some(revision) {
             self.insert(scope, revision);
         }
     }
 
-    /// Returns `true` if watermarks were forgotten after `seen` was taken.
-    pub(super) fn has_forgotten_since(&self, seen: Seen) -> bool {
-        self.epoch != seen.epoch
+    /// Returns `true` if the scope was forgotten after `seen` was taken.
+    pub(super) fn has_forgotten_since(&self, scope: &Scope, seen: Seen) -> bool {
+        let Some(known) = seen.forgotten.checked_sub(self.start) else { return true };
+        self.forgotten.iter().skip(known as usize).any(|forgotten| forgotten == scope)
     }
 
     /// Forgets the watermark of one scope.
     pub(super) fn forget(&mut self, scope: &Scope) {
         self.young.remove(scope);
         self.old.remove(scope);
-        self.epoch += 1;
+        if self.forgotten.len() == MAX_FORGOTTEN {
+            self.forgotten.pop_front();
+            self.start += 1;
+        }
+        self.forgotten.push_back(scope.clone());
     }
 
     /// Forgets all watermarks.
     pub(super) fn forget_all(&mut self) {
-        *self = Self { epoch: self.epoch + 1, ..Self::default() };
+        let start = self.start + self.forgotten.len() as u64 + 1;
+        *self = Self { start, ..Self::default() };
     }
 
     fn insert(&mut self, scope: &Scope, revision: Revision) {
@@ -104,12 +117,37 @@ mod tests {
         assert_eq!(marks.seen(&scope).highest, None, "a revision that was read before sets none");
         for _ in 0..2 {
             let seen = marks.seen(&scope);
-            assert!(!marks.has_forgotten_since(seen));
+            assert!(!marks.has_forgotten_since(&scope, seen));
             marks.forget_all();
-            assert!(marks.has_forgotten_since(seen));
+            assert!(marks.has_forgotten_since(&scope, seen));
             marks.raise(&scope, revision(2), seen);
             assert_eq!(marks.seen(&scope).highest, None, "the same if all were forgotten");
         }
+    }
+
+    #[test]
+    fn one_scope_is_forgotten_and_the_others_are_not() {
+        let mut marks = Watermarks::default();
+        let [kept, purged] = ["kept", "purged"].map(|name| Scope::module(name).unwrap());
+        let seen = [&kept, &purged].map(|scope| marks.seen(scope));
+        marks.forget(&purged);
+        marks.raise(&kept, revision(3), seen[0]);
+        marks.raise(&purged, revision(3), seen[1]);
+        assert_eq!(marks.seen(&kept).highest, Some(revision(3)));
+        assert_eq!(marks.seen(&purged).highest, None);
+
+        // If too many were forgotten since, all count as forgotten.
+        let seen = marks.seen(&kept);
+        for number in 0..MAX_FORGOTTEN {
+            marks.forget(&purged);
+            assert!(!marks.has_forgotten_since(&kept, seen), "{number}");
+            assert!(marks.has_forgotten_since(&purged, seen), "{number}");
+        }
+        marks.forget(&purged);
+        assert!(marks.has_forgotten_since(&kept, seen));
+        marks.raise(&kept, revision(4), seen);
+        assert_eq!(marks.seen(&kept).highest, Some(revision(3)));
+        assert_eq!(marks.forgotten.len(), MAX_FORGOTTEN);
     }
 
     #[test]

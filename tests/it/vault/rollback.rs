@@ -132,6 +132,40 @@ fn a_purge_is_accepted_where_it_is_done() {
     assert!(other.get(&acme).is_ok());
 }
 
+#[test]
+fn a_restore_of_one_scope_is_accepted_and_no_other() {
+    let (vault, acme) = at_three();
+    vault.put(&version(), &secrets(), Expected::Absent).unwrap();
+    for scope in [&acme, &version()] {
+        put_back(&vault, scope, None);
+    }
+    vault.accept_restore_of(&acme);
+    assert!(vault.get(&acme).unwrap().is_none());
+    rolled_back(vault.get(&version()), 1, None);
+}
+
+/// The purge of one scope while another one is read or written: what was seen of that one counts.
+#[test]
+fn a_purge_of_another_scope_forgets_nothing() {
+    let acme = install("acme");
+    let store = MemoryStore::new();
+    store.apply(&[Write::create(&acme, old(&acme, 3).unwrap())]).unwrap();
+    let reader = std::sync::Arc::new(Vault::new(Faulty::new(store), keyring()));
+    for write in [false, true] {
+        let inside = reader.clone();
+        reader.store().reads([Step::after(move |_: &MemoryStore| {
+            inside.purge(&version()).unwrap();
+        })]);
+        let seen = match write {
+            false => reader.get(&acme).unwrap().unwrap().revision(),
+            true => reader.put(&acme, &secrets(), Expected::Revision(revision(3))).unwrap(),
+        };
+        reader.store().show(acme.as_bytes(), old(&acme, 1).unwrap().into_bytes());
+        rolled_back(reader.get(&acme), seen.get(), Some(1));
+        reader.store().show_all();
+    }
+}
+
 /// The watermark is read before the store. So a write in between is not a rollback, and neither is a
 /// purge.
 #[test]
