@@ -2,8 +2,8 @@
 
 use std::io::{Read, Seek, SeekFrom, Write};
 
-use crate::seal::{Revision, Scope};
-use crate::store::backend::{self, Fetch, Outcome, Row};
+use crate::seal::{Header, Kind, OpenError, Revision, Scope};
+use crate::store::backend::{self, Fetch, MAX_PAGE_LEN, Outcome, Row};
 use crate::store::{AsyncStore, Scan};
 use crate::vault::asynchronous::AsyncVault;
 use crate::vault::decide;
@@ -14,6 +14,10 @@ use crate::vault::watermark::Seen;
 
 /// The most records that an import writes in one commit.
 const BATCH: usize = 1000;
+
+/// The most bytes of scopes and records that an import writes in one commit, as many as a page of a
+/// scan has. It bounds the memory that an import takes. The longest record fits.
+const MAX_BATCH_LEN: usize = MAX_PAGE_LEN;
 
 impl<S: AsyncStore> AsyncVault<S> {
     /// Writes all records to a file, sealed as they are. Same as
@@ -31,6 +35,7 @@ impl<S: AsyncStore> AsyncVault<S> {
                 return export.finish();
             }
             for row in &page {
+                check(row)?;
                 export.write(row)?;
             }
         }
@@ -43,25 +48,29 @@ impl<S: AsyncStore> AsyncVault<S> {
     ///
     /// Same as [`Vault::import`](crate::vault::Vault::import).
     pub async fn import(&self, mut from: impl Read + Seek) -> Result<Report, TransferError> {
-        // The end of the file tells whether the file is complete. So the file is read twice: nothing
-        // of a damaged one is written.
+        // A file that is damaged anywhere is refused before anything of it is written. So it is read
+        // twice.
         let start = from.stream_position()?;
-        let mut rows = ExportReader::new(&mut from)?;
-        while rows.next()?.is_some() {}
+        check_all(&mut from)?;
         from.seek(SeekFrom::Start(start))?;
 
         let mut report = Report::default();
         let mut rows = ExportReader::new(&mut from)?;
-        let mut batch = Vec::new();
+        let (mut batch, mut len) = (Vec::new(), 0);
         while let Some(row) = rows.next()? {
+            let row_len = row.scope().len() + row.record().len();
+            if batch.len() == BATCH || len + row_len > MAX_BATCH_LEN {
+                self.write_import(std::mem::take(&mut batch), &mut report).await?;
+                len = 0;
+            }
             match self.plan_import(&row).await {
-                Ok(Some(planned)) => batch.push(planned),
+                Ok(Some(planned)) => {
+                    len += row_len;
+                    batch.push(planned);
+                }
                 Ok(None) => report.kept += 1,
                 Err(error @ VaultError::Store(_)) => return Err(error.into()),
                 Err(error) => report.fail(row.scope(), error),
-            }
-            if batch.len() == BATCH {
-                self.write_import(std::mem::take(&mut batch), &mut report).await?;
             }
         }
         self.write_import(batch, &mut report).await?;
@@ -129,4 +138,27 @@ struct Planned {
     revision: Revision,
     seen: Seen,
     write: backend::Write,
+}
+
+/// Checks an export to its end, without a key.
+fn check_all(from: impl Read) -> Result<(), TransferError> {
+    let mut rows = ExportReader::new(from)?;
+    let mut last: Option<Row> = None;
+    while let Some(row) = rows.next()? {
+        let is_next = last.as_ref().is_none_or(|last| last.scope() < row.scope());
+        if !is_next || check(&row).is_err() {
+            return Err(TransferError::Malformed);
+        }
+        last = Some(row);
+    }
+    Ok(())
+}
+
+/// Checks that a row has a scope, and a record of its exact length. No key is needed.
+fn check(row: &Row) -> Result<(), VaultError> {
+    Scope::from_bytes(row.scope())?;
+    match Header::parse(row.record())?.kind() {
+        Kind::Document | Kind::Tombstone => Ok(()),
+        _ => Err(OpenError::UnknownKind.into()),
+    }
 }

@@ -3,6 +3,7 @@
 mod doubt;
 mod list;
 mod model;
+mod order;
 mod rollback;
 mod rotation;
 mod transfer;
