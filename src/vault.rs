@@ -8,6 +8,7 @@ mod asynchronous;
 mod decide;
 mod error;
 mod export_format;
+mod history;
 mod list;
 mod manifest;
 mod report;
