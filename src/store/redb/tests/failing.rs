@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use redb::StorageBackend;
 
 use crate::seal::{Keyring, Record, Revision, Scope};
-use crate::store::backend::{Outcome, Write};
+use crate::store::backend::{Fetch, Outcome, Write, commitment, past};
 use crate::store::redb::tests::store_on;
 use crate::store::redb::{RedbOptions, RedbStore};
 use crate::store::{Store, StoreError};
@@ -155,6 +155,43 @@ fn after_an_error_of_the_disk_what_was_in_flight_is_known() {
         }
     }
     assert!(written > 0 && not_written > 3, "{written} were written, {not_written} were not");
+}
+
+/// The record is written over itself, so only the past rows tell whether the write is done.
+#[test]
+fn after_an_error_of_the_disk_the_past_is_known_too() {
+    let chat = chat();
+    let record = tombstone(&chat, Revision::FIRST);
+    let current = *commitment(record.as_bytes()).unwrap();
+    let over_itself = || Write::replace(&chat, current, record.clone());
+    let puts = |write: Write| write.put_past(Revision::FIRST, record.clone());
+    let has_past = |store: &RedbStore| {
+        !store.scan(&past(chat.as_bytes()).start[..1], None, 9, Fetch::Heads).unwrap().is_empty()
+    };
+    let (mut written, mut not_written) = (0, 0);
+    for removes in [false, true] {
+        for until_failure in 0.. {
+            let disk = Disk::default();
+            let store = disk.store();
+            applies(&store, create(&chat));
+            let start = *commitment(&store.get(chat.as_bytes()).unwrap().unwrap()).unwrap();
+            let first = Write::replace(&chat, start, record.clone());
+            applies(&store, if removes { puts(first) } else { first });
+            disk.set(|platter| platter.until_failure = Some(until_failure));
+            let write = over_itself();
+            let write = if removes { write.remove_past(0..9) } else { puts(write) };
+            let result = store.apply(&[write]);
+            let failed = disk.0.lock().unwrap().until_failure.take().is_none();
+            let is_done = has_past(&store) != removes;
+            assert_eq!(result.is_ok(), is_done, "after {until_failure}: {result:?}");
+            written += u64::from(failed && is_done);
+            not_written += u64::from(!is_done);
+            if !failed {
+                break;
+            }
+        }
+    }
+    assert!(written > 0 && not_written > 6, "{written} were written, {not_written} were not");
 }
 
 #[test]
