@@ -53,7 +53,8 @@ const GET: &str = "SELECT record FROM secrets_toml_records WHERE scope = $1";
 ///
 /// `UPDATE` waits for a row that another transaction has locked, and then checks `commitment` again.
 /// `INSERT` waits for another one of the same scope, and then does nothing. Past rows are removed and
-/// put for the scopes that were written, and those scopes are returned.
+/// put for the scopes that were written, and those scopes are returned. A row that is put is not
+/// removed: PostgreSQL does not say what becomes of a row that one statement changes twice.
 ///
 /// The whole statement sees the table as it was at its start. So whoever removes a record removes
 /// its past rows in the same transaction: a write that saw the record saw all of them.
