@@ -1,5 +1,7 @@
 //! Tests that need a server: many connections, restarts, permissions, time limits.
 
+mod purge;
+
 use std::future::Future;
 use std::process::Command;
 use std::time::Duration;
