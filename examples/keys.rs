@@ -11,7 +11,7 @@ use std::io::Write;
 use std::path::Path;
 
 use secrets_toml::Document;
-use secrets_toml::seal::{Keyring, Lock, LockedKeyring, Revision, Scope};
+use secrets_toml::seal::{Custody, Keyring, Lock, LockError, LockedKeyring, Revision, Scope};
 
 /// The passphrase. A real service asks for it, or reads it from a file that only it can read.
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Locks the keyring and replaces the file atomically, so that a crash leaves the old or the new one.
 fn save(file: &Path, keyring: &mut Keyring) -> Result<(), Box<dyn Error>> {
-    let text = keyring.lock(Lock::passphrase(PASSPHRASE))?;
+    let text = keyring.lock(&custody()?)?;
     let new = file.with_extension("new");
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -79,5 +79,10 @@ fn save(file: &Path, keyring: &mut Keyring) -> Result<(), Box<dyn Error>> {
 
 fn load(file: &Path) -> Result<Keyring, Box<dyn Error>> {
     let locked = LockedKeyring::parse(&fs::read_to_string(file)?)?;
-    Ok(locked.unlock(Lock::passphrase(PASSPHRASE))?)
+    Ok(locked.unlock(&custody()?)?)
+}
+
+/// The deployment that the keyring belongs to, and the lock that opens it.
+fn custody() -> Result<Custody<'static>, LockError> {
+    Custody::new("example")?.lock("operator", Lock::passphrase(PASSPHRASE))
 }

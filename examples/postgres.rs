@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use secrets_toml::Document;
-use secrets_toml::seal::{Keyring, Lock, LockedKeyring, Revision, Scope};
+use secrets_toml::seal::{Custody, Keyring, Lock, LockError, LockedKeyring, Revision, Scope};
 use secrets_toml::store::{PostgresStore, RedbStore};
 use secrets_toml::vault::{AsyncVault, Expected, Scopes, Vault};
 use tokio_postgres::NoTls;
@@ -55,7 +55,7 @@ async fn run(config: String) -> Result<(), Box<dyn Error>> {
     let (acme, initech) = (version.install("acme")?, version.install("initech")?);
     let secrets = Document::parse("CLARIFAI_PAT = 'a token'")?.validate()?;
     let first = vault.put(&acme, &secrets, Expected::Absent).await?;
-    vault.copy(&acme, &initech, Expected::Absent).await?;
+    vault.copy(&acme, &initech, Expected::Absent, None).await?;
     println!("Two installs have their own secrets, at revision {first}.");
 
     let second = vault.put(&acme, &secrets, Expected::Revision(first)).await?;
@@ -107,6 +107,11 @@ fn export(folder: &Path, keyring: Keyring) -> Result<(), Box<dyn Error>> {
 
 /// Copies a keyring by locking and unlocking it, as if another process had loaded it.
 fn copy(keyring: &mut Keyring) -> Result<Keyring, Box<dyn Error>> {
-    let locked = LockedKeyring::parse(&keyring.lock(Lock::raw(&KEK))?)?;
-    Ok(locked.unlock(Lock::raw(&KEK))?)
+    let locked = LockedKeyring::parse(&keyring.lock(&custody()?)?)?;
+    Ok(locked.unlock(&custody()?)?)
+}
+
+/// The deployment that the keyring belongs to, and the lock that opens it.
+fn custody() -> Result<Custody<'static>, LockError> {
+    Custody::new("example")?.lock("host", Lock::raw(&KEK))
 }

@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
-use secrets_toml::seal::{Keyring, Lock, LockedKeyring, Scope};
+use secrets_toml::seal::{Custody, Keyring, Lock, LockError, LockedKeyring, Scope};
 use secrets_toml::store::RedbStore;
 use secrets_toml::vault::{Expected, Scopes, Vault, VaultError};
 use secrets_toml::{Document, Secrets, Template};
@@ -63,7 +63,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
 
     println!("\n== Two installs of one version");
     let (acme, initech) = (second.install("acme")?, second.install("initech")?);
-    vault.copy(&second, &acme, Expected::Absent)?;
+    vault.copy(&second, &acme, Expected::Absent, None)?;
     let own = Document::parse("TOKEN = \"initech's own\"\nBUCKET = \"theirs\"\n")?;
     vault.put(&initech, &template.validate(own)?, Expected::Absent)?;
     // The process that runs acme gets only the keys of acme's scope.
@@ -76,7 +76,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
         }
     }
     for number in 0..200 {
-        vault.copy(&second, &second.install(&format!("{number:03}"))?, Expected::Absent)?;
+        vault.copy(&second, &second.install(&format!("{number:03}"))?, Expected::Absent, None)?;
     }
     let installs = vault.scopes(Scopes::Installs("chat", "2.0.0"))?.count();
     println!("2.0.0 has {installs} installs now");
@@ -146,14 +146,14 @@ impl Host {
     /// Locks the keyring and replaces the file atomically.
     fn save(&self, mut keyring: Keyring) -> Result<(), Box<dyn Error>> {
         let new = self.keyring.with_extension("new");
-        write_synced(&new, &keyring.lock(Lock::raw(&KEK))?)?;
+        write_synced(&new, &keyring.lock(&custody()?)?)?;
         fs::rename(new, &self.keyring)?;
         Ok(())
     }
 
     fn load(&self) -> Result<Keyring, Box<dyn Error>> {
         let locked = LockedKeyring::parse(&fs::read_to_string(&self.keyring)?)?;
-        Ok(locked.unlock(Lock::raw(&KEK))?)
+        Ok(locked.unlock(&custody()?)?)
     }
 }
 
@@ -161,4 +161,9 @@ fn write_synced(path: &Path, text: &str) -> io::Result<()> {
     let mut file = fs::File::create(path)?;
     io::Write::write_all(&mut file, text.as_bytes())?;
     file.sync_all()
+}
+
+/// The deployment that the keyring belongs to, and the lock that opens it.
+fn custody() -> Result<Custody<'static>, LockError> {
+    Custody::new("example")?.lock("host", Lock::raw(&KEK))
 }

@@ -18,7 +18,7 @@
 //! use std::fs;
 //! use std::path::Path;
 //!
-//! use secrets_toml::seal::{Keyring, Lock, LockedKeyring};
+//! use secrets_toml::seal::{Custody, Keyring, Lock, LockedKeyring};
 //! use secrets_toml::store::RedbStore;
 //! use secrets_toml::vault::Vault;
 //!
@@ -27,14 +27,15 @@
 //!     folder: &Path,
 //!     kek: &[u8; 32],
 //! ) -> Result<Vault<RedbStore>, Box<dyn std::error::Error>> {
+//!     let custody = Custody::new("production")?.lock("host", Lock::raw(kek))?;
 //!     let (records, keys) = (folder.join("vault.redb"), folder.join("keyring.toml"));
 //!     if !keys.exists() {
 //!         // The keyring first: a record under a key that nobody has is lost.
-//!         let text = Keyring::generate()?.lock(Lock::raw(kek))?;
+//!         let text = Keyring::generate()?.lock(&custody)?;
 //!         fs::write(&keys, text)?;
 //!         RedbStore::create(&records)?;
 //!     }
-//!     let keyring = LockedKeyring::parse(&fs::read_to_string(&keys)?)?.unlock(Lock::raw(kek))?;
+//!     let keyring = LockedKeyring::parse(&fs::read_to_string(&keys)?)?.unlock(&custody)?;
 //!     Ok(Vault::new(RedbStore::open(&records)?, keyring))
 //! }
 //!
@@ -192,19 +193,20 @@
 //! ```
 //! use std::ops::ControlFlow;
 //!
-//! use secrets_toml::seal::{Keyring, Lock, LockError, LockedKeyring};
+//! use secrets_toml::seal::{Custody, Keyring, Lock, LockError, LockedKeyring};
 //! use secrets_toml::vault::Vault;
 //! # use secrets_toml::{Document, seal::Scope, store::MemoryStore, vault::Expected};
 //! # let kek = [7; 32];
+//! let custody = Custody::new("production")?.lock("host", Lock::raw(&kek))?;
 //! # let mut keyring = Keyring::generate()?;
-//! # let mut text = keyring.lock(Lock::raw(&kek))?;
+//! # let mut text = keyring.lock(&custody)?;
 //! # let vault = Vault::new(MemoryStore::new(), keyring);
 //! # let secrets = Document::parse("PAT = 'hunter2'")?.validate()?;
 //! # vault.put(&Scope::module("chat")?, &secrets, Expected::Absent)?;
 //!
-//! let load = |text: &str| LockedKeyring::parse(text)?.unlock(Lock::raw(&kek));
+//! let load = |text: &str| LockedKeyring::parse(text)?.unlock(&custody);
 //! let publish = |mut keyring: Keyring| {
-//!     let text = keyring.lock(Lock::raw(&kek))?;
+//!     let text = keyring.lock(&custody)?;
 //!     // Store the text here, and wait until every process has loaded it.
 //!     vault.set_keyring(keyring);
 //!     Ok::<_, LockError>(text)
@@ -250,10 +252,11 @@
 //!
 //! use secrets_toml::seal::Revision;
 //! use secrets_toml::vault::Vault;
-//! # use secrets_toml::{Document, seal::{Keyring, Lock, LockedKeyring, Scope}, store::MemoryStore, vault::Expected};
+//! # use secrets_toml::{Document, seal::{Custody, Keyring, Lock, LockedKeyring, Scope}, store::MemoryStore, vault::Expected};
 //! # let kek = [7; 32];
+//! # let custody = Custody::new("production")?.lock("host", Lock::raw(&kek))?;
 //! # let mut keyring = Keyring::generate()?;
-//! # let text = keyring.lock(Lock::raw(&kek))?;
+//! # let text = keyring.lock(&custody)?;
 //! # let vault = Vault::new(MemoryStore::new(), keyring);
 //! # let chat = Scope::module("chat")?;
 //! # let secrets = Document::parse("PAT = 'hunter2'")?.validate()?;
@@ -266,7 +269,7 @@
 //! vault.manifest(Revision::FIRST, &mut manifest)?;
 //!
 //! // Later, on another machine.
-//! let keyring = LockedKeyring::parse(&text)?.unlock(Lock::raw(&kek))?;
+//! let keyring = LockedKeyring::parse(&text)?.unlock(&custody)?;
 //! let restored = Vault::new(MemoryStore::new(), keyring);
 //! let report = restored.import(Cursor::new(backup))?;
 //! assert_eq!((report.written(), report.failed()), (1, 0));

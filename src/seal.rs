@@ -18,20 +18,25 @@
 //!
 #![doc = include_str!("seal/format.md")]
 
+mod contents;
+mod custody;
 mod derive;
 mod entry;
 mod error;
+mod fields;
 pub(crate) mod format;
 mod header;
 mod key_id;
 mod keyring;
+mod keyring_row;
 mod kms_key;
 mod lock;
 mod locked;
+mod locked_text;
 mod manifest;
 mod opened;
-mod outer;
 mod passphrase;
+mod past;
 mod random;
 mod record;
 mod scope;
@@ -39,17 +44,21 @@ mod scope_keyring;
 #[cfg(test)]
 mod tests;
 
+pub use contents::{By, Contents};
+pub use custody::Custody;
 pub use entry::KeyState;
 pub use error::{KeyringError, LockError, OpenError};
+pub use format::MAX_COMPONENT_LEN;
 pub use header::{Header, Kind, Revision};
 pub use key_id::KeyId;
 pub use keyring::{Keyring, Unused};
+pub(crate) use keyring_row::check_keyring_row;
 pub use kms_key::KmsKey;
 pub use lock::Lock;
-pub use locked::LockedKeyring;
+pub use locked::{KmsLock, LockedKeyring};
 pub(crate) use manifest::ManifestList;
 pub use opened::Opened;
 pub use passphrase::PassphraseCost;
 pub use record::Record;
-pub use scope::{MAX_COMPONENT_LEN, Scope, ScopeError};
+pub use scope::{Scope, ScopeError};
 pub use scope_keyring::ScopeKeyring;

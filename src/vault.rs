@@ -25,9 +25,8 @@ pub use self::decide::Expected;
 pub use self::error::{TransferError, VaultError};
 pub use self::list::{AsyncListing, Listed, Listing, Scopes};
 pub use self::report::{Failure, Report};
-use crate::seal::{Keyring, Opened, Revision, Scope};
+use crate::seal::{By, Contents, Keyring, Opened, Revision, Scope};
 use crate::store::{Blocking, Store, now};
-use crate::validate::Secrets;
 
 /// An encrypted store of secrets: one document for each module, version or install.
 ///
@@ -67,7 +66,7 @@ use crate::validate::Secrets;
 /// # Revisions
 ///
 /// Each record has a revision. The first write of a scope makes revision 1, and each further write
-/// adds 1. [`rewrap_all`](Self::rewrap_all) adds 1 to each record that it encrypts again.
+/// adds 1. [`rewrap_all`](Self::rewrap_all) keeps the revisions of the records that it encrypts again.
 ///
 /// [`delete`](Self::delete) is a write, too. It leaves a *tombstone*, an encrypted record without a
 /// document, so that the revision goes on when a document is written again. Only
@@ -87,7 +86,7 @@ use crate::validate::Secrets;
 /// still happen. The vault sends the same bytes once more, under the same condition. If the condition
 /// no longer holds, the current record tells what happened:
 ///
-/// - It is the record that was sent: the write succeeded.
+/// - It is the record that was sent, or a rewrap of it: the write succeeded.
 /// - It is another record of the same revision: the write did not happen, and never will. The call
 ///   returns [`VaultError::Conflict`].
 /// - It has another revision, or is gone: the write may have happened and have been overwritten.
@@ -180,6 +179,7 @@ impl<S: Store> Vault<S> {
 
     /// Writes a document, if the current record is the expected one. Returns the new revision.
     ///
+    /// The contents are `&secrets`, or [`Contents`] with the template and the author beside it.
     /// The record that is replaced is authenticated first.
     ///
     /// # Errors
@@ -208,16 +208,17 @@ impl<S: Store> Vault<S> {
     /// assert_eq!(revision.get(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn put(
+    pub fn put<'a>(
         &self,
         scope: &Scope,
-        secrets: &Secrets,
+        contents: impl Into<Contents<'a>>,
         expected: Expected,
     ) -> Result<Revision, VaultError> {
-        now(self.0.put(scope, secrets, expected))
+        now(self.0.put(scope, contents, expected))
     }
 
     /// Deletes the document of a revision. Returns the revision of the tombstone that replaces it.
+    /// The tombstone keeps `by`: who deleted the document, and when.
     ///
     /// # Errors
     ///
@@ -229,7 +230,7 @@ impl<S: Store> Vault<S> {
     /// ```
     #[doc = include_str!("vault/example.txt")]
     /// let first = vault.put(&chat, &secrets, Expected::Absent)?;
-    /// let second = vault.delete(&chat, first)?;
+    /// let second = vault.delete(&chat, first, None)?;
     /// assert!(vault.get(&chat)?.is_some_and(|opened| opened.is_tombstone()));
     ///
     /// // The revision goes on.
@@ -237,13 +238,19 @@ impl<S: Store> Vault<S> {
     /// assert_eq!(third.get(), second.get() + 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn delete(&self, scope: &Scope, revision: Revision) -> Result<Revision, VaultError> {
-        now(self.0.delete(scope, revision))
+    pub fn delete(
+        &self,
+        scope: &Scope,
+        revision: Revision,
+        by: impl Into<Option<By>>,
+    ) -> Result<Revision, VaultError> {
+        now(self.0.delete(scope, revision, by))
     }
 
     /// Copies the document of one scope to another scope. Returns the revision there.
     ///
-    /// The copy is encrypted anew, for its own scope. Use this to carry secrets over to the next
+    /// The copy is encrypted anew, for its own scope. The template that the document was written with
+    /// is copied, too; `by` is who copies. Use this to carry secrets over to the next
     /// version of a module, if the template is the same. If it is not, use
     /// [`Template::prefill`](crate::Template::prefill).
     ///
@@ -258,7 +265,7 @@ impl<S: Store> Vault<S> {
     #[doc = include_str!("vault/example.txt")]
     /// let (old, new) = (chat.version("1.2.0")?, chat.version("1.3.0")?);
     /// vault.put(&old, &secrets, Expected::Absent)?;
-    /// vault.copy(&old, &new, Expected::Absent)?;
+    /// vault.copy(&old, &new, Expected::Absent, None)?;
     /// assert_eq!(vault.get(&new)?.unwrap().expose_text(), Some("TOKEN = 'hunter2'"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -267,8 +274,9 @@ impl<S: Store> Vault<S> {
         from: &Scope,
         to: &Scope,
         expected: Expected,
+        by: impl Into<Option<By>>,
     ) -> Result<Revision, VaultError> {
-        now(self.0.copy(from, to, expected))
+        now(self.0.copy(from, to, expected, by))
     }
 
     /// Removes a record, and its past with it, without any condition. Returns `true` if there was one.
@@ -361,7 +369,7 @@ impl<S: Store> Vault<S> {
     }
 
     /// Encrypts every record again that is not under the primary key, documents and tombstones alike.
-    /// Each gets the next revision.
+    /// Revisions stay.
     ///
     /// Records under the primary key are skipped without decrypting them. Other threads and processes
     /// may read and write at the same time: up to 4,096 records are written in one commit, and a record
@@ -458,18 +466,20 @@ impl<S: Store> Vault<S> {
     }
 
     /// Compares the store with a manifest, and reports each record that was lost, rolled back or
-    /// altered after the manifest was made.
+    /// overwritten unseen after the manifest was made.
     ///
     /// These are [failures](Report::failures) of the report:
     ///
     /// - [`VaultError::RolledBack`] if the record is older than the manifest lists, or is gone.
-    /// - [`VaultError::Altered`] if it has the listed revision, but other content.
+    /// - [`VaultError::Altered`] if it has the listed revision, but another write made it.
     /// - [`VaultError::Open`] if it does not open.
     ///
     /// A record that was written after the manifest is [newer](Report::newer), which is not a failure.
     ///
     /// # Errors
     ///
+    /// - [`TransferError::NotARecord`] if the file is not a manifest, and
+    ///   [`TransferError::UnsupportedVersion`] if it is one of a later version.
     /// - [`TransferError::Open`], [`TransferError::Malformed`], [`TransferError::Truncated`] or
     ///   [`TransferError::TrailingBytes`] if the manifest was altered, is incomplete, or is under a
     ///   key that is not in the keyring. Nothing is reported then.
@@ -537,7 +547,9 @@ impl<S: Store> Vault<S> {
     ///
     /// # Errors
     ///
-    /// - [`TransferError::Malformed`], [`TransferError::Truncated`] or
+    /// - [`TransferError::NotARecord`] if the file is not an export, and
+    ///   [`TransferError::UnsupportedVersion`] if it is one of a later version.
+    /// - [`TransferError::Malformed`], [`TransferError::Record`], [`TransferError::Truncated`] or
     ///   [`TransferError::TrailingBytes`] if the file is not a complete export.
     /// - [`TransferError::Io`] if the export cannot be read.
     /// - [`TransferError::Vault`] if the store fails. What was written before stays so.

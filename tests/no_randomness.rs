@@ -11,7 +11,7 @@ use std::cell::Cell;
 
 use getrandom::Error;
 use secrets_toml::Document;
-use secrets_toml::seal::{Keyring, KeyringError, Lock, Revision, Scope};
+use secrets_toml::seal::{Custody, Keyring, KeyringError, Lock, Revision, Scope};
 
 thread_local! {
     /// The number of calls that still get randomness.
@@ -30,6 +30,10 @@ unsafe extern "Rust" fn __getrandom_v03_custom(_: *mut u8, _: usize) -> Result<(
 
 const MESSAGE: &str = "the operating system gave no randomness";
 
+fn custody(lock: Lock<'_>) -> Custody<'_> {
+    Custody::new("test").and_then(|custody| custody.lock("host", lock)).unwrap()
+}
+
 #[test]
 fn without_randomness_nothing_is_made() {
     let scope = Scope::module("chat").unwrap();
@@ -43,14 +47,14 @@ fn without_randomness_nothing_is_made() {
     assert_eq!(keyring.entries().len(), 1);
     let error = keyring.seal(&scope, Revision::FIRST, &secrets).unwrap_err();
     assert_eq!(error.to_string(), MESSAGE);
-    let error = keyring.seal_tombstone(&scope, Revision::FIRST).unwrap_err();
+    let error = keyring.seal_tombstone(&scope, Revision::FIRST, None).unwrap_err();
     assert_eq!(error.to_string(), MESSAGE);
-    let error = keyring.lock(Lock::raw(&[2; 32])).unwrap_err();
+    let error = keyring.lock(&custody(Lock::raw(&[2; 32]))).unwrap_err();
     assert_eq!((error.to_string().as_str(), keyring.generation()), (MESSAGE, 0));
     #[cfg(feature = "passphrase")]
-    for left in [0, 1] {
+    for left in [0, 1, 2, 3] {
         LEFT.set(left);
-        let error = keyring.lock(Lock::passphrase("p")).unwrap_err();
+        let error = keyring.lock(&custody(Lock::passphrase("p"))).unwrap_err();
         assert_eq!((error.to_string().as_str(), keyring.generation()), (MESSAGE, 0));
     }
 

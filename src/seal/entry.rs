@@ -5,11 +5,9 @@ use std::fmt;
 use crate::seal::derive::{Material, ScopeKey};
 use crate::seal::error::OpenError;
 use crate::seal::format::{STATE_ACTIVE, STATE_DESTROYED, STATE_DISABLED, STATE_PRIMARY};
-use crate::seal::header::Kind;
 use crate::seal::key_id::KeyId;
 use crate::seal::opened::Opened;
-use crate::seal::record::{Sealed, WipedBytes};
-use crate::seal::scope::Scope;
+use crate::seal::record::{Place, Sealed, WipedBytes};
 
 /// The state of a key, which decides what the key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,15 +89,14 @@ impl fmt::Debug for Entry {
 /// Opens a document or a tombstone with the one entry that its header names.
 pub(super) fn open(
     entries: &[Entry],
-    scope: &Scope,
+    place: Place<'_>,
     record: &[u8],
     scope_key: impl FnOnce(&Material) -> ScopeKey,
 ) -> Result<Opened, OpenError> {
-    let sealed = Sealed::parse(record, &[Kind::Document, Kind::Tombstone])?;
+    let sealed = Sealed::parse(record, place)?;
     let entry = find(entries, sealed.header.key_id())?;
-    let content = sealed.open(scope, &scope_key(entry.usable()?))?;
-    let stale = entry.state != KeyState::Primary;
-    Opened::new(content, sealed.header.revision(), entry.id, stale)
+    let plaintext = sealed.open(&scope_key(entry.usable()?))?;
+    Opened::new(&sealed, plaintext, entry.state != KeyState::Primary)
 }
 
 /// Returns the entry of the key that a record names.

@@ -3,8 +3,9 @@
 use std::io;
 
 use crate::document::error::ParseError;
-use crate::seal::format::{MAX_KEYS, MAX_LOCKED_LEN};
+use crate::seal::format::{MAX_KEYS, MAX_LOCKED_LEN, MAX_LOCKS};
 use crate::seal::key_id::KeyId;
+use crate::seal::scope::ScopeError;
 
 /// The reason why a record did not open, or gave no secrets.
 ///
@@ -85,7 +86,7 @@ pub enum KeyringError {
     /// The keyring has 256 keys already, destroyed ones included.
     #[error("the keyring has {MAX_KEYS} keys, which is the most it can hold")]
     Full,
-    /// The record has the last revision, 2^63 - 1.
+    /// The record has the last revision, 2^63 - 1, or was rewrapped 2^32 - 1 times.
     #[error("the record has the last revision, so no other can follow it")]
     LastRevision,
     /// The text is not a [`KeyId`].
@@ -101,11 +102,17 @@ pub enum KeyringError {
 
 /// The reason why a keyring could not be locked, read or unlocked.
 ///
-/// [`PassphraseCost::new`](crate::seal::PassphraseCost::new) and
-/// [`KmsKey::new`](crate::seal::KmsKey::new) return it, too.
+/// [`PassphraseCost::new`](crate::seal::PassphraseCost::new),
+/// [`KmsKey::new`](crate::seal::KmsKey::new) and [`Custody`](crate::seal::Custody) return it, too.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct LockError(#[from] LockFault);
+pub struct LockError(#[from] pub(super) LockFault);
+
+impl From<ScopeError> for LockError {
+    fn from(error: ScopeError) -> Self {
+        Self(LockFault::Name(error))
+    }
+}
 
 impl LockError {
     /// Returns the reason why the sealed keys could not be read or opened, if that is the error.
@@ -117,10 +124,12 @@ impl LockError {
     /// - Another error if the sealed keys, or the KMS fields beside them, were edited.
     ///
     /// ```
-    /// use secrets_toml::seal::{Keyring, Lock, LockedKeyring, OpenError};
+    /// use secrets_toml::seal::{Custody, Keyring, Lock, LockedKeyring, OpenError};
     ///
-    /// let text = Keyring::generate()?.lock(Lock::raw(&[7; 32]))?;
-    /// let error = LockedKeyring::parse(&text)?.unlock(Lock::raw(&[8; 32])).unwrap_err();
+    /// let ours = Custody::new("production")?.lock("host", Lock::raw(&[7; 32]))?;
+    /// let theirs = Custody::new("production")?.lock("host", Lock::raw(&[8; 32]))?;
+    /// let text = Keyring::generate()?.lock(&ours)?;
+    /// let error = LockedKeyring::parse(&text)?.unlock(&theirs).unwrap_err();
     /// assert!(matches!(error.open_error(), Some(OpenError::UnknownKey(_))));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -135,7 +144,13 @@ impl LockError {
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LockFault {
-    // The arguments of a lock.
+    // The arguments of a custody and of its locks.
+    #[error(transparent)]
+    Name(ScopeError),
+    #[error("two locks have the same name")]
+    RepeatedName,
+    #[error("a keyring has 1 to {MAX_LOCKS} locks")]
+    LockCount,
     #[cfg(feature = "passphrase")]
     #[error("the passphrase is empty")]
     EmptyPassphrase,
@@ -152,6 +167,10 @@ pub(super) enum LockFault {
     Randomness(#[source] io::Error),
     #[error("the keyring has been locked as often as it can be")]
     LastGeneration,
+    #[error("the keyring belongs to another deployment")]
+    OtherDeployment,
+    #[error("the keyring has no lock of this name")]
+    NoSuchLock,
     #[error("the keyring is locked with {expected}, not with {given}")]
     OtherKind { expected: &'static str, given: &'static str },
     #[error("the keyring is locked with another KMS key than the expected one")]
@@ -164,6 +183,8 @@ pub(super) enum LockFault {
     // The text of a locked keyring.
     #[error("the keyring's text is longer than {MAX_LOCKED_LEN} bytes")]
     TooLong,
+    #[error("the keyring's text begins with a byte order mark")]
+    ByteOrderMark,
     #[error("the keyring's text is not TOML")]
     Syntax(#[source] ParseError),
     #[error("the keyring has a format that this library does not know")]
@@ -178,8 +199,11 @@ pub(super) enum LockFault {
     Type { field: &'static str, expected: &'static str },
     #[error("the keyring's `{0}` is not canonical base64")]
     Base64(&'static str),
+    #[error("in the keyring's text, {0}")]
+    NameInText(ScopeError),
     #[error("the keyring's `{field}` has a length that is not allowed")]
     Length { field: &'static str },
+    #[cfg(feature = "passphrase")]
     #[error("the keyring's {0}")]
     CostInText(CostFault),
     #[error("the keyring's `sealed` is not a sealed keyring")]

@@ -6,12 +6,12 @@ use std::num::{NonZeroU64, TryFromIntError};
 use crate::seal::error::OpenError;
 use crate::seal::format::{
     BODY_LEN, BODY_LENS, COMMITMENT, HEAD_LEN, KEY_ID, KIND_AT, KIND_DOCUMENT, KIND_KEYRING,
-    KIND_MANIFEST, KIND_TOMBSTONE, MAGIC, MIN_RECORD_LEN, RESERVED_AT, REVISION, SUITE, SUITE_AT,
-    VERSION, VERSION_AT,
+    KIND_LOCK, KIND_MANIFEST, KIND_PAST_DOCUMENT, KIND_PAST_TOMBSTONE, KIND_TOMBSTONE, MAGIC,
+    MIN_RECORD_LEN, RESERVED_AT, REVISION, REWRAPS, SUITE, SUITE_AT, VERSION, VERSION_AT,
 };
 use crate::seal::key_id::KeyId;
 
-/// The revision of a record: 1 at first, and one more with each change.
+/// The revision of a record: 1 at first, and one more each time the content is written.
 ///
 /// The highest is 2^63 - 1, so that the signed integer of a database can hold it. `TryFrom<u64>`
 /// refuses 0 and what is higher.
@@ -64,20 +64,34 @@ impl fmt::Display for Revision {
 pub enum Kind {
     /// The text of a document.
     Document,
-    /// Nothing. The document of this scope was deleted at this revision.
+    /// No text. The document of this scope was deleted at this revision.
     Tombstone,
+    /// The text of a document that was replaced, kept as a past revision.
+    PastDocument,
+    /// A tombstone that was replaced, kept as a past revision.
+    PastTombstone,
     /// The keys of a [`Keyring`](crate::seal::Keyring), as its locked text holds them.
     Keyring,
+    /// The key that a locked keyring's keys are under, sealed for one lock.
+    Lock,
     /// The number of records in a manifest, and a hash of its list.
     Manifest,
 }
 
 impl Kind {
+    /// The kinds of a record in the scope of a module, a version or an install.
+    pub(super) const PRESENT: [Self; 2] = [Self::Document, Self::Tombstone];
+    /// The kinds of a record in the scope of a past revision.
+    pub(super) const PAST: [Self; 2] = [Self::PastDocument, Self::PastTombstone];
+
     fn from_byte(byte: u8) -> Option<Self> {
         Some(match byte {
             KIND_DOCUMENT => Self::Document,
             KIND_TOMBSTONE => Self::Tombstone,
+            KIND_PAST_DOCUMENT => Self::PastDocument,
+            KIND_PAST_TOMBSTONE => Self::PastTombstone,
             KIND_KEYRING => Self::Keyring,
+            KIND_LOCK => Self::Lock,
             KIND_MANIFEST => Self::Manifest,
             _ => return None,
         })
@@ -87,8 +101,31 @@ impl Kind {
         match self {
             Self::Document => KIND_DOCUMENT,
             Self::Tombstone => KIND_TOMBSTONE,
+            Self::PastDocument => KIND_PAST_DOCUMENT,
+            Self::PastTombstone => KIND_PAST_TOMBSTONE,
             Self::Keyring => KIND_KEYRING,
+            Self::Lock => KIND_LOCK,
             Self::Manifest => KIND_MANIFEST,
+        }
+    }
+
+    /// Returns `true` if a record of this kind holds a document, present or past.
+    pub(super) fn has_document(self) -> bool {
+        matches!(self, Self::Document | Self::PastDocument)
+    }
+
+    /// Returns `true` if records of this kind are rewrapped.
+    pub(super) fn is_rewrapped(self) -> bool {
+        Self::PRESENT.contains(&self) || Self::PAST.contains(&self)
+    }
+
+    /// The kind of the same content in the present, or in the past.
+    pub(super) fn of_content(document: bool, past: bool) -> Self {
+        match (document, past) {
+            (true, false) => Self::Document,
+            (false, false) => Self::Tombstone,
+            (true, true) => Self::PastDocument,
+            (false, true) => Self::PastTombstone,
         }
     }
 }
@@ -104,7 +141,7 @@ impl Kind {
 /// use secrets_toml::seal::{Header, Keyring, Kind, Revision, Scope};
 ///
 /// let keyring = Keyring::generate()?;
-/// let record = keyring.seal_tombstone(&Scope::module("chat")?, Revision::FIRST)?;
+/// let record = keyring.seal_tombstone(&Scope::module("chat")?, Revision::FIRST, None)?;
 /// let header = Header::parse(record.as_bytes())?;
 /// assert_eq!((header.kind(), header.revision()), (Kind::Tombstone, Revision::FIRST));
 /// assert_eq!(header.key_id(), keyring.primary());
@@ -114,6 +151,7 @@ impl Kind {
 pub struct Header {
     kind: Kind,
     revision: Revision,
+    rewraps: u32,
     key_id: KeyId,
     commitment: [u8; 32],
     len: usize,
@@ -129,12 +167,12 @@ impl Header {
     /// Returns an [`OpenError`] if the bytes are not laid out like a record. These are the errors of
     /// the steps of opening that come before the search for the key.
     pub fn parse(record: &[u8]) -> Result<Self, OpenError> {
-        let kinds = [Kind::Document, Kind::Tombstone, Kind::Keyring, Kind::Manifest];
-        Self::of_record(record, &kinds)
+        let others = [Kind::Keyring, Kind::Lock, Kind::Manifest];
+        Self::of_record(record, &[&Kind::PRESENT[..], &Kind::PAST, &others].concat())
     }
 
     /// Reads the header of a whole record of one of these kinds.
-    pub(super) fn of_record(record: &[u8], kinds: &[Kind]) -> Result<Self, OpenError> {
+    pub(crate) fn of_record(record: &[u8], kinds: &[Kind]) -> Result<Self, OpenError> {
         let header = Self::read(record, MIN_RECORD_LEN, kinds)?;
         if record.len() < header.len {
             return Err(OpenError::Truncated);
@@ -147,7 +185,7 @@ impl Header {
 
     /// Reads the header of a document or a tombstone from the first bytes of its record.
     pub(crate) fn of_head(head: &[u8]) -> Result<Self, OpenError> {
-        Self::read(head, HEAD_LEN, &[Kind::Document, Kind::Tombstone])
+        Self::read(head, HEAD_LEN, &Kind::PRESENT)
     }
 
     /// Reads a header. The order of the checks is part of the format: the first one that fails
@@ -172,6 +210,10 @@ impl Header {
         }
         let revision = Revision::try_from(u64::from_be_bytes(field(&bytes[REVISION])));
         let revision = revision.map_err(|_| OpenError::Malformed)?;
+        let rewraps = u32::from_be_bytes(field(&bytes[REWRAPS]));
+        if rewraps > 0 && !kind.is_rewrapped() {
+            return Err(OpenError::Malformed);
+        }
         let body_len = u32::from_be_bytes(field(&bytes[BODY_LEN])) as usize;
         if !BODY_LENS.contains(&body_len) {
             return Err(OpenError::Malformed);
@@ -179,6 +221,7 @@ impl Header {
         Ok(Self {
             kind,
             revision,
+            rewraps,
             key_id: KeyId::from_bytes(field(&bytes[KEY_ID])),
             commitment: field(&bytes[COMMITMENT]),
             len: HEAD_LEN + body_len,
@@ -195,6 +238,12 @@ impl Header {
     #[must_use]
     pub fn revision(&self) -> Revision {
         self.revision
+    }
+
+    /// Returns how often the revision was [rewrapped](crate::seal::Keyring::rewrap).
+    #[must_use]
+    pub fn rewraps(&self) -> u32 {
+        self.rewraps
     }
 
     /// Returns the ID of the key that opens the record.

@@ -6,18 +6,19 @@ use std::str::FromStr;
 
 use zeroize::Zeroize;
 
+use crate::seal::contents::{By, Contents};
 use crate::seal::derive::Material;
 use crate::seal::entry::{Entry, KeyState, find, open};
 use crate::seal::error::{KeyringError, OpenError};
-use crate::seal::format::{ENTRY_LEN, MAX_KEYS};
-use crate::seal::header::{Header, Kind, Revision};
+use crate::seal::fields::Fields;
+use crate::seal::format::{ENTRY_LEN, MAX_DESTROYED, MAX_KEYS};
+use crate::seal::header::{Kind, Revision};
 use crate::seal::key_id::KeyId;
 use crate::seal::opened::Opened;
 use crate::seal::random::{Random, random};
-use crate::seal::record::{Draft, Record, Sealed, WipedBytes};
+use crate::seal::record::{Draft, Place, Record, Sealed, WipedBytes};
 use crate::seal::scope::Scope;
 use crate::seal::scope_keyring::ScopeKeyring;
-use crate::validate::Secrets;
 
 /// The keys that seal and open records.
 ///
@@ -248,20 +249,21 @@ impl Keyring {
 
     /// Seals a document for a scope under the primary key.
     ///
+    /// The contents are `&secrets`, or [`Contents`] with a template and an author beside it.
+    ///
     /// # Errors
     ///
     /// Returns [`KeyringError::Randomness`] if the operating system gives no randomness.
-    pub fn seal(
+    pub fn seal<'a>(
         &self,
         scope: &Scope,
         revision: Revision,
-        secrets: &Secrets,
+        contents: impl Into<Contents<'a>>,
     ) -> Result<Record, KeyringError> {
-        let text = secrets.expose_text().as_bytes();
-        Ok(self.seal_with(Kind::Document, scope, revision, text, &fresh()?))
+        self.seal_contents(scope, revision, &contents.into())
     }
 
-    /// Seals a tombstone, which records that the document of a scope was deleted.
+    /// Seals a tombstone, which records that the document of a scope was deleted, and by whom.
     ///
     /// # Errors
     ///
@@ -270,8 +272,9 @@ impl Keyring {
         &self,
         scope: &Scope,
         revision: Revision,
+        by: impl Into<Option<By>>,
     ) -> Result<Record, KeyringError> {
-        Ok(self.seal_with(Kind::Tombstone, scope, revision, &[], &fresh()?))
+        self.seal_deletion(scope, revision, by.into().as_ref())
     }
 
     /// Opens a record that was sealed for this scope.
@@ -283,27 +286,25 @@ impl Keyring {
     /// Returns the [`OpenError`] of the first step that fails. Nothing of the content is returned
     /// then, and what was decrypted is wiped.
     pub fn open(&self, scope: &Scope, record: &[u8]) -> Result<Opened, OpenError> {
-        open(&self.entries, scope, record, |material| material.scope_key(scope))
+        open(&self.entries, Place::present(scope), record, |key| key.scope_key(scope.as_bytes()))
     }
 
-    /// Seals the content of a record again, under the primary key and at the next revision.
+    /// Seals the content of a record again under the primary key.
     ///
-    /// Returns `None` if the record names the primary key already. It is not decrypted then, so
-    /// `None` does not tell if the record is intact.
+    /// The revision, the content and the [origin](Opened::origin) stay, and the number of
+    /// [rewraps](Opened::rewraps) is one more. Returns `None` if the record names the primary key
+    /// already. It is not decrypted then, so `None` does not tell if the record is intact.
     ///
     /// # Errors
     ///
     /// - Returns [`KeyringError::Open`] if the record does not open.
-    /// - Returns [`KeyringError::LastRevision`] if the record has the last revision.
+    /// - Returns [`KeyringError::LastRevision`] if the record was rewrapped 2^32 - 1 times.
     /// - Returns [`KeyringError::Randomness`] if the operating system gives no randomness.
     pub fn rewrap(&self, scope: &Scope, record: &[u8]) -> Result<Option<Record>, KeyringError> {
-        let sealed = Sealed::parse(record, &[Kind::Document, Kind::Tombstone])?;
-        if sealed.header.key_id() == self.primary() {
+        if self.is_under_primary(Place::present(scope), record)? {
             return Ok(None);
         }
-        let opened = self.open(scope, record)?;
-        let next = opened.revision().next().ok_or(KeyringError::LastRevision)?;
-        Ok(Some(self.reseal(scope, next, &opened)?))
+        Ok(Some(self.reseal(scope, &self.open(scope, record)?)?))
     }
 
     /// Derives the keys that open this one scope, as a snapshot.
@@ -314,54 +315,103 @@ impl Keyring {
         ScopeKeyring::of(&self.entries, scope)
     }
 
-    /// Seals an opened record for a scope, under the primary key.
-    pub(crate) fn reseal(
+    pub(crate) fn seal_contents(
+        &self,
+        scope: &Scope,
+        revision: Revision,
+        contents: &Contents<'_>,
+    ) -> Result<Record, KeyringError> {
+        self.seal_fields(Kind::Document, scope.as_bytes(), revision, 0, &contents.fields())
+    }
+
+    pub(crate) fn seal_deletion(
+        &self,
+        scope: &Scope,
+        revision: Revision,
+        by: Option<&By>,
+    ) -> Result<Record, KeyringError> {
+        let fields = By::add(by, Fields::default());
+        self.seal_fields(Kind::Tombstone, scope.as_bytes(), revision, 0, &fields)
+    }
+
+    /// Seals an opened record of this scope again, at the same revision.
+    pub(crate) fn reseal(&self, scope: &Scope, opened: &Opened) -> Result<Record, KeyringError> {
+        let kind = Kind::of_content(!opened.is_tombstone(), false);
+        let rewraps = opened.rewraps().checked_add(1).ok_or(KeyringError::LastRevision)?;
+        let fields = opened.fields();
+        self.seal_fields(kind, scope.as_bytes(), opened.revision(), rewraps, &fields)
+    }
+
+    /// Seals the document and the template of an opened record as a new revision of a scope.
+    pub(crate) fn seal_copy(
         &self,
         scope: &Scope,
         revision: Revision,
         opened: &Opened,
+        by: Option<&By>,
     ) -> Result<Record, KeyringError> {
-        let (kind, text) = match opened.expose_text() {
-            Some(text) => (Kind::Document, text),
-            None => (Kind::Tombstone, ""),
-        };
-        Ok(self.seal_with(kind, scope, revision, text.as_bytes(), &fresh()?))
+        let fields = By::add(by, opened.document());
+        self.seal_fields(Kind::Document, scope.as_bytes(), revision, 0, &fields)
     }
 
-    /// Seals content of any kind under the primary key. The record is a function of the arguments.
-    pub(super) fn seal_with(
+    /// Seals fields under the primary key, with fresh randomness.
+    pub(super) fn seal_fields(
         &self,
         kind: Kind,
-        scope: &Scope,
+        scope: &[u8],
         revision: Revision,
-        doc: &[u8],
-        random: &Random,
-    ) -> Record {
+        rewraps: u32,
+        fields: &Fields<'_>,
+    ) -> Result<Record, KeyringError> {
         let primary = self.primary_entry();
         let material = primary.material.as_ref().expect("the primary key is never destroyed");
-        let scope_key = &material.scope_key(scope);
-        Draft { kind, revision, key_id: primary.id, scope, scope_key }.seal(doc, random)
+        let (key_id, scope_key) = (primary.id, &material.scope_key(scope));
+        let draft = Draft { kind, revision, rewraps, key_id, scope, scope_key };
+        Ok(draft.seal(fields, &fresh()?))
     }
 
-    /// Opens a record of one kind, and returns its header and its content.
-    pub(super) fn open_kind(
+    /// Returns `true` if a record names the primary key. Fails if its header is malformed.
+    pub(super) fn is_under_primary(
         &self,
-        kind: Kind,
-        scope: &Scope,
+        place: Place<'_>,
         record: &[u8],
-    ) -> Result<(Header, WipedBytes), OpenError> {
-        let sealed = Sealed::parse(record, &[kind])?;
+    ) -> Result<bool, OpenError> {
+        Ok(Sealed::parse(record, place)?.header.key_id() == self.primary())
+    }
+
+    /// Authenticates and decrypts a record that is not a document.
+    pub(super) fn open_plain<'a>(
+        &self,
+        place: Place<'a>,
+        record: &'a [u8],
+    ) -> Result<(Sealed<'a>, WipedBytes), OpenError> {
+        let sealed = Sealed::parse(record, place)?;
         let material = find(&self.entries, sealed.header.key_id())?.usable()?;
-        let content = sealed.open(scope, &material.scope_key(scope))?;
-        Ok((sealed.header, content.doc))
+        let plaintext = sealed.open(&material.scope_key(place.scope()))?;
+        Ok((sealed, plaintext))
+    }
+
+    pub(super) fn keys(&self) -> &[Entry] {
+        &self.entries
     }
 
     /// Encodes the keys as the record of a locked keyring holds them.
+    ///
+    /// Of many destroyed keys, the last [`MAX_DESTROYED`] are kept.
     pub(super) fn encode(&self) -> WipedBytes {
+        let is_destroyed = |entry: &&Entry| entry.state == KeyState::Destroyed;
+        let destroyed = self.entries.iter().filter(is_destroyed).count();
+        let mut dropped = destroyed.saturating_sub(MAX_DESTROYED);
         let mut doc = WipedBytes(Vec::with_capacity(2 + ENTRY_LEN * self.entries.len()));
-        let count = u16::try_from(self.entries.len()).expect("a keyring has at most 256 keys");
+        let count = u16::try_from(self.entries.len() - dropped).expect("at most 256 keys");
         doc.0.extend_from_slice(&count.to_be_bytes());
-        self.entries.iter().for_each(|entry| entry.encode(&mut doc));
+        for entry in &self.entries {
+            if dropped > 0 && entry.state == KeyState::Destroyed {
+                dropped -= 1;
+            } else {
+                entry.encode(&mut doc);
+            }
+        }
         doc
     }
 
@@ -460,6 +510,6 @@ impl FromStr for KeyId {
     }
 }
 
-fn fresh() -> Result<Random, KeyringError> {
+pub(super) fn fresh() -> Result<Random, KeyringError> {
     random().map_err(KeyringError::Randomness)
 }

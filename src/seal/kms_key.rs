@@ -1,8 +1,8 @@
 //! The name of a key in a key management service.
 
-use crate::seal::error::{LockError, LockFault};
-use crate::seal::format::{MAX_KEY_REF_LEN, MAX_PROVIDER_LEN, PROTECTION_KMS, SCOPE_KEYRING};
-use crate::seal::scope::Scope;
+use crate::seal::error::LockError;
+use crate::seal::format::{MAX_KEY_REF_LEN, MAX_PROVIDER_LEN};
+use crate::seal::scope::{ScopeError, check};
 
 /// The name of a key in a key management service (KMS), which wraps and unwraps the key that a
 /// keyring is locked with.
@@ -21,22 +21,19 @@ impl KmsKey {
     ///
     /// # Errors
     ///
-    /// Returns [`LockError`] if the provider is not 1 to 64 bytes long, or the reference not 1 to
-    /// 2048.
+    /// Returns [`LockError`] if the provider is longer than 64 bytes or the reference longer than
+    /// 2,048, or if one of them
+    ///
+    /// - is empty,
+    /// - has a control character, or
+    /// - starts or ends with white space.
     pub fn new(provider: &str, key_ref: &str) -> Result<Self, LockError> {
-        let key = Self::checked(provider, key_ref);
-        Ok(key.map_err(|(field, max)| LockFault::Field { field, max })?)
+        Ok(Self::checked(provider, key_ref)?)
     }
 
-    /// The error is a field of the wrong length, and the most bytes that it may have.
-    pub(super) fn checked(provider: &str, key_ref: &str) -> Result<Self, (&'static str, usize)> {
-        for (field, value, max) in
-            [("provider", provider, MAX_PROVIDER_LEN), ("key_ref", key_ref, MAX_KEY_REF_LEN)]
-        {
-            if !(1..=max).contains(&value.len()) {
-                return Err((field, max));
-            }
-        }
+    pub(super) fn checked(provider: &str, key_ref: &str) -> Result<Self, ScopeError> {
+        check("provider", provider, MAX_PROVIDER_LEN)?;
+        check("key_ref", key_ref, MAX_KEY_REF_LEN)?;
         Ok(Self { provider: provider.to_owned(), key_ref: key_ref.to_owned() })
     }
 
@@ -50,15 +47,5 @@ impl KmsKey {
     #[must_use]
     pub fn key_ref(&self) -> &str {
         &self.key_ref
-    }
-
-    /// Returns the additional authenticated data ("encryption context") for the service.
-    ///
-    /// Pass it when wrapping and when unwrapping, so that what was wrapped for a keyring cannot be
-    /// unwrapped for anything else.
-    #[must_use]
-    pub fn context(&self) -> Vec<u8> {
-        let fields = [PROTECTION_KMS, &self.provider, &self.key_ref].map(str::as_bytes);
-        Scope::encode(SCOPE_KEYRING, &fields).as_bytes().to_vec()
     }
 }

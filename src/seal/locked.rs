@@ -2,16 +2,18 @@
 
 use std::fmt;
 
+use crate::seal::custody::{Custody, context, context_bytes};
 use crate::seal::derive::Material;
 use crate::seal::error::{LockError, LockFault, OpenError};
-use crate::seal::format::{PROTECTION_KMS, PROTECTION_RAW};
-use crate::seal::header::{Kind, Revision};
+use crate::seal::format::{PROTECTION_KMS, PROTECTION_RAW, TAG_KEYRING, TAG_RING_KEY};
+use crate::seal::header::{Header, Kind};
 use crate::seal::keyring::Keyring;
 use crate::seal::kms_key::KmsKey;
 use crate::seal::lock::{Lock, Means};
-use crate::seal::outer::{self, Outer};
+use crate::seal::locked_text::{LockText, LockedText, Protection};
+#[cfg(feature = "passphrase")]
 use crate::seal::passphrase::PassphraseCost;
-use crate::seal::record::Sealed;
+use crate::seal::record::{Place, Sealed, WipedBytes};
 
 /// The text of a locked keyring, parsed and still locked.
 ///
@@ -23,80 +25,79 @@ use crate::seal::record::Sealed;
 /// the one that the text names.
 ///
 /// ```
-/// use secrets_toml::seal::{KmsKey, Keyring, Lock, LockedKeyring};
+/// use secrets_toml::seal::{Custody, KmsKey, Keyring, Lock, LockedKeyring};
 ///
-/// # fn unwrap(_: &KmsKey, _: &[u8], _: &[u8]) -> [u8; 32] { [7; 32] }
+/// # fn unwrap(_: &KmsKey, _: &[u8], _: [(&str, &str); 2]) -> [u8; 32] { [7; 32] }
 /// # let (kek, wrapped) = ([7; 32], b"wrapped");
 /// let pinned = KmsKey::new("aws", "alias/secrets")?;
-/// # let text = Keyring::generate()?.lock(Lock::kms(&pinned, wrapped, &kek))?;
+/// # let custody = Custody::new("production")?.lock("aws", Lock::kms(&pinned, wrapped, &kek))?;
+/// # let text = Keyring::generate()?.lock(&custody)?;
 /// let locked = LockedKeyring::parse(&text)?;
-/// let (key, wrapped) = locked.kms().expect("this host uses a KMS");
-/// assert_eq!(key, &pinned, "the text names another key: do not call the KMS");
-/// let kek = unwrap(&pinned, wrapped, &pinned.context()); // the call to the service
-/// let keyring = locked.unlock(Lock::kms(&pinned, wrapped, &kek))?;
+/// let lock = locked.kms("aws", &pinned)?; // refuses another key
+/// let kek = unwrap(&pinned, lock.wrapped(), lock.context()); // the call to the service
+/// let lock = Lock::kms(&pinned, lock.wrapped(), &kek);
+/// let keyring = locked.unlock(&Custody::new("production")?.lock("aws", lock)?)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct LockedKeyring {
-    outer: Outer,
-    generation: Revision,
-    record: Vec<u8>,
-}
+pub struct LockedKeyring(LockedText);
 
 impl LockedKeyring {
     /// Parses the text that [`Keyring::lock`] returned.
     ///
-    /// This is cheap for any text: the limits on the cost of a passphrase are checked here.
+    /// This is cheap for any text: the cost of a passphrase is checked when it is unlocked.
     ///
     /// # Errors
     ///
     /// Returns [`LockError`] if the text
     ///
-    /// - is longer than 64 KiB, or is not TOML,
+    /// - is longer than 256 KiB, or is not TOML,
     /// - lacks a field, or has one that does not belong there, or
-    /// - asks for too much or too little work for a passphrase.
+    /// - holds records that are malformed, or not of one set.
     pub fn parse(text: &str) -> Result<Self, LockError> {
-        let (outer, record) = outer::parse(text)?;
-        let sealed = Sealed::parse(&record, &[Kind::Keyring]).map_err(LockFault::Record)?;
-        let generation = sealed.header.revision();
-        Ok(Self { outer, generation, record })
+        Ok(Self(LockedText::parse(text)?))
     }
 
-    /// Returns the kind of the lock, as the text names it: `raw`, `argon2id` or `kms`.
+    /// Returns the deployment that the text names.
+    #[must_use]
+    pub fn deployment(&self) -> &str {
+        &self.0.deployment
+    }
+
+    /// Returns the name and the kind of each lock: `raw`, `argon2id` or `kms`.
     ///
     /// `argon2id` is a passphrase.
-    #[must_use]
-    pub fn protection(&self) -> &'static str {
-        self.outer.protection()
+    pub fn locks(&self) -> impl ExactSizeIterator<Item = (&str, &'static str)> {
+        self.0.locks.iter().map(|lock| (lock.name.as_str(), lock.protection.name()))
     }
 
-    /// Returns the cost of a passphrase, if the keyring is locked with one.
-    #[must_use]
-    pub fn passphrase_cost(&self) -> Option<PassphraseCost> {
-        match &self.outer {
-            Outer::Argon2id { cost, .. } => Some(*cost),
-            _ => None,
-        }
-    }
-
-    /// Returns the key of the KMS and the wrapped key, if the keyring is locked with them.
+    /// Returns a lock whose key a KMS has wrapped, if the text names the expected KMS key.
     ///
-    /// The text is not authenticated yet, so somebody may have put another KMS key there. Compare
-    /// the key with the expected one before calling the service.
-    #[must_use]
-    pub fn kms(&self) -> Option<(&KmsKey, &[u8])> {
-        match &self.outer {
-            Outer::Kms { key, wrapped } => Some((key, wrapped)),
-            _ => None,
+    /// The text is not authenticated yet, so somebody may have put another KMS key there. Call the
+    /// service with the expected key only.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LockError`] if the text has no lock of this name, if the lock is of another kind, or
+    /// if it names another KMS key.
+    pub fn kms(&self, name: &str, expected: &KmsKey) -> Result<KmsLock<'_>, LockError> {
+        let lock = self.find(name).ok_or(LockFault::NoSuchLock)?;
+        let Protection::Kms { key, wrapped } = &lock.protection else {
+            return Err(other_kind(lock, PROTECTION_KMS).into());
+        };
+        if key != expected {
+            return Err(LockFault::OtherKmsKey.into());
         }
+        Ok(KmsLock { deployment: &self.0.deployment, wrapped })
     }
 
     /// Returns how often the keyring had been locked, 1 or more, as the text says.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.generation.get()
+        let header = Header::of_record(&self.0.sealed, &[Kind::Keyring]);
+        header.expect("it was read when the text was").revision().get()
     }
 
-    /// Unlocks the keyring.
+    /// Unlocks the keyring, by the first lock of the custody that the text has.
     ///
     /// With a passphrase this takes the time and the memory of its cost, and blocks.
     ///
@@ -104,60 +105,126 @@ impl LockedKeyring {
     ///
     /// Returns [`LockError`] if
     ///
-    /// - the lock is of another kind than the keyring's,
+    /// - the text is of another deployment, or has none of the locks,
+    /// - the lock is of another kind than the text's of this name,
     /// - the lock names another KMS key than the text, or has another wrapped key,
-    /// - the sealed keys do not open; see [`LockError::open_error`], or
+    /// - the sealed keys do not open; see [`LockError::open_error`],
+    /// - the text asks for too much or too little work for a passphrase, or
     /// - there is not enough memory for the cost of the passphrase.
-    pub fn unlock(&self, lock: Lock<'_>) -> Result<Keyring, LockError> {
-        let kek = match (&self.outer, lock.0) {
-            (Outer::Raw, Means::Raw(kek)) => Material::copy_of(kek),
-            #[cfg(feature = "passphrase")]
-            (Outer::Argon2id { cost, salt }, Means::Passphrase(passphrase, _)) => {
-                Material::copy_of(&*cost.derive(passphrase, salt).ok_or(LockFault::OutOfMemory)?)
-            }
-            (Outer::Kms { key, wrapped }, Means::Kms { key: pinned, wrapped: unwrapped, kek }) => {
-                if key != pinned {
-                    return Err(LockFault::OtherKmsKey.into());
-                }
-                if wrapped != unwrapped {
-                    return Err(LockFault::OtherWrapped.into());
-                }
-                Material::copy_of(kek)
-            }
-            (outer, means) => {
-                let expected = described(outer.protection());
-                let given = described(Lock(means).protection());
-                return Err(LockFault::OtherKind { expected, given }.into());
-            }
-        };
-        Ok(self.open(&kek).map_err(LockFault::Open)?)
+    pub fn unlock(&self, custody: &Custody<'_>) -> Result<Keyring, LockError> {
+        if custody.deployment != self.0.deployment {
+            return Err(LockFault::OtherDeployment.into());
+        }
+        let mut locks = custody.locks.iter();
+        let found = locks.find_map(|(name, lock)| Some((self.find(name)?, lock)));
+        let (text, lock) = found.ok_or(LockFault::NoSuchLock)?;
+        let kek = kek(text, lock)?;
+        Ok(self.open(text, &kek).map_err(LockFault::Open)?)
     }
 
-    fn open(&self, kek: &Material) -> Result<Keyring, OpenError> {
-        let sealed = Sealed::parse(&self.record, &[Kind::Keyring])?;
-        if kek.key_id() != sealed.header.key_id() {
-            return Err(OpenError::UnknownKey(sealed.header.key_id()));
-        }
-        let scope = self.outer.scope();
-        let content = sealed.open(&scope, &kek.scope_key(&scope))?;
-        Keyring::decode(&content.doc.0, self.generation()).ok_or(OpenError::BadPayload)
+    fn find(&self, name: &str) -> Option<&LockText> {
+        self.0.locks.iter().find(|lock| lock.name == name)
+    }
+
+    fn open(&self, lock: &LockText, kek: &Material) -> Result<Keyring, OpenError> {
+        let scope = lock.scope(&self.0.deployment);
+        let (sealed, plaintext) = open_under(kek, &scope, &Kind::Lock, &lock.sealed)?;
+        let ring_key = sealed.fields(&plaintext)?.get(TAG_RING_KEY);
+        let ring_key = ring_key.and_then(|key| key.try_into().ok()).ok_or(OpenError::BadPayload)?;
+
+        let (ring_key, scope) = (Material::copy_of(ring_key), self.0.scope());
+        let (sealed, plaintext) = open_under(&ring_key, &scope, &Kind::Keyring, &self.0.sealed)?;
+        let keys = sealed.fields(&plaintext)?.get(TAG_KEYRING);
+        let keyring = keys.and_then(|keys| Keyring::decode(keys, self.generation()));
+        keyring.ok_or(OpenError::BadPayload)
     }
 }
 
 #[cfg(test)]
 impl LockedKeyring {
-    pub(super) fn outer(&self) -> &Outer {
-        &self.outer
+    pub(super) fn lock(&self, name: &str) -> Option<&LockText> {
+        self.find(name)
     }
 }
 
 impl fmt::Debug for LockedKeyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LockedKeyring")
-            .field("outer", &self.outer)
+            .field("deployment", &self.0.deployment)
+            .field("locks", &self.0.locks)
             .field("generation", &self.generation())
             .finish_non_exhaustive()
     }
+}
+
+/// A lock of a [`LockedKeyring`] whose key a key management service has wrapped.
+#[derive(Debug)]
+pub struct KmsLock<'a> {
+    deployment: &'a str,
+    wrapped: &'a [u8],
+}
+
+impl<'a> KmsLock<'a> {
+    /// Returns the wrapped key, for the service to unwrap.
+    #[must_use]
+    pub fn wrapped(&self) -> &'a [u8] {
+        self.wrapped
+    }
+
+    /// Returns the context for the service. Same as [`Custody::context`].
+    #[must_use]
+    pub fn context(&self) -> [(&'a str, &'a str); 2] {
+        context(self.deployment)
+    }
+
+    /// Returns the context for a service that takes bytes. Same as [`Custody::context_bytes`].
+    #[must_use]
+    pub fn context_bytes(&self) -> Vec<u8> {
+        context_bytes(self.deployment)
+    }
+}
+
+/// Makes the key of a lock from the caller's means.
+fn kek(text: &LockText, lock: &Lock<'_>) -> Result<Material, LockFault> {
+    match (&text.protection, lock.0) {
+        (Protection::Raw, Means::Raw(kek)) => Ok(Material::copy_of(kek)),
+        #[cfg(feature = "passphrase")]
+        (Protection::Argon2id { m_kib, t, p, salt }, Means::Passphrase(passphrase, _)) => {
+            let cost = PassphraseCost::checked(*m_kib, *t, *p).map_err(LockFault::CostInText)?;
+            let kek = cost.derive(passphrase, salt).ok_or(LockFault::OutOfMemory)?;
+            Ok(Material::copy_of(&kek))
+        }
+        (Protection::Kms { key, wrapped }, Means::Kms { key: pinned, wrapped: unwrapped, kek }) => {
+            if key != pinned {
+                return Err(LockFault::OtherKmsKey);
+            }
+            if wrapped != unwrapped {
+                return Err(LockFault::OtherWrapped);
+            }
+            Ok(Material::copy_of(kek))
+        }
+        _ => Err(other_kind(text, lock.protection())),
+    }
+}
+
+/// Opens a record that may be under this one key only.
+fn open_under<'a>(
+    key: &Material,
+    scope: &'a [u8],
+    kind: &'a Kind,
+    record: &'a [u8],
+) -> Result<(Sealed<'a>, WipedBytes), OpenError> {
+    let sealed = Sealed::parse(record, Place::of_kind(scope, kind))?;
+    if key.key_id() != sealed.header.key_id() {
+        return Err(OpenError::UnknownKey(sealed.header.key_id()));
+    }
+    let plaintext = sealed.open(&key.scope_key(scope))?;
+    Ok((sealed, plaintext))
+}
+
+fn other_kind(text: &LockText, given: &str) -> LockFault {
+    let (expected, given) = (described(text.protection.name()), described(given));
+    LockFault::OtherKind { expected, given }
 }
 
 /// The kind of a lock, in the words of an error.

@@ -3,12 +3,11 @@
 use sha2::{Digest, Sha256};
 
 use crate::seal::error::{KeyringError, OpenError};
-use crate::seal::format::SCOPE_MANIFEST;
+use crate::seal::fields::Fields;
+use crate::seal::format::{MANIFEST_LEN, SCOPE_MANIFEST, TAG_MANIFEST};
 use crate::seal::header::{Kind, Revision};
 use crate::seal::keyring::Keyring;
-use crate::seal::random::random;
-use crate::seal::record::Record;
-use crate::seal::scope::Scope;
+use crate::seal::record::{Place, Record};
 
 /// The count and the hash of a list of records, computed entry by entry.
 #[derive(Default)]
@@ -28,13 +27,16 @@ impl ManifestList {
         self.count
     }
 
-    fn doc(self) -> [u8; 40] {
-        let mut doc = [0; 40];
-        doc[..8].copy_from_slice(&self.count.to_be_bytes());
-        doc[8..].copy_from_slice(&self.hash.finalize());
-        doc
+    fn field(self) -> [u8; MANIFEST_LEN] {
+        let mut field = [0; MANIFEST_LEN];
+        field[..8].copy_from_slice(&self.count.to_be_bytes());
+        field[8..].copy_from_slice(&self.hash.finalize());
+        field
     }
 }
+
+/// The scope of every manifest.
+const SCOPE: &[u8] = &[SCOPE_MANIFEST];
 
 impl Keyring {
     /// Seals the count and the hash of a list under the primary key.
@@ -43,20 +45,25 @@ impl Keyring {
         revision: Revision,
         list: ManifestList,
     ) -> Result<Record, KeyringError> {
-        let scope = Scope::encode(SCOPE_MANIFEST, &[]);
-        let random = random().map_err(KeyringError::Randomness)?;
-        Ok(self.seal_with(Kind::Manifest, &scope, revision, &list.doc(), &random))
+        let field = list.field();
+        let fields = Fields::default().with(TAG_MANIFEST, field.as_slice());
+        self.seal_fields(Kind::Manifest, SCOPE, revision, 0, &fields)
     }
 
-    /// Opens the sealed end of a manifest and returns its revision, or `None` if it was sealed for
-    /// another list.
+    /// Opens the sealed end of a manifest and returns its revision.
+    ///
+    /// Another list than the one that it was sealed for is [`OpenError::Mismatch`].
     pub(crate) fn open_manifest(
         &self,
         record: &[u8],
         list: ManifestList,
-    ) -> Result<Option<Revision>, OpenError> {
-        let scope = Scope::encode(SCOPE_MANIFEST, &[]);
-        let (header, doc) = self.open_kind(Kind::Manifest, &scope, record)?;
-        Ok((doc.0 == list.doc()).then_some(header.revision()))
+    ) -> Result<Revision, OpenError> {
+        let (sealed, plaintext) =
+            self.open_plain(Place::of_kind(SCOPE, &Kind::Manifest), record)?;
+        let (fields, field) = (sealed.fields(&plaintext)?, list.field());
+        if fields.get(TAG_MANIFEST) != Some(field.as_slice()) {
+            return Err(OpenError::Mismatch);
+        }
+        Ok(sealed.header.revision())
     }
 }

@@ -2,11 +2,16 @@
 
 use std::fmt;
 
+use zeroize::Zeroize;
+
 use crate::document::Document;
+use crate::seal::contents::By;
 use crate::seal::error::OpenError;
-use crate::seal::header::{Kind, Revision};
+use crate::seal::fields::Fields;
+use crate::seal::format::{FIELD_HEAD_LEN, TAG_DOCUMENT, TAG_ORIGIN, TAG_TEMPLATE};
+use crate::seal::header::{Header, Revision};
 use crate::seal::key_id::KeyId;
-use crate::seal::record::{Content, WipedBytes};
+use crate::seal::record::{Sealed, WipedBytes};
 use crate::validate::Secrets;
 
 /// The authenticated content of a record: a text that is wiped on drop, or a tombstone.
@@ -14,23 +19,33 @@ use crate::validate::Secrets;
 /// `Debug` shows no text.
 pub struct Opened {
     text: Option<Text>,
-    revision: Revision,
-    key_id: KeyId,
+    template: Option<String>,
+    by: By,
+    header: Header,
+    origin: [u8; 32],
     stale: bool,
 }
 
 impl Opened {
+    /// Reads the plaintext of a record.
     pub(super) fn new(
-        content: Content,
-        revision: Revision,
-        key_id: KeyId,
+        sealed: &Sealed<'_>,
+        plaintext: WipedBytes,
         stale: bool,
     ) -> Result<Self, OpenError> {
-        let text = match content.kind {
-            Kind::Document => Some(Text::new(content.doc)?),
-            _ => None,
+        let header = sealed.header.clone();
+        let fields = sealed.fields(&plaintext)?;
+        let template = fields.get(TAG_TEMPLATE).and_then(|text| str::from_utf8(text).ok());
+        let template = template.map(str::to_owned); // it is public, so it need not be wiped
+        let by = By::of(&fields);
+        let origin = fields.get(TAG_ORIGIN).and_then(|origin| origin.try_into().ok());
+        let origin = origin.unwrap_or(*header.commitment());
+        let (document, len) = (fields.get(TAG_DOCUMENT).map(<[u8]>::len), fields.len());
+        let text = match document {
+            Some(document) => Some(Text::of(plaintext, document, len)?),
+            None => None,
         };
-        Ok(Self { text, revision, key_id, stale })
+        Ok(Self { text, template, by, header, origin, stale })
     }
 
     /// Returns the document, in the buffer that it was decrypted into.
@@ -57,6 +72,28 @@ impl Opened {
         self.text.as_ref().map(|text| text.0.as_str())
     }
 
+    /// Returns the text of the template that the document was accepted under, if it was sealed with
+    /// one.
+    ///
+    /// [`Template::parse`](crate::Template::parse) reads it.
+    #[must_use]
+    pub fn template(&self) -> Option<&str> {
+        self.template.as_deref()
+    }
+
+    /// Returns the author of this revision, as the host named it.
+    #[must_use]
+    pub fn author(&self) -> Option<&str> {
+        self.by.name()
+    }
+
+    /// Returns the time of this revision, as the host gave it, in seconds since 1970-01-01 00:00
+    /// UTC.
+    #[must_use]
+    pub fn time(&self) -> Option<i64> {
+        self.by.seconds()
+    }
+
     /// Returns `true` if the document was deleted at this revision.
     #[must_use]
     pub fn is_tombstone(&self) -> bool {
@@ -66,13 +103,29 @@ impl Opened {
     /// Returns the revision of the record.
     #[must_use]
     pub fn revision(&self) -> Revision {
-        self.revision
+        self.header.revision()
+    }
+
+    /// Returns how often the revision was [rewrapped](crate::seal::Keyring::rewrap).
+    #[must_use]
+    pub fn rewraps(&self) -> u32 {
+        self.header.rewraps()
+    }
+
+    /// Returns the commitment under which the revision was first sealed.
+    ///
+    /// It names the write: rewraps and past records keep it. Two records of one scope that have the
+    /// same revision and different origins are a fork: one of the two writes replaced the other
+    /// unseen.
+    #[must_use]
+    pub fn origin(&self) -> &[u8; 32] {
+        &self.origin
     }
 
     /// Returns the ID of the key that opened the record.
     #[must_use]
     pub fn key_id(&self) -> KeyId {
-        self.key_id
+        self.header.key_id()
     }
 
     /// Returns `true` if that key is not the primary one any more.
@@ -82,14 +135,28 @@ impl Opened {
     pub fn is_stale(&self) -> bool {
         self.stale
     }
+
+    /// Returns the fields of the document alone: its text and its template.
+    pub(super) fn document(&self) -> Fields<'_> {
+        let (text, template) = (self.expose_text(), self.template());
+        Fields::default()
+            .with(TAG_DOCUMENT, text.map(str::as_bytes))
+            .with(TAG_TEMPLATE, template.map(str::as_bytes))
+    }
+
+    /// Returns all fields, to be sealed again as the same revision.
+    pub(super) fn fields(&self) -> Fields<'_> {
+        By::add(Some(&self.by), self.document()).with(TAG_ORIGIN, self.origin.as_slice())
+    }
 }
 
 impl fmt::Debug for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opened")
             .field("tombstone", &self.is_tombstone())
-            .field("revision", &self.revision)
-            .field("key_id", &self.key_id)
+            .field("revision", &self.revision())
+            .field("rewraps", &self.rewraps())
+            .field("key_id", &self.key_id())
             .field("stale", &self.stale)
             .finish_non_exhaustive()
     }
@@ -99,8 +166,15 @@ impl fmt::Debug for Opened {
 struct Text(String);
 
 impl Text {
-    fn new(doc: WipedBytes) -> Result<Self, OpenError> {
-        match String::from_utf8(doc.into_bytes()) {
+    /// Moves the document, which is the first field, to the start of its buffer, and cuts the rest
+    /// off. `len` is the length of all fields.
+    fn of(mut plaintext: WipedBytes, document: usize, len: usize) -> Result<Self, OpenError> {
+        plaintext.0.copy_within(FIELD_HEAD_LEN..FIELD_HEAD_LEN + document, 0);
+        // Wiped before they are cut off: a second copy of the document's last bytes, and the other
+        // fields. The padding behind them is zero already.
+        plaintext.0[document..len].zeroize();
+        plaintext.0.truncate(document);
+        match String::from_utf8(plaintext.into_bytes()) {
             Ok(text) => Ok(Self(text)),
             Err(error) => {
                 // The error owns the buffer, and would free it unwiped.

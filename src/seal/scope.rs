@@ -2,14 +2,8 @@
 
 use std::fmt::{self, Write};
 
-use crate::seal::format::{SCOPE_INSTALL, SCOPE_MODULE, SCOPE_VERSION};
+use crate::seal::format::{MAX_COMPONENT_LEN, SCOPE_INSTALL, SCOPE_MODULE, SCOPE_VERSION};
 use crate::text::shown::{is_unsafe, write_escaped};
-
-/// The longest component of a [`Scope`] in bytes.
-///
-/// The name of a module, a version or an install is an identifier. A file system or a database
-/// column takes 255 bytes as one.
-pub const MAX_COMPONENT_LEN: usize = 255;
 
 /// The scope of a record: a module, one version of it, or one install of that version.
 ///
@@ -46,8 +40,8 @@ impl Scope {
     /// - has a control character, or
     /// - starts or ends with white space.
     pub fn module(module: &str) -> Result<Self, ScopeError> {
-        check("module", module)?;
-        Ok(Self::encode(SCOPE_MODULE, &[module.as_bytes()]))
+        check("module", module, MAX_COMPONENT_LEN)?;
+        Ok(Self(encode(SCOPE_MODULE, &[module.as_bytes()])))
     }
 
     /// Returns the scope of one version of this module.
@@ -97,7 +91,7 @@ impl Scope {
             (component, rest) = split(rest).ok_or(ScopeError(Fault::NotAScope))?;
             let text = std::str::from_utf8(component);
             let text = text.map_err(|_| ScopeError(Fault::NotAScope))?;
-            check("component", text)?;
+            check("component", text, MAX_COMPONENT_LEN)?;
         }
         if rest.is_empty() { Ok(scope) } else { Err(ScopeError(Fault::NotAScope)) }
     }
@@ -136,15 +130,6 @@ impl Scope {
         prefix
     }
 
-    /// Encodes a scope of any kind, without a check of its components.
-    pub(super) fn encode(kind: u8, components: &[&[u8]]) -> Self {
-        let mut scope = vec![kind];
-        for component in components {
-            push(&mut scope, component);
-        }
-        Self(scope)
-    }
-
     fn child(
         &self,
         parent: u8,
@@ -160,7 +145,7 @@ impl Scope {
         if self.0[0] != parent {
             return Err(ScopeError(Fault::Order { rule, at }));
         }
-        check(what, name)?;
+        check(what, name, MAX_COMPONENT_LEN)?;
         let mut scope = Vec::with_capacity(self.0.len() + 2 + name.len());
         scope.extend_from_slice(&self.0);
         scope[0] = parent + 1;
@@ -206,8 +191,8 @@ pub struct ScopeError(Fault);
 enum Fault {
     #[error("the {0} is empty")]
     Empty(&'static str),
-    #[error("the {0} has {1} bytes; at most {MAX_COMPONENT_LEN} are allowed")]
-    TooLong(&'static str, usize),
+    #[error("the {0} has {1} bytes; at most {2} are allowed")]
+    TooLong(&'static str, usize, usize),
     #[error("the {0} has a control character")]
     Control(&'static str),
     #[error("the {0} has white space at its start or end")]
@@ -218,11 +203,12 @@ enum Fault {
     NotAScope,
 }
 
-fn check(what: &'static str, name: &str) -> Result<(), ScopeError> {
+/// Checks a name by the rules of a component. `what` is the noun that an error calls it.
+pub(super) fn check(what: &'static str, name: &str, max: usize) -> Result<(), ScopeError> {
     let fault = if name.is_empty() {
         Fault::Empty(what)
-    } else if name.len() > MAX_COMPONENT_LEN {
-        Fault::TooLong(what, name.len())
+    } else if name.len() > max {
+        Fault::TooLong(what, name.len(), max)
     } else if name.chars().any(char::is_control) {
         Fault::Control(what)
     } else if name.trim() != name {
@@ -233,8 +219,15 @@ fn check(what: &'static str, name: &str) -> Result<(), ScopeError> {
     Err(ScopeError(fault))
 }
 
+/// Encodes a scope of any kind, without a check of its components.
+pub(super) fn encode(kind: u8, components: &[&[u8]]) -> Vec<u8> {
+    let mut scope = vec![kind];
+    components.iter().for_each(|component| push(&mut scope, component));
+    scope
+}
+
 /// Appends one component. Every caller has checked that it is far shorter than 64 KiB.
-fn push(scope: &mut Vec<u8>, component: &[u8]) {
+pub(super) fn push(scope: &mut Vec<u8>, component: &[u8]) {
     let len = u16::try_from(component.len()).expect("no component is as long as 64 KiB");
     scope.extend_from_slice(&len.to_be_bytes());
     scope.extend_from_slice(component);

@@ -6,6 +6,7 @@ use crate::seal::derive::Material;
 use crate::seal::entry::{Entry, KeyState, open};
 use crate::seal::error::OpenError;
 use crate::seal::opened::Opened;
+use crate::seal::record::Place;
 use crate::seal::scope::Scope;
 
 /// The keys that open the records of one scope.
@@ -41,7 +42,7 @@ impl ScopeKeyring {
         let entries = entries.iter().map(|entry| {
             let usable = matches!(entry.state, KeyState::Primary | KeyState::Active);
             let material = entry.material.as_ref().filter(|_| usable);
-            let material = material.map(|material| material.scope_material(scope));
+            let material = material.map(|material| material.scope_material(scope.as_bytes()));
             Entry { id: entry.id, state: entry.state, material }
         });
         Self { scope: scope.clone(), entries: entries.collect() }
@@ -53,7 +54,7 @@ impl ScopeKeyring {
     ///
     /// Returns the same errors as [`Keyring::open`](crate::seal::Keyring::open).
     pub fn open(&self, record: &[u8]) -> Result<Opened, OpenError> {
-        open(&self.entries, &self.scope, record, Material::as_scope_key)
+        open(&self.entries, Place::present(&self.scope), record, Material::as_scope_key)
     }
 
     /// Returns the scope.

@@ -104,5 +104,5 @@ pub const HEAD_LEN: usize = format::HEAD_LEN;
 /// The maximum length of one page of a scan: 4 MiB of scopes and records.
 ///
 /// It bounds the memory that a scan takes, in the store and in the vault. The longest record has
-/// 1 MiB and 116 bytes, so a page always has room for one.
+/// 2 MiB and 120 bytes, so a page always has room for one.
 pub const MAX_PAGE_LEN: usize = 4 << 20;

@@ -12,7 +12,7 @@ use crate::store::write::{Outcome, Write};
 /// A key-value store for sealed records, with conditional writes.
 ///
 /// The key is the [encoding](crate::seal::Scope::as_bytes) of a scope, of at most 780 bytes. The
-/// value is a [record](crate::seal::Record::as_bytes), of at most 1 MiB and 116 bytes. A store compares keys as bytes, and
+/// value is a [record](crate::seal::Record::as_bytes), of at most 2 MiB and 120 bytes. A store compares keys as bytes, and
 /// returns values as they were written. It reads nothing in them except a record's
 /// [`commitment`](crate::store::backend::commitment).
 ///
@@ -50,7 +50,7 @@ use crate::store::write::{Outcome, Write};
 ///
 /// let keyring = Keyring::generate()?;
 /// let scope = Scope::module("chat")?;
-/// let record = keyring.seal_tombstone(&scope, Revision::FIRST)?;
+/// let record = keyring.seal_tombstone(&scope, Revision::FIRST, None)?;
 ///
 /// let store: Box<dyn Store> = Box::new(MemoryStore::new());
 /// let writes = [Write::create(&scope, record.clone())];

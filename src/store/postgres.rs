@@ -28,10 +28,10 @@ SELECT pg_advisory_xact_lock(x'5345435245545301'::bigint);
 CREATE TABLE IF NOT EXISTS secrets_toml_records (
     scope bytea PRIMARY KEY,
     record bytea NOT NULL,
-    commitment bytea GENERATED ALWAYS AS (substring(record FROM 69 FOR 32)) STORED,
+    commitment bytea GENERATED ALWAYS AS (substring(record FROM 73 FOR 32)) STORED,
     key_id bytea GENERATED ALWAYS AS (
         CASE WHEN octet_length(record) >= 120 AND substring(record FROM 1 FOR 4) = '\x89534c44'
-             THEN substring(record FROM 17 FOR 16) END
+             THEN substring(record FROM 21 FOR 16) END
     ) STORED
 );
 ALTER TABLE secrets_toml_records ALTER COLUMN record SET STORAGE EXTERNAL;
@@ -114,7 +114,7 @@ macro_rules! scan {
 }
 
 const SCAN_HEADS: &str =
-    scan!("substring(record FROM 1 FOR 100)", "least(octet_length(record), 100)");
+    scan!("substring(record FROM 1 FOR 104)", "least(octet_length(record), 104)");
 const SCAN_RECORDS: &str = scan!("record", "octet_length(record)");
 
 /// Two statements in one transaction, each of which sees the table anew.

@@ -31,7 +31,7 @@ const PAST: u8 = 0x10;
 /// # let keyring = Keyring::generate()?;
 /// # let chat = Scope::module("chat")?;
 /// # let [eighth, ninth, kept] = [8, 9, 8].map(|number| {
-/// #     keyring.seal_tombstone(&chat, Revision::try_from(number).unwrap()).unwrap()
+/// #     keyring.seal_tombstone(&chat, Revision::try_from(number).unwrap(), None).unwrap()
 /// # });
 /// let eighth = *commitment(eighth.as_bytes()).ok_or("too short")?;
 /// let write = Write::replace(&chat, eighth, ninth)

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
-use crate::seal::{KeyId, KeyState, Keyring, Opened, Revision, Scope};
+use crate::seal::{By, Contents, KeyId, KeyState, Keyring, Opened, Revision, Scope};
 use crate::store::backend::{Outcome, Write};
 use crate::store::{AsyncStore, StoreError};
-use crate::validate::Secrets;
 use crate::vault::decide::{self, Change, Current, Expected, Plan};
 use crate::vault::error::VaultError;
 use crate::vault::list::{AsyncListing, Scopes};
@@ -81,13 +80,13 @@ impl<S: AsyncStore> AsyncVault<S> {
     /// # Errors
     ///
     /// Same as [`Vault::put`](crate::vault::Vault::put).
-    pub async fn put(
+    pub async fn put<'a>(
         &self,
         scope: &Scope,
-        secrets: &Secrets,
+        contents: impl Into<Contents<'a>>,
         expected: Expected,
     ) -> Result<Revision, VaultError> {
-        self.change(&self.keyring(), scope, expected, &Change::Put(secrets)).await
+        self.change(&self.keyring(), scope, expected, &Change::Put(&contents.into())).await
     }
 
     /// Deletes a document. Same as [`Vault::delete`](crate::vault::Vault::delete).
@@ -95,9 +94,14 @@ impl<S: AsyncStore> AsyncVault<S> {
     /// # Errors
     ///
     /// Same as [`Vault::delete`](crate::vault::Vault::delete).
-    pub async fn delete(&self, scope: &Scope, revision: Revision) -> Result<Revision, VaultError> {
-        let expected = Expected::Revision(revision);
-        self.change(&self.keyring(), scope, expected, &Change::Delete).await
+    pub async fn delete(
+        &self,
+        scope: &Scope,
+        revision: Revision,
+        by: impl Into<Option<By>>,
+    ) -> Result<Revision, VaultError> {
+        let (expected, by) = (Expected::Revision(revision), by.into());
+        self.change(&self.keyring(), scope, expected, &Change::Delete(by.as_ref())).await
     }
 
     /// Copies a document to another scope. Same as [`Vault::copy`](crate::vault::Vault::copy).
@@ -110,10 +114,11 @@ impl<S: AsyncStore> AsyncVault<S> {
         from: &Scope,
         to: &Scope,
         expected: Expected,
+        by: impl Into<Option<By>>,
     ) -> Result<Revision, VaultError> {
-        let keyring = self.keyring();
+        let (keyring, by) = (self.keyring(), by.into());
         let source = decide::source(self.read(&keyring, from).await?.0)?;
-        self.change(&keyring, to, expected, &Change::Copy(&source)).await
+        self.change(&keyring, to, expected, &Change::Copy(&source, by.as_ref())).await
     }
 
     /// Removes a record, whatever it is. Same as [`Vault::purge`](crate::vault::Vault::purge).

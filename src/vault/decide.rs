@@ -1,8 +1,9 @@
 //! The decisions of a vault, as pure functions of what it has read.
 
-use crate::seal::{Header, Keyring, KeyringError, OpenError, Opened, Record, Revision, Scope};
+use crate::seal::{
+    By, Contents, Header, Keyring, KeyringError, OpenError, Opened, Record, Revision, Scope,
+};
 use crate::store::backend::{self, Write};
-use crate::validate::Secrets;
 use crate::vault::error::VaultError;
 
 /// The condition of a write: the record that it replaces.
@@ -24,9 +25,9 @@ pub(super) struct Current {
 
 /// The change that a caller asks for.
 pub(super) enum Change<'a> {
-    Put(&'a Secrets),
-    Copy(&'a Opened),
-    Delete,
+    Put(&'a Contents<'a>),
+    Copy(&'a Opened, Option<&'a By>),
+    Delete(Option<&'a By>),
 }
 
 /// A write, and the revision that the record has after it.
@@ -82,7 +83,7 @@ pub(super) fn plan(
 ) -> Result<Plan, VaultError> {
     let current_revision = current.map(|current| current.opened.revision());
     let absent = current.is_none_or(|current| current.opened.is_tombstone());
-    if absent && matches!(change, Change::Delete) {
+    if absent && matches!(change, Change::Delete(_)) {
         return Err(VaultError::Absent);
     }
     let holds = match expected {
@@ -94,9 +95,9 @@ pub(super) fn plan(
     }
     let revision = next(current_revision)?;
     let record = match change {
-        Change::Put(secrets) => keyring.seal(scope, revision, secrets)?,
-        Change::Copy(opened) => keyring.reseal(scope, revision, opened)?,
-        Change::Delete => keyring.seal_tombstone(scope, revision)?,
+        Change::Put(contents) => keyring.seal_contents(scope, revision, contents)?,
+        Change::Copy(opened, by) => keyring.seal_copy(scope, revision, opened, *by)?,
+        Change::Delete(by) => keyring.seal_deletion(scope, revision, *by)?,
     };
     let write = match current {
         Some(current) => Write::replace(scope, current.commitment, record),
@@ -108,7 +109,7 @@ pub(super) fn plan(
 /// Decides the outcome of a write that was sent twice, from the current record. The store did not
 /// confirm the first attempt, and refused the second: the condition did not hold any more.
 ///
-/// - The current record is ours: one of the attempts wrote it.
+/// - The current record has our origin: one of the attempts wrote it. It may have been rewrapped.
 /// - It is another one of our revision: our write never happened. It never will, because its
 ///   condition, the record before, is gone for good.
 /// - It has another revision, or is gone: our record may have been current in between, and may
@@ -118,9 +119,9 @@ pub(super) fn resolve(
     revision: Revision,
     current: Option<&Current>,
 ) -> Result<(), VaultError> {
-    if current
-        .is_some_and(|current| Some(&current.commitment) == backend::commitment(write.record()))
-    {
+    // A record that is written for the first time has its commitment as its origin.
+    let origin = backend::commitment(write.record());
+    if current.is_some_and(|current| Some(current.opened.origin()) == origin) {
         return Ok(());
     }
     let revision_now = current.map(|current| current.opened.revision());
@@ -140,13 +141,12 @@ pub(super) fn rewrap(
 ) -> Result<Rewrap, KeyringError> {
     let header = Header::parse(record)?;
     if highest > Some(header.revision()) {
-        // A write would give the record the next revision, and so hide a rollback.
+        // It may have been rolled back, which a sweep must not make look like a new record.
         return Ok(Rewrap::Behind);
     }
     let Some(rewrapped) = keyring.rewrap(scope, record)? else { return Ok(Rewrap::UpToDate) };
-    let revision = next(Some(header.revision()))?;
     let write = Write::replace(scope, *header.commitment(), rewrapped);
-    Ok(Rewrap::Write(Plan { write, revision }))
+    Ok(Rewrap::Write(Plan { write, revision: header.revision() }))
 }
 
 /// Plans the same for a record that was read on its own. Returns `None` if it is under the primary
@@ -159,8 +159,8 @@ pub(super) fn rewrap_current(
     if !current.opened.is_stale() {
         return Ok(None);
     }
-    let revision = next(Some(current.opened.revision()))?;
-    let record = keyring.reseal(scope, revision, &current.opened)?;
+    let revision = current.opened.revision();
+    let record = keyring.reseal(scope, &current.opened)?;
     let write = Write::replace(scope, current.commitment, record);
     Ok(Some(Plan { write, revision }))
 }

@@ -46,7 +46,7 @@ pub enum VaultError {
         /// The current revision. `None` if the scope has no record.
         found: Option<Revision>,
     },
-    /// A record has the revision that a manifest lists, but other content. Only
+    /// A record has the revision that a manifest lists, but another write made it. Only
     /// [`Vault::verify_against`](crate::vault::Vault::verify_against) reports this.
     #[error("altered: the record has the revision that the manifest lists, but other content")]
     Altered,
@@ -100,9 +100,18 @@ pub enum TransferError {
     /// The file ends too early.
     #[error("the file is truncated")]
     Truncated,
-    /// The file is not an export or a manifest, or it is one of a later version, or it was altered.
-    #[error("the file is not an export or a manifest of this library, or it was altered")]
+    /// The file does not start as an export or a manifest does.
+    #[error("the file is not an export or a manifest of this library")]
+    NotARecord,
+    /// The file has a version of the format that this library does not read.
+    #[error("the file has a format version that this library does not know")]
+    UnsupportedVersion,
+    /// The file breaks the format: a scope, the order of the entries, or their number.
+    #[error("the file is malformed")]
     Malformed,
+    /// A record in the export is malformed.
+    #[error("the file has a malformed record")]
+    Record(#[source] OpenError),
     /// The file goes on after its end.
     #[error("the file has further bytes after its end")]
     TrailingBytes,

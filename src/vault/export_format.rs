@@ -1,4 +1,4 @@
-//! The file format of an export: sealed records in the order of their scopes, and their number.
+//! The file format of an export: the rows of a store in the order of their scopes, and their number.
 //!
 //! ```text
 //! magic    5 bytes
@@ -11,19 +11,13 @@
 
 use std::io::{self, Read, Write};
 
-use crate::seal::MAX_COMPONENT_LEN;
-use crate::seal::format::{HEAD_LEN, MAX_PLAINTEXT_LEN, TAG_LEN};
+use crate::seal::format::{KEYRING_ROW, MAX_RECORD_LEN, MAX_SCOPE_LEN};
+use crate::seal::{Header, Scope, check_keyring_row};
 use crate::store::backend::Row;
 use crate::vault::error::TransferError;
 
 /// The first bytes of an export.
 const MAGIC: [u8; 5] = *b"\x89SLX\x01";
-
-/// The longest encoding of a scope: its kind, and three components with their lengths.
-const MAX_SCOPE_LEN: usize = 1 + 3 * (2 + MAX_COMPONENT_LEN);
-
-/// The longest record.
-const MAX_RECORD_LEN: usize = HEAD_LEN + MAX_PLAINTEXT_LEN + TAG_LEN;
 
 /// Writes an export.
 pub(super) struct ExportWriter<W> {
@@ -60,33 +54,50 @@ impl<W: Write> ExportWriter<W> {
 
 /// Reads an export, row by row. That the file is complete is known only when
 /// [`next`](Self::next) returns `None`.
+///
+/// The rows are in the order of their scopes, and each is a record as far as that can be told
+/// without a key. The row of a keyring is checked, and left out.
 pub(super) struct ExportReader<R> {
     from: R,
     count: u64,
+    last: Vec<u8>,
 }
 
 impl<R: Read> ExportReader<R> {
     pub(super) fn new(mut from: R) -> Result<Self, TransferError> {
-        let magic: [u8; 5] = read(&mut from)?;
-        if magic == MAGIC { Ok(Self { from, count: 0 }) } else { Err(TransferError::Malformed) }
+        check_magic(&mut from, &MAGIC)?;
+        Ok(Self { from, count: 0, last: Vec::new() })
     }
 
-    /// Returns the next row, or `None` at the end.
+    /// Returns the next row of a record, or `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Row>, TransferError> {
-        let scope_len = usize::from(u16::from_be_bytes(read(&mut self.from)?));
-        if scope_len == 0 {
-            return self.end();
+        loop {
+            let scope_len = usize::from(u16::from_be_bytes(read(&mut self.from)?));
+            if scope_len == 0 {
+                return self.end();
+            }
+            if scope_len > MAX_SCOPE_LEN {
+                return Err(TransferError::Malformed);
+            }
+            let scope = read_vec(&mut self.from, scope_len)?;
+            if scope <= self.last {
+                return Err(TransferError::Malformed);
+            }
+            let record_len = u32::from_be_bytes(read(&mut self.from)?) as usize;
+            if record_len > MAX_RECORD_LEN {
+                return Err(TransferError::Malformed);
+            }
+            let record = read_vec(&mut self.from, record_len)?;
+            self.count += 1;
+            self.last.clone_from(&scope);
+            if scope == KEYRING_ROW {
+                check_keyring_row(&record).map_err(TransferError::Record)?;
+                continue;
+            }
+            let kinds = Scope::kinds(&scope).ok_or(TransferError::Malformed)?;
+            Header::of_record(&record, kinds).map_err(TransferError::Record)?;
+            return Ok(Some(Row::new(scope, record)));
         }
-        if scope_len > MAX_SCOPE_LEN {
-            return Err(TransferError::Malformed);
-        }
-        let scope = read_vec(&mut self.from, scope_len)?;
-        let record_len = u32::from_be_bytes(read(&mut self.from)?) as usize;
-        if record_len > MAX_RECORD_LEN {
-            return Err(TransferError::Malformed);
-        }
-        self.count += 1;
-        Ok(Some(Row::new(scope, read_vec(&mut self.from, record_len)?)))
     }
 
     fn end(&mut self) -> Result<Option<Row>, TransferError> {
@@ -100,20 +111,32 @@ impl<R: Read> ExportReader<R> {
     }
 }
 
-fn read<const N: usize>(from: &mut impl Read) -> Result<[u8; N], TransferError> {
+/// Reads the first bytes of a file, and compares them with its magic and its version.
+pub(super) fn check_magic(from: &mut impl Read, magic: &[u8; 5]) -> Result<(), TransferError> {
+    let found: [u8; 5] = read(from)?;
+    if found[..4] != magic[..4] {
+        return Err(TransferError::NotARecord);
+    }
+    if found != *magic {
+        return Err(TransferError::UnsupportedVersion);
+    }
+    Ok(())
+}
+
+pub(super) fn read<const N: usize>(from: &mut impl Read) -> Result<[u8; N], TransferError> {
     let mut bytes = [0; N];
     fill(from, &mut bytes)?;
     Ok(bytes)
 }
 
-fn read_vec(from: &mut impl Read, len: usize) -> Result<Vec<u8>, TransferError> {
+pub(super) fn read_vec(from: &mut impl Read, len: usize) -> Result<Vec<u8>, TransferError> {
     let mut bytes = vec![0; len];
     fill(from, &mut bytes)?;
     Ok(bytes)
 }
 
 /// Fills `bytes`. A file that ends earlier is [`TransferError::Truncated`].
-pub(super) fn fill(from: &mut impl Read, bytes: &mut [u8]) -> Result<(), TransferError> {
+fn fill(from: &mut impl Read, bytes: &mut [u8]) -> Result<(), TransferError> {
     from.read_exact(bytes).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => TransferError::Truncated,
         _ => TransferError::Io(error),

@@ -84,7 +84,7 @@ mod tests {
     fn a_write_gets_what_was_decided() {
         let keyring = Keyring::from_bytes([7; 32]);
         let chat = Scope::module("chat").unwrap();
-        let seal = |number| keyring.seal_tombstone(&chat, revision(number)).unwrap();
+        let seal = |number| keyring.seal_tombstone(&chat, revision(number), None).unwrap();
         let key = |number: u64| [b"\x11\0\x04chat", &number.to_be_bytes()[..]].concat();
         let write = || Write::replace(&chat, [0; 32], seal(9));
 

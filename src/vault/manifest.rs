@@ -1,9 +1,10 @@
 //! Manifests: a sealed list of all records, against which a store is checked later.
 //!
 //! ```text
-//! line     u16 length of the scope, the scope, u64 revision, 32 bytes commitment
+//! magic    5 bytes
+//! line     u16 length of the scope, the scope, u64 revision, 32 bytes origin
 //! …
-//! end      a record that seals the number of lines and the SHA-256 of all lines
+//! end      u16 zero, u32 length of the record, a record that seals the number of lines and their hash
 //! ```
 //!
 //! The lines are in the order of their scopes. Numbers are big-endian.
@@ -12,26 +13,20 @@ use std::io::{Read, Write};
 use std::iter::Peekable;
 use std::vec;
 
-use crate::seal::format::{HEAD_LEN, MAGIC, MIN_PADDED_LEN, TAG_LEN};
+use crate::seal::format::{MAX_RECORD_LEN, MAX_SCOPE_LEN};
 use crate::seal::{Keyring, ManifestList, Revision, Scope};
-use crate::store::backend::{Fetch, Row, commitment};
+use crate::store::backend::{Fetch, Row};
 use crate::store::{AsyncStore, Scan};
 use crate::vault::asynchronous::AsyncVault;
 use crate::vault::error::{TransferError, VaultError};
-use crate::vault::export_format::fill;
+use crate::vault::export_format::{check_magic, read, read_vec};
 use crate::vault::report::Report;
 
 /// The most rows that are held in memory at a time.
 const PAGE: usize = 4096;
 
-/// The length of what follows the scope in a line: a revision and a commitment.
-const LINE_END_LEN: usize = 8 + 32;
-
-/// The first two bytes of a record. No scope is as long as this number says.
-const RECORD: u16 = u16::from_be_bytes([MAGIC[0], MAGIC[1]]);
-
-/// The length of the record at the end. Its content has 40 bytes, and is padded.
-const SEALED_LEN: usize = HEAD_LEN + MIN_PADDED_LEN + TAG_LEN;
+/// The first bytes of a manifest.
+const MAGIC: [u8; 5] = *b"\x89SLM\x01";
 
 impl<S: AsyncStore> AsyncVault<S> {
     /// Writes a manifest. Same as [`Vault::manifest`](crate::vault::Vault::manifest).
@@ -46,6 +41,7 @@ impl<S: AsyncStore> AsyncVault<S> {
     ) -> Result<u64, TransferError> {
         let keyring = self.keyring();
         let mut list = ManifestList::default();
+        out.write_all(&MAGIC)?;
         let mut scan = Scan::new(&self.store, Vec::new(), PAGE, Fetch::Records);
         loop {
             let page = scan.next_page().await.map_err(VaultError::from)?;
@@ -55,16 +51,16 @@ impl<S: AsyncStore> AsyncVault<S> {
             for row in page {
                 let scope = Scope::from_bytes(row.scope()).map_err(VaultError::from)?;
                 let opened = keyring.open(&scope, row.record()).map_err(VaultError::from)?;
-                let commitment =
-                    *commitment(row.record()).expect("a record that opened has a commitment");
-                let line = Line { scope, revision: opened.revision(), commitment }.encode();
+                let (revision, origin) = (opened.revision(), *opened.origin());
+                let line = Line { scope, revision, origin }.encode();
                 list.add(&line);
                 out.write_all(&line)?;
             }
         }
         let count = list.count();
         let sealed = keyring.seal_manifest(revision, list).map_err(VaultError::from)?;
-        out.write_all(sealed.as_bytes())?;
+        let len = u32::try_from(sealed.as_bytes().len()).expect("a record is at most 2 MiB");
+        out.write_all(&[&[0; 2], &len.to_be_bytes()[..], sealed.as_bytes()].concat())?;
         out.flush()?;
         Ok(count)
     }
@@ -90,13 +86,13 @@ impl<S: AsyncStore> AsyncVault<S> {
         let mut list = ManifestList::default();
         let mut rows = Rows::new(&self.store);
         let mut previous: Option<Scope> = None;
+        check_magic(&mut manifest, &MAGIC)?;
         loop {
             let line = match Part::read(&mut manifest)? {
                 Part::Line(line) => line,
                 Part::Sealed(record) => {
-                    let revision =
-                        keyring.open_manifest(&record, list).map_err(TransferError::Open)?;
-                    report.manifest_revision = Some(revision.ok_or(TransferError::Malformed)?);
+                    let revision = keyring.open_manifest(&record, list);
+                    report.manifest_revision = Some(revision.map_err(TransferError::Open)?);
                     if manifest.read(&mut [0])? != 0 {
                         return Err(TransferError::TrailingBytes);
                     }
@@ -133,7 +129,8 @@ enum Compared {
 fn compare(keyring: &Keyring, line: &Line, row: Option<&Row>) -> Result<Compared, VaultError> {
     let highest = line.revision;
     let row = row.ok_or(VaultError::RolledBack { highest, found: None })?;
-    let found = keyring.open(&line.scope, row.record())?.revision();
+    let opened = keyring.open(&line.scope, row.record())?;
+    let found = opened.revision();
     if found > highest {
         return Ok(Compared::Newer);
     }
@@ -141,12 +138,8 @@ fn compare(keyring: &Keyring, line: &Line, row: Option<&Row>) -> Result<Compared
         return Err(VaultError::RolledBack { highest, found: Some(found) });
     }
     // Somebody with the key may have written this revision twice: once before the store was rolled
-    // back, and once after. The commitment tells the two records apart.
-    if commitment(row.record()) == Some(&line.commitment) {
-        Ok(Compared::Unchanged)
-    } else {
-        Err(VaultError::Altered)
-    }
+    // back, and once after. The origin tells the two writes apart, however often they were rewrapped.
+    if *opened.origin() == line.origin { Ok(Compared::Unchanged) } else { Err(VaultError::Altered) }
 }
 
 /// The rows of a store, one by one.
@@ -189,15 +182,14 @@ impl<'a, S: AsyncStore> Rows<'a, S> {
 struct Line {
     scope: Scope,
     revision: Revision,
-    commitment: [u8; 32],
+    origin: [u8; 32],
 }
 
 impl Line {
     fn encode(&self) -> Vec<u8> {
         let scope = self.scope.as_bytes();
         let len = u16::try_from(scope.len()).expect("a scope is shorter than 64 KiB");
-        [&len.to_be_bytes()[..], scope, &self.revision.get().to_be_bytes(), &self.commitment]
-            .concat()
+        [&len.to_be_bytes()[..], scope, &self.revision.get().to_be_bytes(), &self.origin].concat()
     }
 }
 
@@ -209,24 +201,21 @@ enum Part {
 
 impl Part {
     fn read(from: &mut impl Read) -> Result<Self, TransferError> {
-        let mut start = [0; 2];
-        fill(from, &mut start)?;
-        let len = u16::from_be_bytes(start);
-        if len == RECORD {
-            let mut record = vec![0; SEALED_LEN];
-            record[..2].copy_from_slice(&start);
-            fill(from, &mut record[2..])?;
-            return Ok(Self::Sealed(record));
+        let scope_len = usize::from(u16::from_be_bytes(read(from)?));
+        if scope_len == 0 {
+            let len = u32::from_be_bytes(read(from)?) as usize;
+            if len > MAX_RECORD_LEN {
+                return Err(TransferError::Malformed);
+            }
+            return Ok(Self::Sealed(read_vec(from, len)?));
         }
-        let mut scope = vec![0; usize::from(len)];
-        fill(from, &mut scope)?;
-        let mut rest = [0; LINE_END_LEN];
-        fill(from, &mut rest)?;
-        let (revision, commitment) = rest.split_first_chunk::<8>().expect("it has 40 bytes");
-        let revision = Revision::try_from(u64::from_be_bytes(*revision));
+        if scope_len > MAX_SCOPE_LEN {
+            return Err(TransferError::Malformed);
+        }
+        let scope = Scope::from_bytes(&read_vec(from, scope_len)?);
+        let scope = scope.map_err(|_| TransferError::Malformed)?;
+        let revision = Revision::try_from(u64::from_be_bytes(read(from)?));
         let revision = revision.map_err(|_| TransferError::Malformed)?;
-        let scope = Scope::from_bytes(&scope).map_err(|_| TransferError::Malformed)?;
-        let commitment = commitment.try_into().expect("it has 32 bytes");
-        Ok(Self::Line(Line { scope, revision, commitment }))
+        Ok(Self::Line(Line { scope, revision, origin: read(from)? }))
     }
 }

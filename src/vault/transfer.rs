@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek, SeekFrom, Write};
 
-use crate::seal::{Header, Kind, OpenError, Revision, Scope};
+use crate::seal::{Header, Revision, Scope};
 use crate::store::backend::{self, Fetch, MAX_PAGE_LEN, Outcome, Row};
 use crate::store::{AsyncStore, Scan};
 use crate::vault::asynchronous::AsyncVault;
@@ -51,7 +51,8 @@ impl<S: AsyncStore> AsyncVault<S> {
         // A file that is damaged anywhere is refused before anything of it is written. So it is read
         // twice.
         let start = from.stream_position()?;
-        check_all(&mut from)?;
+        let mut rows = ExportReader::new(&mut from)?;
+        while rows.next()?.is_some() {}
         from.seek(SeekFrom::Start(start))?;
 
         let mut report = Report::default();
@@ -140,25 +141,12 @@ struct Planned {
     write: backend::Write,
 }
 
-/// Checks an export to its end, without a key.
-fn check_all(from: impl Read) -> Result<(), TransferError> {
-    let mut rows = ExportReader::new(from)?;
-    let mut last: Option<Row> = None;
-    while let Some(row) = rows.next()? {
-        let is_next = last.as_ref().is_none_or(|last| last.scope() < row.scope());
-        if !is_next || check(&row).is_err() {
-            return Err(TransferError::Malformed);
-        }
-        last = Some(row);
-    }
-    Ok(())
-}
-
 /// Checks that a row has a scope, and a record of its exact length. No key is needed.
 fn check(row: &Row) -> Result<(), VaultError> {
-    Scope::from_bytes(row.scope())?;
-    match Header::parse(row.record())?.kind() {
-        Kind::Document | Kind::Tombstone => Ok(()),
-        _ => Err(OpenError::UnknownKind.into()),
-    }
+    let Some(kinds) = Scope::kinds(row.scope()) else {
+        Scope::from_bytes(row.scope())?;
+        return Ok(());
+    };
+    Header::of_record(row.record(), kinds)?;
+    Ok(())
 }

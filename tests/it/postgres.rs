@@ -92,7 +92,7 @@ fn the_vault_lists_counts_moves_and_verifies() {
             vault.put(&version, &secrets(), Expected::Absent).await.unwrap();
         }
         let gone = module.version("7").unwrap();
-        vault.delete(&gone, Revision::FIRST).await.unwrap();
+        vault.delete(&gone, Revision::FIRST, None).await.unwrap();
         let mut listing = vault.scopes(Scopes::Versions("chat")).unwrap();
         let mut listed = Vec::new();
         while let Some(scope) = listing.next().await {
@@ -130,7 +130,7 @@ fn a_batch_that_is_rolled_back_is_sent_again() {
         // One of the two orders is the order in which the server locks the rows.
         for (number, [first, last]) in [(1, [0, 1]), (2, [0, 1]), (3, [1, 0])] {
             let writes = [0, 1].map(|i: usize| {
-                let record = keyring().seal_tombstone(&scopes[i], revision(number)).unwrap();
+                let record = keyring().seal_tombstone(&scopes[i], revision(number), None).unwrap();
                 let next = *commitment(record.as_bytes()).unwrap();
                 match current[i].replace(next) {
                     Some(current) => Write::replace(&scopes[i], current, record),
@@ -190,7 +190,7 @@ fn what_waits_too_long_is_unknown_and_then_resolved() {
         let hold = "BEGIN; SELECT 1 FROM secrets_toml_records FOR UPDATE";
         holder.batch_execute(hold).await.unwrap();
         let hasty = schema.store().statement_timeout(Duration::from_secs(1));
-        let record = keyring().seal_tombstone(&chat, revision(2)).unwrap();
+        let record = keyring().seal_tombstone(&chat, revision(2), None).unwrap();
         let current = hasty.get(chat.as_bytes()).await.unwrap().unwrap();
         let write = Write::replace(&chat, *commitment(&current).unwrap(), record);
         let error = hasty.apply(std::slice::from_ref(&write)).await.unwrap_err();
@@ -278,11 +278,11 @@ fn bad_surroundings_are_told_apart_and_lose_nothing() {
         // A user with read permission only.
         let schema = migrated().await;
         let store = schema.store();
-        let record = keyring().seal_tombstone(&chat, Revision::FIRST).unwrap();
+        let record = keyring().seal_tombstone(&chat, Revision::FIRST, None).unwrap();
         store.apply(&[Write::create(&chat, record)]).await.unwrap();
         let reader = schema.store_with("SELECT").await;
         assert!(reader.get(chat.as_bytes()).await.unwrap().is_some());
-        let next = keyring().seal_tombstone(&scope("other"), Revision::FIRST).unwrap();
+        let next = keyring().seal_tombstone(&scope("other"), Revision::FIRST, None).unwrap();
         let error = reader.apply(&[Write::create(&scope("other"), next)]).await.unwrap_err();
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
         assert!(chain(&error).contains("permission denied"), "{}", chain(&error));

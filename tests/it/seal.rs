@@ -6,7 +6,7 @@ mod lock;
 mod scope;
 mod silence;
 
-use secrets_toml::seal::{Keyring, Revision, Scope};
+use secrets_toml::seal::{Custody, Keyring, Lock, Revision, Scope};
 use secrets_toml::{Document, Secrets};
 
 pub(crate) const TEXT: &str = "CLARIFAI_PAT = \"hunter2\"\n";
@@ -30,4 +30,9 @@ pub(crate) fn revision(number: u64) -> Revision {
 /// A keyring whose first key is always the same.
 pub(crate) fn keyring() -> Keyring {
     Keyring::from_bytes([0x11; 32])
+}
+
+/// The custody of a keyring with one lock.
+pub(crate) fn custody(lock: Lock<'_>) -> Custody<'_> {
+    Custody::new("test").and_then(|custody| custody.lock("host", lock)).unwrap()
 }

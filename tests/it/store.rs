@@ -71,7 +71,7 @@ fn scope(name: &str) -> Scope {
 }
 
 fn tombstone(scope: &Scope, number: u64) -> Record {
-    keyring().seal_tombstone(scope, revision(number)).unwrap()
+    keyring().seal_tombstone(scope, revision(number), None).unwrap()
 }
 
 fn commitment_of(record: &Record) -> [u8; 32] {
@@ -359,7 +359,7 @@ fn revisions_go_on_after_deletion(store: &dyn Store) {
     for round in 0..3 {
         let put = vault.put(&chat, &crate::seal::secrets(), Expected::Absent).unwrap();
         assert_eq!(put, revision(2 * round + 1));
-        assert_eq!(vault.delete(&chat, put).unwrap(), revision(2 * round + 2));
+        assert_eq!(vault.delete(&chat, put, None).unwrap(), revision(2 * round + 2));
         assert!(vault.get(&chat).unwrap().unwrap().is_tombstone());
     }
 }

@@ -8,7 +8,7 @@ mod rollback;
 mod rotation;
 mod transfer;
 
-use secrets_toml::seal::{Keyring, KeyringError, OpenError, Revision, Scope};
+use secrets_toml::seal::{By, Contents, Keyring, KeyringError, OpenError, Revision, Scope};
 use secrets_toml::store::backend::{Outcome, Write};
 use secrets_toml::store::{Blocking, MemoryStore, Store};
 use secrets_toml::vault::{AsyncVault, Expected, Scopes, Vault, VaultError};
@@ -83,11 +83,11 @@ fn a_write_happens_only_over_the_expected_record() {
                 vault.put(&acme, &secrets(), Absent).unwrap();
             }
             if matches!(state, Tombstone) {
-                vault.delete(&acme, revision(1)).unwrap();
+                vault.delete(&acme, revision(1), None).unwrap();
             }
             let before = vault.store().store.get(acme.as_bytes()).unwrap();
             let written = if copied {
-                vault.copy(&other, &acme, expected)
+                vault.copy(&other, &acme, expected, None)
             } else {
                 vault.put(&acme, &secrets(), expected)
             };
@@ -117,15 +117,15 @@ fn conflicts_read_well() {
 fn only_a_document_is_deleted() {
     let vault = vault();
     let acme = install("acme");
-    is_absent(vault.delete(&acme, revision(1)));
+    is_absent(vault.delete(&acme, revision(1), None));
     vault.put(&acme, &secrets(), Expected::Absent).unwrap();
-    conflicts(vault.delete(&acme, revision(2)), Some(1));
-    assert_eq!(vault.delete(&acme, revision(1)).unwrap(), revision(2));
+    conflicts(vault.delete(&acme, revision(2), None), Some(1));
+    assert_eq!(vault.delete(&acme, revision(1), None).unwrap(), revision(2));
     let opened = vault.get(&acme).unwrap().unwrap();
     assert!(opened.is_tombstone() && opened.expose_text().is_none());
-    is_absent(vault.delete(&acme, revision(2)));
-    is_absent(vault.copy(&acme, &install("other"), Expected::Absent));
-    is_absent(vault.copy(&install("never"), &install("other"), Expected::Absent));
+    is_absent(vault.delete(&acme, revision(2), None));
+    is_absent(vault.copy(&acme, &install("other"), Expected::Absent, None));
+    is_absent(vault.copy(&install("never"), &install("other"), Expected::Absent, None));
     assert!(vault.get(&install("other")).unwrap().is_none());
 }
 
@@ -134,15 +134,38 @@ fn a_copy_is_a_record_of_its_own() {
     let vault = vault();
     let (acme, other) = (install("acme"), install("other"));
     vault.put(&acme, &secrets(), Expected::Absent).unwrap();
-    vault.copy(&acme, &other, Expected::Absent).unwrap();
+    vault.copy(&acme, &other, Expected::Absent, None).unwrap();
     let [from, to] =
         [&acme, &other].map(|scope| vault.store().store.get(scope.as_bytes()).unwrap().unwrap());
-    assert_ne!(from[32..], to[32..], "salt, commitment and ciphertext");
+    assert_ne!(from[36..], to[36..], "salt, commitment and ciphertext");
     assert_eq!(keyring().open(&other, &from).unwrap_err(), OpenError::Mismatch);
     assert_eq!(keyring().for_scope(&acme).open(&to).unwrap_err(), OpenError::Mismatch);
     // Onto itself it is one more revision.
-    let again = vault.copy(&acme, &acme, Expected::Revision(revision(1))).unwrap();
+    let again = vault.copy(&acme, &acme, Expected::Revision(revision(1)), None).unwrap();
     assert_eq!(again, revision(2));
+}
+
+#[test]
+fn a_record_says_who_wrote_it_and_keeps_the_template() {
+    let vault = vault();
+    let (acme, other) = (install("acme"), install("other"));
+    let template = Template::parse("CLARIFAI_PAT = ''").unwrap();
+    let secrets = secrets();
+    let by = |name: &str, seconds| By::author(name).unwrap().time(seconds);
+    let contents = Contents::new(&secrets).template(&template).by(by("ada", 1));
+    vault.put(&acme, contents, Expected::Absent).unwrap();
+    vault.copy(&acme, &other, Expected::Absent, by("grace", 2)).unwrap();
+    vault.delete(&acme, revision(1), by("barbara", 3)).unwrap();
+    vault.copy(&other, &acme, Expected::Absent, None).unwrap();
+    let written = |scope: &Scope| {
+        let opened = vault.get(scope).unwrap().unwrap();
+        (opened.template().map(str::to_owned), opened.author().map(str::to_owned), opened.time())
+    };
+    let kept = Some("CLARIFAI_PAT = ''".to_owned());
+    assert_eq!(written(&other), (kept.clone(), Some("grace".to_owned()), Some(2)));
+    assert_eq!(written(&acme), (kept, None, None));
+    vault.delete(&acme, revision(3), by("barbara", 3)).unwrap();
+    assert_eq!(written(&acme), (None, Some("barbara".to_owned()), Some(3)));
 }
 
 #[test]
@@ -196,9 +219,9 @@ fn the_current_record_is_authenticated_first() {
             vault.get(&acme).map(drop).unwrap_err(),
             vault.put(&acme, &secrets(), at).unwrap_err(),
             vault.put(&acme, &secrets(), Expected::Absent).unwrap_err(),
-            vault.delete(&acme, revision(1)).unwrap_err(),
-            vault.copy(&acme, &other, at).unwrap_err(),
-            vault.copy(&other, &acme, at).unwrap_err(),
+            vault.delete(&acme, revision(1), None).unwrap_err(),
+            vault.copy(&acme, &other, at, None).unwrap_err(),
+            vault.copy(&other, &acme, at, None).unwrap_err(),
         ];
         for error in errors {
             match (&error, &expected) {
@@ -223,8 +246,8 @@ fn the_last_revision_has_no_next() {
     vault.store().store.apply(&[Write::create(&acme, record)]).unwrap();
     for result in [
         vault.put(&acme, &secrets(), Expected::Revision(last)),
-        vault.delete(&acme, last),
-        vault.copy(&acme, &acme, Expected::Revision(last)),
+        vault.delete(&acme, last, None),
+        vault.copy(&acme, &acme, Expected::Revision(last), None),
     ] {
         let error = result.unwrap_err();
         assert!(matches!(error, VaultError::Keyring(KeyringError::LastRevision)), "{error:?}");

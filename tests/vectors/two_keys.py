@@ -17,15 +17,11 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
 P = 2**130 - 5
 KEY = bytes([0x11]) * 32
-FOUND = 18_631
+FOUND = 5_403
 
 
-def expand(prk, info, length):
-    block, out, i = b"", b"", 1
-    while len(out) < length:
-        block = hmac.digest(prk, block + info + bytes([i]), hashlib.sha256)
-        out, i = out + block, i + 1
-    return out[:length]
+def mac(key, message):
+    return hmac.digest(key, message, hashlib.sha256)
 
 
 def scope(*names):
@@ -33,8 +29,12 @@ def scope(*names):
     return bytes([len(names)]) + b"".join(parts)
 
 
-def keystream(key, nonce, length):
-    algorithm = algorithms.ChaCha20(key, struct.pack("<I", 0) + nonce)
+def scope_key(of):
+    return mac(KEY, b"secrets-toml/v1 scope\0" + of)
+
+
+def keystream(key, length):
+    algorithm = algorithms.ChaCha20(key, bytes(16))
     return Cipher(algorithm, None).encryptor().update(bytes(64 + length))
 
 
@@ -45,14 +45,12 @@ def blocks(data):
 
 
 class Side:
-    """One of the two keys: its scope's keys for this header, and its Poly1305 key."""
+    """One of the two keys: its scope's key for the record of this commitment, and its Poly1305 key."""
 
     def __init__(self, of, header):
         self.scope = of
-        self.scope_key = expand(KEY, b"secrets-toml/v1 scope\0" + of, 32)
-        okm = expand(self.scope_key, b"secrets-toml/v1 record\0" + header, 76)
-        self.commitment = okm[:32]
-        stream = keystream(okm[32:64], okm[64:], 64)
+        aead_key = mac(scope_key(of), b"encrypt" + header[72:])
+        stream = keystream(aead_key, 64)
         self.r = int.from_bytes(stream[:16], "little") & 0x0FFFFFFC0FFFFFFC0FFFFFFC0FFFFFFF
         self.s = int.from_bytes(stream[16:32], "little")
         self.stream = stream[64:]
@@ -70,13 +68,17 @@ class Side:
 
 
 def attempt(counter):
-    key_id = expand(KEY, b"secrets-toml/v1 key-id", 16)
+    key_id = mac(KEY, b"secrets-toml/v1 key-id")[:16]
     salt = hashlib.sha256(b"two keys" + struct.pack(">I", counter)).digest()
-    # The plaintext has two blocks: the length and 12 bytes of text, then the 16 bytes to solve for.
+    # The plaintext has two blocks: a field's tag and length and 11 bytes of text, then the 16 bytes to
+    # solve for.
     body_len = struct.pack(">I", 32 + 16)
-    header = b"\x89SLD\1\1\1\0" + struct.pack(">Q", 1) + key_id + salt + body_len
-    ours, theirs = Side(scope(b"chat", b"1", b"acme"), header), Side(scope(b"chat", b"1", b"eve"), header)
-    first = bytes(a ^ b for a, b in zip(struct.pack(">I", 28) + b"# two keys: ", ours.stream))
+    header = b"\x89SLD\1\1\1\0" + struct.pack(">QI", 1, 0) + key_id + salt + body_len
+    ours, theirs = scope(b"chat", b"1", b"acme"), scope(b"chat", b"1", b"eve")
+    header += mac(scope_key(ours), b"commit" + header)
+    ours, theirs = Side(ours, header), Side(theirs, header)
+    start = b"\1" + struct.pack(">I", 27) + b"# two keys:"
+    first = bytes(a ^ b for a, b in zip(start, ours.stream))
 
     # The second block is 0, without the bit that Poly1305 adds to every block: that is part of the
     # unknown.
@@ -92,13 +94,13 @@ def attempt(counter):
         ciphertext = first + (block - 2**128).to_bytes(16, "little")
         if ours.tag(ciphertext) != theirs.tag(ciphertext):
             continue
-        text = bytes(a ^ b for a, b in zip(ciphertext, ours.stream))[4:]
+        text = bytes(a ^ b for a, b in zip(ciphertext, ours.stream))[5:]
         try:
             text.decode()
         except UnicodeDecodeError:
             continue
         tag = ours.tag(ciphertext).to_bytes(16, "little")
-        return ours, theirs, header + ours.commitment + ciphertext + tag
+        return ours, theirs, header + ciphertext + tag
     return None
 
 

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Once;
 
-use secrets_toml::seal::{Keyring, Lock, LockedKeyring, Scope};
+use secrets_toml::seal::{Custody, Keyring, Lock, LockedKeyring, Scope};
 use secrets_toml::store::{MemoryStore, Store};
 use secrets_toml::vault::{Expected, Vault, VaultError};
 use secrets_toml::{Document, Secrets};
@@ -13,6 +13,10 @@ use crate::probe;
 const TEXT: &str = "TOKEN = 'CANARYvaults'\nESCAPED = \"CANARYvaults\\u0041\"\n";
 const KEY: [u8; 32] = *b"CANARYkey of the vault: 32 bytes";
 const KEK: [u8; 32] = *b"CANARYkek of the vault: 32 bytes";
+
+fn custody(lock: Lock<'_>) -> Custody<'_> {
+    Custody::new("test").and_then(|custody| custody.lock("host", lock)).unwrap()
+}
 
 /// Watches values and keys.
 fn watch() {
@@ -55,34 +59,36 @@ fn all_of_it<S: Store>(vault: &Vault<S>) {
     let secrets = opened.into_secrets().unwrap();
     assert_eq!(secrets.env().unwrap().get("ESCAPED"), Some("CANARYvaultsA"));
     vault.put(&one, &secrets, at).unwrap();
-    vault.copy(&one, &two, Expected::Absent).unwrap();
+    vault.copy(&one, &two, Expected::Absent, None).unwrap();
 
     let conflict = vault.put(&two, &secrets, Expected::Absent).unwrap_err();
     assert!(matches!(conflict, VaultError::Conflict { .. }));
     drop((conflict.to_string(), format!("{conflict:?} {vault:?}")));
-    assert!(vault.copy(&one, &two, Expected::Absent).is_err());
+    assert!(vault.copy(&one, &two, Expected::Absent, None).is_err());
 
     let mut keyring = Keyring::from_bytes(KEY);
     let new = keyring.add().unwrap();
     keyring.promote(&new).unwrap();
-    let locked = keyring.lock(Lock::raw(&KEK)).unwrap();
+    let locked = keyring.lock(&custody(Lock::raw(&KEK))).unwrap();
     vault.set_keyring(keyring);
     let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
     assert_eq!((moved.written(), moved.failed()), (2, 0));
 
-    let mut keyring = LockedKeyring::parse(&locked).unwrap().unlock(Lock::raw(&KEK)).unwrap();
+    let mut keyring =
+        LockedKeyring::parse(&locked).unwrap().unlock(&custody(Lock::raw(&KEK))).unwrap();
     let old = Keyring::from_bytes(KEY).primary();
     keyring.disable(&old).unwrap();
     vault.set_keyring(keyring);
     let proof = vault.verify().unwrap().unused(&old).unwrap();
-    let mut keyring = LockedKeyring::parse(&locked).unwrap().unlock(Lock::raw(&KEK)).unwrap();
+    let mut keyring =
+        LockedKeyring::parse(&locked).unwrap().unlock(&custody(Lock::raw(&KEK))).unwrap();
     keyring.disable(&old).unwrap();
     keyring.destroy(proof).unwrap();
     vault.set_keyring(keyring);
 
     let opened = vault.get(&two).unwrap().unwrap();
     assert_eq!(opened.expose_text(), Some(TEXT));
-    vault.delete(&two, opened.revision()).unwrap();
+    vault.delete(&two, opened.revision(), None).unwrap();
     vault.set_keyring(Keyring::generate().unwrap());
     assert!(vault.get(&one).is_err(), "under another key");
     vault.purge(&one).unwrap();

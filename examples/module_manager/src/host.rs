@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use secrets_toml::seal::{Keyring, Lock, LockedKeyring};
+use secrets_toml::seal::{Custody, Keyring, Lock, LockError, LockedKeyring};
 use secrets_toml::store::{RedbStore, StoreError};
 use secrets_toml::vault::Vault;
 use zeroize::Zeroizing;
@@ -120,16 +120,21 @@ fn load(folder: &Path, passphrase: &str) -> Result<Keyring, HostError> {
     let text = fs::read_to_string(&path).map_err(|error| HostError::File(path.clone(), error))?;
     let locked = LockedKeyring::parse(&text)
         .map_err(|error| HostError::Keyring(path.clone(), error.into()))?;
-    locked
-        .unlock(Lock::passphrase(passphrase))
+    custody(passphrase)
+        .and_then(|custody| locked.unlock(&custody))
         .map_err(|error| HostError::Keyring(path, error.into()))
+}
+
+/// The deployment that the keyring belongs to, and the lock that opens it.
+fn custody(passphrase: &str) -> Result<Custody<'_>, LockError> {
+    Custody::new("module-manager")?.lock("operator", Lock::passphrase(passphrase))
 }
 
 /// Saves a keyring and returns it.
 fn save(folder: &Path, passphrase: &str, mut keyring: Keyring) -> Result<Keyring, HostError> {
     let path = folder.join("keyring.toml");
-    let text = keyring
-        .lock(Lock::passphrase(passphrase))
+    let text = custody(passphrase)
+        .and_then(|custody| keyring.lock(&custody))
         .map_err(|error| HostError::Keyring(path.clone(), error.into()))?;
     replace(&path, text.as_bytes()).map_err(|error| HostError::File(path, error))?;
     Ok(keyring)

@@ -204,12 +204,12 @@ impl Host {
     /// Copies the secrets of a version to an install. Later changes of one do not affect the other.
     pub fn install(&self, place: &Place, name: &str) -> Result<Revision, Refusal> {
         let to = place.install(name).scope()?;
-        Ok(self.vault().copy(&place.scope()?, &to, Expected::Absent)?)
+        Ok(self.vault().copy(&place.scope()?, &to, Expected::Absent, None)?)
     }
 
     /// Deletes the secrets of a place if their revision is still `read`.
     pub fn delete(&self, place: &Place, read: Revision) -> Result<Revision, Refusal> {
-        Ok(self.vault().delete(&place.scope()?, read)?)
+        Ok(self.vault().delete(&place.scope()?, read, None)?)
     }
 }
 

@@ -15,7 +15,7 @@ fn a_purge_removes_the_past_row_of_a_write_that_it_waited_for() {
     block_on(async {
         let schema = migrated().await;
         let chat = scope("chat");
-        let record = keyring().seal_tombstone(&chat, Revision::FIRST).unwrap();
+        let record = keyring().seal_tombstone(&chat, Revision::FIRST, None).unwrap();
         let create = [Write::create(&chat, record.clone())];
         assert_eq!(schema.store().apply(&create).await.unwrap(), [Outcome::Applied]);
 

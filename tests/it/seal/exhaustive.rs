@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use secrets_toml::seal::{Keyring, OpenError, Opened, Revision, Scope};
+use secrets_toml::Template;
+use secrets_toml::seal::{By, Contents, Keyring, OpenError, Opened, Revision, Scope};
 
 use crate::seal::{install, keyring, revision, secrets, version};
 
@@ -35,34 +36,82 @@ impl Histogram {
     }
 }
 
+/// A document, a tombstone, and the same as past revisions, each with all fields and 1,144 bytes.
+fn each_kind(keyring: &Keyring) -> [(bool, Vec<u8>); 4] {
+    let by = || By::author("ada").unwrap().time(1);
+    let template = Template::parse("CLARIFAI_PAT = ''").unwrap();
+    let secrets = secrets();
+    let contents = Contents::new(&secrets).template(&template).by(by());
+    let document = keyring.seal(&version(), Revision::FIRST, contents).unwrap().into_bytes();
+    let tombstone = keyring.seal_tombstone(&version(), Revision::FIRST, by()).unwrap().into_bytes();
+    let past = |record: &[u8]| keyring.seal_past(&version(), record).unwrap().into_bytes();
+    let (past_document, past_tombstone) = (past(&document), past(&tombstone));
+    [(false, document), (false, tombstone), (true, past_document), (true, past_tombstone)]
+}
+
+fn open(keyring: &Keyring, past: bool, record: &[u8]) -> Result<Opened, OpenError> {
+    match past {
+        true => keyring.open_past(&version(), Revision::FIRST, record),
+        false => keyring.open(&version(), record),
+    }
+}
+
 #[test]
 fn every_flipped_bit() {
-    let (keyring, scope) = (keyring(), version());
-    let mut record = keyring.seal(&scope, Revision::FIRST, &secrets()).unwrap().into_bytes();
-    assert_eq!(record.len(), 1140);
-    let mut histogram = Histogram::default();
-    for bit in 0..record.len() * 8 {
-        record[bit / 8] ^= 1 << (bit % 8);
-        histogram.count(keyring.open(&scope, &record));
-        record[bit / 8] ^= 1 << (bit % 8);
+    let keyring = keyring();
+    for (past, mut record) in each_kind(&keyring) {
+        assert_eq!(record.len(), 1144);
+        let mut histogram = Histogram::default();
+        for bit in 0..record.len() * 8 {
+            record[bit / 8] ^= 1 << (bit % 8);
+            histogram.count(open(&keyring, past, &record));
+            record[bit / 8] ^= 1 << (bit % 8);
+        }
+        histogram.count(open(&keyring, past, &record));
+        histogram.assert(&[
+            // The reserved byte, the revisions 0 and 2^63, and bodies too long for any.
+            ("Malformed", 8 + 2 + 11),
+            // The other revisions, the rewraps, the salt, the commitment.
+            ("Mismatch", 62 + 32 + 256 + 256),
+            ("NotARecord", 32),
+            ("Tampered", 1040 * 8),
+            // The body's length is 1040, in binary 10000010000: one bit less is 1024, or 16.
+            ("TrailingBytes", 2),
+            ("Truncated", 19),
+            ("UnknownKey", 128),
+            ("UnknownKind", 8),
+            ("UnsupportedSuite", 8),
+            ("UnsupportedVersion", 8),
+            ("opened", 1),
+        ]);
     }
-    histogram.count(keyring.open(&scope, &record));
-    histogram.assert(&[
-        // The reserved byte, the revisions 0 and 2^63, and bodies too long and too short for any.
-        ("Malformed", 8 + 2 + 12 + 1),
-        // The other revisions, the salt, the commitment.
-        ("Mismatch", 62 + 256 + 256),
-        ("NotARecord", 32),
-        ("Tampered", 1040 * 8),
-        // The body's length is 1040, in binary 10000010000: one bit less is 1024, or 16.
-        ("TrailingBytes", 1),
-        ("Truncated", 18),
-        ("UnknownKey", 128),
-        ("UnknownKind", 8),
-        ("UnsupportedSuite", 8),
-        ("UnsupportedVersion", 8),
-        ("opened", 1),
-    ]);
+}
+
+#[test]
+fn no_record_opens_in_the_past_and_in_the_present() {
+    let keyring = keyring();
+    let mut histogram = Histogram::default();
+    for (past, mut record) in each_kind(&keyring) {
+        assert!(open(&keyring, past, &record).is_ok());
+        histogram.count(open(&keyring, !past, &record));
+        for kind in 0..=255 {
+            record[6] = kind;
+            histogram.count(open(&keyring, !past, &record));
+        }
+    }
+    // As it is, and with each other kind: the two of the wrong place are past the kind's check.
+    histogram.assert(&[("Mismatch", 4 * 2), ("UnknownKind", 4 * (1 + 254))]);
+
+    // A past record opens at its own revision only.
+    let [.., (_, record), _] = each_kind(&keyring);
+    let error = keyring.open_past(&version(), revision(2), &record).unwrap_err();
+    assert_eq!(error, OpenError::Mismatch);
+    let mut moved = record;
+    moved[15] = 2;
+    let error = keyring.open_past(&version(), revision(2), &moved).unwrap_err();
+    assert_eq!(error, OpenError::Mismatch);
+    let error = keyring.open_past(&install("acme"), Revision::FIRST, &moved).unwrap_err();
+    assert_eq!(error, OpenError::Mismatch);
 }
 
 #[test]
@@ -76,7 +125,7 @@ fn every_truncation_and_every_further_byte() {
     for byte in 0..=255 {
         histogram.count(keyring.open(&scope, &[&record[..], &[byte]].concat()));
     }
-    histogram.assert(&[("NotARecord", 4), ("TrailingBytes", 256), ("Truncated", 1136)]);
+    histogram.assert(&[("NotARecord", 4), ("TrailingBytes", 256), ("Truncated", 1140)]);
 }
 
 /// A record, with the arguments that it was sealed with.
@@ -96,7 +145,7 @@ fn all_under(keyring: &Keyring) -> Vec<Sealed> {
         {
             let record = match tombstone {
                 false => keyring.seal(&scope, revision, &secrets()),
-                true => keyring.seal_tombstone(&scope, revision),
+                true => keyring.seal_tombstone(&scope, revision, None),
             };
             let record = record.unwrap().into_bytes();
             all.push(Sealed { scope: scope.clone(), revision, tombstone, record });
@@ -134,7 +183,7 @@ fn no_splice_of_two_records_opens() {
     // The header with the body's length, the salt, the commitment, the body, the tag.
     const FIELDS: usize = 5;
     let places =
-        [(0, 0..32), (0, 64..68), (1, 32..64), (2, 68..100), (3, 100..1124), (4, 1124..1140)];
+        [(0, 0..36), (0, 68..72), (1, 36..68), (2, 72..104), (3, 104..1128), (4, 1128..1144)];
     // Both keys are in one keyring, so that it is never for want of a key that nothing opens.
     let mut keyring = keyring();
     let mut all = all_under(&keyring);

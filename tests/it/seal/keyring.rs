@@ -1,9 +1,10 @@
 //! The life of keys and records.
 
 use secrets_toml::seal::{
-    Header, KeyId, KeyState, Keyring, KeyringError, Kind, OpenError, Record, Revision, Scope,
-    Unused,
+    By, Contents, Header, KeyId, KeyState, Keyring, KeyringError, Kind, OpenError, Record,
+    Revision, Scope, Unused,
 };
+use secrets_toml::{MAX_TEMPLATE_LEN, Template};
 
 use crate::seal::{TEXT, install, keyring, revision, secrets, version};
 
@@ -21,7 +22,7 @@ fn a_document_comes_back_byte_for_byte() {
 #[test]
 fn a_tombstone_has_no_secrets() {
     let (keyring, scope) = (keyring(), version());
-    let record = keyring.seal_tombstone(&scope, revision(2)).unwrap();
+    let record = keyring.seal_tombstone(&scope, revision(2), None).unwrap();
     let opened = keyring.open(&scope, record.as_bytes()).unwrap();
     assert!(opened.is_tombstone());
     assert_eq!(opened.expose_text(), None);
@@ -43,12 +44,12 @@ fn sealing_twice_gives_two_records() {
 #[test]
 fn the_size_tells_the_class_only() {
     let (keyring, scope) = (keyring(), version());
-    for (len, size) in [(2, 1024), (1020, 1024), (1021, 2048), (2044, 2048), (2045, 4096)] {
+    for (len, size) in [(2, 1024), (1019, 1024), (1020, 2048), (2043, 2048), (2044, 4096)] {
         let text = format!("#{}", " ".repeat(len - 1));
         let secrets = secrets_toml::Document::parse(text).unwrap().validate().unwrap();
         let record = keyring.seal(&scope, Revision::FIRST, &secrets).unwrap();
-        assert_eq!(record.as_bytes().len(), 100 + size + 16, "{len} bytes");
-        assert_eq!(Header::parse(record.as_bytes()).unwrap().len(), 100 + size + 16);
+        assert_eq!(record.as_bytes().len(), 104 + size + 16, "{len} bytes");
+        assert_eq!(Header::parse(record.as_bytes()).unwrap().len(), 104 + size + 16);
     }
 }
 
@@ -68,7 +69,10 @@ fn a_rotation_loses_nothing() {
     assert!(keyring.open(&scope, before.as_bytes()).unwrap().is_stale());
     let after = keyring.rewrap(&scope, before.as_bytes()).unwrap().unwrap();
     let opened = keyring.open(&scope, after.as_bytes()).unwrap();
-    assert_eq!((opened.revision(), opened.key_id()), (revision(2), new));
+    assert_eq!((opened.revision(), opened.rewraps()), (revision(1), 1), "the revision stays");
+    assert_eq!(opened.key_id(), new);
+    let first = Header::parse(before.as_bytes()).unwrap();
+    assert_eq!(opened.origin(), first.commitment());
     assert_eq!(opened.expose_text(), Some(TEXT));
     assert!(keyring.rewrap(&scope, after.as_bytes()).unwrap().is_none());
 
@@ -84,13 +88,87 @@ fn a_rotation_loses_nothing() {
 #[test]
 fn a_rewrapped_tombstone_is_a_tombstone() {
     let (mut keyring, scope) = (keyring(), version());
-    let record = keyring.seal_tombstone(&scope, revision(4)).unwrap();
+    let record = keyring.seal_tombstone(&scope, revision(4), None).unwrap();
     let new = keyring.add().unwrap();
     keyring.promote(&new).unwrap();
     let record = keyring.rewrap(&scope, record.as_bytes()).unwrap().unwrap();
     let header = Header::parse(record.as_bytes()).unwrap();
-    assert_eq!((header.kind(), header.revision()), (Kind::Tombstone, revision(5)));
+    assert_eq!((header.kind(), header.revision()), (Kind::Tombstone, revision(4)));
+    assert_eq!(header.rewraps(), 1);
     assert!(keyring.open(&scope, record.as_bytes()).unwrap().is_tombstone());
+}
+
+#[test]
+fn a_content_comes_back_and_a_rewrap_keeps_it() {
+    let (mut keyring, scope) = (keyring(), version());
+    let template = Template::parse("CLARIFAI_PAT = '' # the token").unwrap();
+    let secrets = secrets();
+    let by = By::author("Ada Lovelace <ada@example.org>").unwrap().time(-1);
+    let contents = Contents::new(&secrets).template(&template).by(by);
+    assert_eq!(format!("{contents:?}").matches("Ada").count(), 0);
+    let mut record = keyring.seal(&scope, revision(3), contents).unwrap();
+    let origin = *Header::parse(record.as_bytes()).unwrap().commitment();
+    let mut past = keyring.seal_past(&scope, record.as_bytes()).unwrap();
+    for rewraps in 0..3 {
+        let present = keyring.open(&scope, record.as_bytes()).unwrap();
+        let kept = keyring.open_past(&scope, revision(3), past.as_bytes()).unwrap();
+        for opened in [present, kept] {
+            assert_eq!((opened.revision(), opened.rewraps()), (revision(3), rewraps));
+            assert_eq!(opened.origin(), &origin);
+            assert_eq!(
+                (opened.expose_text(), opened.template()),
+                (Some(TEXT), Some(template.text()))
+            );
+            assert_eq!(opened.author(), Some("Ada Lovelace <ada@example.org>"));
+            assert_eq!(opened.time(), Some(-1));
+        }
+        let kept = keyring.seal_past(&scope, record.as_bytes()).unwrap();
+        let kept = keyring.open_past(&scope, revision(3), kept.as_bytes()).unwrap();
+        assert_eq!((kept.rewraps(), kept.origin()), (0, &origin), "it is counted anew");
+        assert!(keyring.rewrap_past(&scope, revision(3), past.as_bytes()).unwrap().is_none());
+        let new = keyring.add().unwrap();
+        keyring.promote(&new).unwrap();
+        record = keyring.rewrap(&scope, record.as_bytes()).unwrap().unwrap();
+        past = keyring.rewrap_past(&scope, revision(3), past.as_bytes()).unwrap().unwrap();
+    }
+    let other = keyring.seal(&scope, revision(3), &secrets).unwrap();
+    let opened = keyring.open(&scope, other.as_bytes()).unwrap();
+    assert_ne!(opened.origin(), &origin, "another write of the same revision");
+    assert_eq!((opened.template(), opened.author(), opened.time()), (None, None, None));
+}
+
+#[test]
+fn a_tombstone_says_who_deleted() {
+    let (keyring, scope) = (keyring(), version());
+    let by = By::author("ada").unwrap();
+    let record = keyring.seal_tombstone(&scope, revision(2), by).unwrap();
+    let opened = keyring.open(&scope, record.as_bytes()).unwrap();
+    assert_eq!((opened.author(), opened.time()), (Some("ada"), None));
+    assert_eq!(opened.template(), None);
+}
+
+#[test]
+fn an_author_is_named_by_the_rules_of_a_component() {
+    for (name, message) in [
+        ("", "the author is empty"),
+        (&"a".repeat(256), "the author has 256 bytes; at most 255 are allowed"),
+        ("a\u{1b}b", "the author has a control character"),
+        ("ada ", "the author has white space at its start or end"),
+    ] {
+        assert_eq!(By::author(name).unwrap_err().to_string(), message);
+    }
+    assert!(By::author(&"a".repeat(255)).is_ok());
+    assert_eq!(format!("{:?}", By::author("ada").unwrap()), "By { author: true, time: false }");
+}
+
+#[test]
+fn the_longest_template_fits() {
+    let (keyring, scope, secrets) = (keyring(), version(), secrets());
+    let template = Template::parse(&"#".repeat(MAX_TEMPLATE_LEN)).unwrap();
+    let contents = Contents::new(&secrets).template(&template);
+    let record = keyring.seal(&scope, revision(1), contents).unwrap();
+    let opened = keyring.open(&scope, record.as_bytes()).unwrap();
+    assert_eq!(opened.template(), Some(template.text()));
 }
 
 #[test]
@@ -186,7 +264,7 @@ fn rotated() -> Rotated {
 #[test]
 fn a_key_that_no_record_needs_is_destroyed_by_its_proof() {
     let Rotated { mut keyring, old, new, after, .. } = rotated();
-    let tombstone = keyring.seal_tombstone(&install("acme"), revision(1)).unwrap();
+    let tombstone = keyring.seal_tombstone(&install("acme"), revision(1), None).unwrap();
     let records = [(version(), after.as_bytes()), (install("acme"), tombstone.as_bytes())];
     let unused: Unused = keyring.prove_unused(&old, records).unwrap();
     assert_eq!(unused.key_id(), old);
@@ -282,9 +360,10 @@ fn a_header_is_read_without_a_key() {
     let record = keyring.seal(&version(), revision(7), &secrets()).unwrap();
     let header = Header::parse(record.as_bytes()).unwrap();
     assert_eq!((header.kind(), header.revision()), (Kind::Document, revision(7)));
+    assert_eq!(header.rewraps(), 0);
     assert_eq!(header.key_id(), keyring.primary());
-    assert_eq!(header.commitment()[..], record.as_bytes()[68..100]);
-    assert_eq!(header.len(), 1140);
+    assert_eq!(header.commitment()[..], record.as_bytes()[72..104]);
+    assert_eq!(header.len(), 1144);
     assert_eq!(Header::parse(TEXT.as_bytes()), Err(OpenError::NotARecord));
     let mut altered = record.into_bytes();
     altered[200] ^= 1;

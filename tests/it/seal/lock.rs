@@ -3,16 +3,16 @@
 use proptest::prelude::*;
 #[cfg(feature = "passphrase")]
 use secrets_toml::seal::PassphraseCost;
-use secrets_toml::seal::{KmsKey, Lock, LockError, LockedKeyring, OpenError};
+use secrets_toml::seal::{Custody, KmsKey, Lock, LockError, LockedKeyring, OpenError};
 
 use crate::chain;
-use crate::seal::{keyring, revision, secrets, version};
+use crate::seal::{custody, keyring, revision, secrets, version};
 
 const KEK: [u8; 32] = [0x33; 32];
-const MAX_LOCKED_LEN: usize = 64 * 1024;
+const MAX_LOCKED_LEN: usize = 256 * 1024;
 
 fn raw() -> String {
-    keyring().lock(Lock::raw(&KEK)).unwrap()
+    keyring().lock(&custody(Lock::raw(&KEK))).unwrap()
 }
 
 fn kms_key() -> KmsKey {
@@ -20,7 +20,7 @@ fn kms_key() -> KmsKey {
 }
 
 fn kms() -> String {
-    keyring().lock(Lock::kms(&kms_key(), b"wrapped", &KEK)).unwrap()
+    keyring().lock(&custody(Lock::kms(&kms_key(), b"wrapped", &KEK))).unwrap()
 }
 
 #[cfg(feature = "passphrase")]
@@ -30,8 +30,12 @@ fn least() -> PassphraseCost {
 
 /// A raw text as one under a passphrase, which need not be unlocked.
 pub(super) fn argon2id(raw: &str) -> String {
-    let section = "[argon2id]\nm_kib = 65536\nt = 3\np = 4\nsalt = \"AAAAAAAAAAAAAAAAAAAAAA==\"\n";
-    raw.replace("\"raw\"", "\"argon2id\"") + section
+    let fields = "m_kib = 65536\nt = 3\np = 4\nsalt = \"AAAAAAAAAAAAAAAAAAAAAA==\"\n";
+    raw.replace("\"raw\"", "\"argon2id\"") + fields
+}
+
+fn locks(locked: &LockedKeyring) -> Vec<(&str, &'static str)> {
+    locked.locks().collect()
 }
 
 #[test]
@@ -43,11 +47,11 @@ fn everything_comes_back_and_counts_a_generation() {
     keyring.disable(&disabled).unwrap();
     assert_eq!(keyring.generation(), 0);
     for generation in 1..4 {
-        let text = keyring.lock(Lock::raw(&KEK)).unwrap();
+        let text = keyring.lock(&custody(Lock::raw(&KEK))).unwrap();
         let locked = LockedKeyring::parse(&text).unwrap();
-        assert_eq!((locked.protection(), locked.generation()), ("raw", generation));
-        assert_eq!((locked.kms(), locked.passphrase_cost()), (None, None));
-        let again = locked.unlock(Lock::raw(&KEK)).unwrap();
+        assert_eq!((locked.deployment(), locked.generation()), ("test", generation));
+        assert_eq!(locks(&locked), [("host", "raw")]);
+        let again = locked.unlock(&custody(Lock::raw(&KEK))).unwrap();
         assert!(again.entries().eq(keyring.entries()));
         assert_eq!((again.generation(), keyring.generation()), (generation, generation));
         assert!(again.open(&version(), record.as_bytes()).unwrap().is_stale());
@@ -59,38 +63,106 @@ fn everything_comes_back_and_counts_a_generation() {
 fn a_kms_is_given_what_it_needs() {
     let text = kms();
     let locked = LockedKeyring::parse(&text).unwrap();
-    assert_eq!((locked.protection(), locked.passphrase_cost()), ("kms", None));
-    let (key, wrapped) = locked.kms().unwrap();
-    assert_eq!((key, wrapped), (&kms_key(), &b"wrapped"[..]));
+    assert_eq!(locks(&locked), [("host", "kms")]);
+    let key = kms_key();
     assert_eq!((key.provider(), key.key_ref()), ("aws", "alias/secrets"));
-    assert_eq!(key.context(), b"\x7F\0\x03kms\0\x03aws\0\x0Dalias/secrets");
-    assert!(locked.unlock(Lock::kms(&kms_key(), wrapped, &KEK)).is_ok());
+    let lock = locked.kms("host", &key).unwrap();
+    assert_eq!(lock.wrapped(), b"wrapped");
+    let context = [("deployment", "test"), ("secrets-toml", "v1")];
+    let custody = custody(Lock::kms(&key, lock.wrapped(), &KEK));
+    assert_eq!((lock.context(), custody.context()), (context, context));
+    let bytes = b"deployment=test\nsecrets-toml=v1\n";
+    assert_eq!((&lock.context_bytes()[..], &custody.context_bytes()[..]), (&bytes[..], &bytes[..]));
+    assert!(locked.unlock(&custody).is_ok());
+
+    let refused = |text: &str, name, key: &KmsKey| {
+        let locked = LockedKeyring::parse(text).unwrap();
+        locked.kms(name, key).unwrap_err().to_string()
+    };
+    let theirs = KmsKey::new("aws", "alias/theirs").unwrap();
+    let other_key = "the keyring is locked with another KMS key than the expected one";
+    assert_eq!(refused(&text, "host", &theirs), other_key);
+    assert_eq!(refused(&text, "aws", &key), "the keyring has no lock of this name");
+    let other_kind = "the keyring is locked with a raw key, not with a KMS key";
+    assert_eq!(refused(&raw(), "host", &key), other_kind);
+}
+
+#[test]
+fn every_lock_opens_and_a_custody_opens_by_the_first_that_is_there() {
+    let keks = [[1; 32], [2; 32], [3; 32]];
+    let of = |names: &[(&str, usize)]| {
+        let custody = Custody::new("test").unwrap();
+        names.iter().fold(custody, |custody, (name, kek)| {
+            custody.lock(name, Lock::raw(&keks[*kek])).unwrap()
+        })
+    };
+    let mut keyring = keyring();
+    let text = keyring.lock(&of(&[("one", 0), ("two", 1)])).unwrap();
+    let locked = LockedKeyring::parse(&text).unwrap();
+    assert_eq!(locks(&locked), [("one", "raw"), ("two", "raw")]);
+    for names in [&[("one", 0)][..], &[("two", 1)], &[("three", 2), ("two", 1)]] {
+        assert_eq!(locked.unlock(&of(names)).unwrap().primary(), keyring.primary());
+    }
+    // The first that is there decides, and no second one is tried.
+    let error = locked.unlock(&of(&[("one", 1), ("two", 1)])).unwrap_err();
+    assert!(matches!(error.open_error(), Some(OpenError::UnknownKey(_))));
+    for names in [&[][..], &[("three", 0)]] {
+        let error = locked.unlock(&of(names)).unwrap_err();
+        assert_eq!(error.to_string(), "the keyring has no lock of this name");
+    }
+    let other = Custody::new("other").and_then(|custody| custody.lock("one", Lock::raw(&keks[0])));
+    let error = locked.unlock(&other.unwrap()).unwrap_err();
+    assert_eq!(error.to_string(), "the keyring belongs to another deployment");
+    let error = keyring.lock(&of(&[])).unwrap_err();
+    assert_eq!(error.to_string(), "a keyring has 1 to 16 locks");
+    assert_eq!(keyring.generation(), 1);
+}
+
+#[test]
+fn a_custody_has_valid_names() {
+    let named = |name: &str| Custody::new("test").unwrap().lock(name, Lock::raw(&KEK));
+    let message = |result: Result<Custody<'_>, LockError>| result.unwrap_err().to_string();
+    assert_eq!(message(Custody::new("")), "the deployment is empty");
+    let long = "the deployment has 256 bytes; at most 255 are allowed";
+    assert_eq!(message(Custody::new(&"d".repeat(256))), long);
+    assert_eq!(message(named("")), "the name of the lock is empty");
+    let long = "the name of the lock has 65 bytes; at most 64 are allowed";
+    assert_eq!(message(named(&"n".repeat(65))), long);
+    let space = "the name of the lock has white space at its start or end";
+    assert_eq!(message(named(" host")), space);
+    let twice = named("host").unwrap().lock("host", Lock::raw(&KEK));
+    assert_eq!(message(twice), "two locks have the same name");
+    let mut custody = Custody::new("test").unwrap();
+    for i in 0..16 {
+        custody = custody.lock(&i.to_string(), Lock::raw(&KEK)).unwrap();
+    }
+    assert!(keyring().lock(&custody).is_ok());
+    assert_eq!(message(custody.lock("16", Lock::raw(&KEK))), "a keyring has 1 to 16 locks");
 }
 
 #[cfg(feature = "passphrase")]
 #[test]
 fn a_passphrase_unlocks_and_another_does_not() {
     let mut keyring = keyring();
-    let text = keyring.lock(Lock::passphrase_at("correct horse", least())).unwrap();
+    let text = keyring.lock(&custody(Lock::passphrase_at("correct horse", least()))).unwrap();
     let locked = LockedKeyring::parse(&text).unwrap();
-    assert_eq!((locked.protection(), locked.kms()), ("argon2id", None));
-    assert_eq!(locked.passphrase_cost(), Some(least()));
-    let again = locked.unlock(Lock::passphrase("correct horse")).unwrap();
+    assert_eq!(locks(&locked), [("host", "argon2id")]);
+    let again = locked.unlock(&custody(Lock::passphrase("correct horse"))).unwrap();
     assert_eq!(again.primary(), keyring.primary());
     for wrong in ["", "correct horse ", "Correct horse"] {
-        let error = locked.unlock(Lock::passphrase(wrong)).unwrap_err();
+        let error = locked.unlock(&custody(Lock::passphrase(wrong))).unwrap_err();
         assert!(matches!(error.open_error(), Some(OpenError::UnknownKey(_))));
         assert_eq!(
             error.to_string(),
             "the passphrase or key is wrong, or the keyring's text was edited"
         );
     }
-    let error = locked.unlock(Lock::raw(&KEK)).unwrap_err();
+    let error = locked.unlock(&custody(Lock::raw(&KEK))).unwrap_err();
     assert_eq!(error.to_string(), "the keyring is locked with a passphrase, not with a raw key");
     let locked = LockedKeyring::parse(&raw()).unwrap();
-    let error = locked.unlock(Lock::passphrase("correct horse")).unwrap_err();
+    let error = locked.unlock(&custody(Lock::passphrase("correct horse"))).unwrap_err();
     assert_eq!(error.to_string(), "the keyring is locked with a raw key, not with a passphrase");
-    let twice = [0; 2].map(|_| keyring.lock(Lock::passphrase_at("p", least())).unwrap());
+    let twice = [0; 2].map(|_| keyring.lock(&custody(Lock::passphrase_at("p", least()))).unwrap());
     let salt = |text: &str| text.lines().last().unwrap().to_owned();
     assert_ne!(salt(&twice[0]), salt(&twice[1]));
 }
@@ -100,8 +172,7 @@ fn a_passphrase_unlocks_and_another_does_not() {
 fn without_the_feature_a_passphrase_is_not_taken() {
     let text = argon2id(&raw());
     let locked = LockedKeyring::parse(&text).unwrap();
-    assert_eq!(locked.passphrase_cost().map(|cost| cost.t()), Some(3));
-    let error = locked.unlock(Lock::raw(&KEK)).unwrap_err();
+    let error = locked.unlock(&custody(Lock::raw(&KEK))).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the keyring is locked with a passphrase (which needs the feature `passphrase`), \
@@ -113,7 +184,7 @@ fn without_the_feature_a_passphrase_is_not_taken() {
 #[test]
 fn an_empty_passphrase_locks_nothing() {
     let mut keyring = keyring();
-    let error = keyring.lock(Lock::passphrase("")).unwrap_err();
+    let error = keyring.lock(&custody(Lock::passphrase(""))).unwrap_err();
     assert_eq!(error.to_string(), "the passphrase is empty");
     assert_eq!(keyring.generation(), 0);
 }
@@ -142,11 +213,16 @@ fn the_cost_of_a_passphrase_has_a_floor_and_ceilings() {
 /// Unlocks a text with the KMS key and the wrapped key that it names itself.
 fn unlock_unpinned(text: &str, kek: &[u8; 32]) -> LockError {
     let locked = LockedKeyring::parse(text).unwrap();
-    let lock = match locked.kms() {
-        Some((key, wrapped)) => Lock::kms(key, wrapped, kek),
-        None => Lock::raw(kek),
+    let found = |field: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(" = "));
+        line.map(|value| value.trim_matches('"').to_owned())
     };
-    locked.unlock(lock).unwrap_err()
+    let Some(provider) = found("provider") else {
+        return locked.unlock(&custody(Lock::raw(kek))).unwrap_err();
+    };
+    let key = KmsKey::new(&provider, &found("key_ref").unwrap()).unwrap();
+    let wrapped = locked.kms("host", &key).unwrap().wrapped();
+    locked.unlock(&custody(Lock::kms(&key, wrapped, kek))).unwrap_err()
 }
 
 #[test]
@@ -174,10 +250,10 @@ fn another_key_or_an_edited_field_unlocks_nothing() {
 fn the_key_of_a_kms_is_pinned() {
     let text = kms();
     let locked = LockedKeyring::parse(&text).unwrap();
-    let (_, wrapped) = locked.kms().unwrap();
+    let wrapped = b"wrapped";
     let refused = |provider: &str, key_ref: &str, wrapped: &[u8]| {
         let key = KmsKey::new(provider, key_ref).unwrap();
-        let error = locked.unlock(Lock::kms(&key, wrapped, &KEK)).unwrap_err();
+        let error = locked.unlock(&custody(Lock::kms(&key, wrapped, &KEK))).unwrap_err();
         assert_eq!(error.open_error(), None, "it was refused before any key was used");
         error.to_string()
     };
@@ -191,9 +267,9 @@ fn the_key_of_a_kms_is_pinned() {
 
     // Somebody replaces the text by one under a key of theirs, at the same KMS.
     let theirs = KmsKey::new("aws", "alias/theirs").unwrap();
-    let text = keyring().lock(Lock::kms(&theirs, b"wrapped", &KEK)).unwrap();
+    let text = keyring().lock(&custody(Lock::kms(&theirs, b"wrapped", &KEK))).unwrap();
     let locked = LockedKeyring::parse(&text).unwrap();
-    let error = locked.unlock(Lock::kms(&kms_key(), b"wrapped", &KEK)).unwrap_err();
+    let error = locked.unlock(&custody(Lock::kms(&kms_key(), b"wrapped", &KEK))).unwrap_err();
     assert_eq!(error.to_string(), other_key);
 }
 
@@ -201,7 +277,7 @@ fn the_key_of_a_kms_is_pinned() {
 #[test]
 fn a_lock_of_another_kind_unlocks_nothing() {
     let refused = |text: &str, lock: Lock<'_>| {
-        let error = LockedKeyring::parse(text).unwrap().unlock(lock).unwrap_err();
+        let error = LockedKeyring::parse(text).unwrap().unlock(&custody(lock)).unwrap_err();
         assert_eq!(error.open_error(), None);
         error.to_string()
     };
@@ -224,10 +300,10 @@ fn a_lock_of_another_kind_unlocks_nothing() {
 #[test]
 fn a_passphrase_takes_its_cost_from_the_text_and_may_be_long() {
     let long = "p".repeat(1 << 20);
-    let text = keyring().lock(Lock::passphrase_at(&long, least())).unwrap();
+    let text = keyring().lock(&custody(Lock::passphrase_at(&long, least()))).unwrap();
     let locked = LockedKeyring::parse(&text).unwrap();
-    assert!(locked.unlock(Lock::passphrase_at(&long, PassphraseCost::default())).is_ok());
-    let error = locked.unlock(Lock::passphrase(&long[1..])).unwrap_err();
+    assert!(locked.unlock(&custody(Lock::passphrase_at(&long, PassphraseCost::default()))).is_ok());
+    let error = locked.unlock(&custody(Lock::passphrase(&long[1..]))).unwrap_err();
     assert!(matches!(error.open_error(), Some(OpenError::UnknownKey(_))), "one byte less");
 }
 
@@ -235,13 +311,17 @@ fn a_passphrase_takes_its_cost_from_the_text_and_may_be_long() {
 fn the_fields_of_a_kms_have_limits() {
     let field =
         |provider: &str, key_ref: &str| KmsKey::new(provider, key_ref).unwrap_err().to_string();
-    assert_eq!(field("", "k"), "`provider` has to be 1 to 64 bytes long");
-    assert_eq!(field(&"p".repeat(65), "k"), "`provider` has to be 1 to 64 bytes long");
-    assert_eq!(field("aws", ""), "`key_ref` has to be 1 to 2048 bytes long");
-    assert_eq!(field("aws", &"k".repeat(2049)), "`key_ref` has to be 1 to 2048 bytes long");
+    let long =
+        |field: &str, len, max| format!("the {field} has {len} bytes; at most {max} are allowed");
+    assert_eq!(field("", "k"), "the provider is empty");
+    assert_eq!(field(&"p".repeat(65), "k"), long("provider", 65, 64));
+    assert_eq!(field("aws\n", "k"), "the provider has a control character");
+    assert_eq!(field("aws", ""), "the key_ref is empty");
+    assert_eq!(field("aws", &"k".repeat(2049)), long("key_ref", 2049, 2048));
+    assert_eq!(field("aws", " k"), "the key_ref has white space at its start or end");
     for wrapped in [vec![], vec![0; 4097]] {
         let mut keyring = keyring();
-        let error = keyring.lock(Lock::kms(&kms_key(), &wrapped, &KEK)).unwrap_err();
+        let error = keyring.lock(&custody(Lock::kms(&kms_key(), &wrapped, &KEK))).unwrap_err();
         assert_eq!(error.to_string(), "`wrapped` has to be 1 to 4096 bytes long");
         assert_eq!(keyring.generation(), 0);
     }
@@ -250,11 +330,16 @@ fn the_fields_of_a_kms_have_limits() {
     for _ in 1..256 {
         keyring.add().unwrap();
     }
-    let key = KmsKey::new(&"\u{1}".repeat(64), &"\u{1}".repeat(2048)).unwrap();
-    let text = keyring.lock(Lock::kms(&key, &[0; 4096], &KEK)).unwrap();
-    assert!(text.len() * 3 / 2 < MAX_LOCKED_LEN, "{} bytes", text.len());
-    let locked = LockedKeyring::parse(&text).unwrap();
-    let again = locked.unlock(Lock::kms(&key, &[0; 4096], &KEK)).unwrap();
+    // A quotation mark takes the most room in the text.
+    let key = KmsKey::new(&"\"".repeat(64), &"\"".repeat(2048)).unwrap();
+    let mut custody = Custody::new(&"\"".repeat(255)).unwrap();
+    for i in 0..16 {
+        let name = format!("{}{i:02}", "\"".repeat(62));
+        custody = custody.lock(&name, Lock::kms(&key, &[0; 4096], &KEK)).unwrap();
+    }
+    let text = keyring.lock(&custody).unwrap();
+    assert!(text.len() < MAX_LOCKED_LEN, "{} bytes", text.len());
+    let again = LockedKeyring::parse(&text).unwrap().unlock(&custody).unwrap();
     assert!(again.entries().eq(keyring.entries()));
 }
 
@@ -279,33 +364,51 @@ fn hostile_texts_are_refused() {
     };
 
     let long = raw.clone() + &"#".repeat(MAX_LOCKED_LEN + 1 - raw.len());
-    refused(&long, "the keyring's text is longer than 65536 bytes");
+    refused(&long, "the keyring's text is longer than 262144 bytes");
     assert!(LockedKeyring::parse(&long[..MAX_LOCKED_LEN]).is_ok());
     refused(
         "format = ",
         "the keyring's text is not TOML: error: line 1, column 10: a key without a value\n  \
          = help: write `= \"\"`\n",
     );
+    refused(&format!("\u{feff}{raw}"), "the keyring's text begins with a byte order mark");
     refused("", "the keyring's text lacks `format`");
     refused(
         &raw.replace("format = 1", "format = 2"),
         "the keyring has a format that this library does not know",
     );
     refused(&raw.replace("format = 1", "format = nan"), "the keyring's `format` is not an integer");
+    refused(&missing("deployment", &raw), "the keyring's text lacks `deployment`");
+    refused(
+        &raw.replace("\"test\"", "\" test\""),
+        "in the keyring's text, the deployment has white space at its start or end",
+    );
     refused(
         &raw.replace("\"raw\"", "\"none\""),
         "the keyring has a protection that this library does not know",
     );
     refused(&raw.replace("\"raw\"", "1"), "the keyring's `protection` is not a string");
     refused(&missing("protection", &raw), "the keyring's text lacks `protection`");
+    refused(&missing("name", &raw), "the keyring's text lacks `name`");
     refused(&missing("sealed", &raw), "the keyring's text lacks `sealed`");
+    refused(&raw.replace("\"host\"", "\"\""), "in the keyring's text, the name of a lock is empty");
     let added = "the keyring's text has a field that does not belong there";
-    refused(&(raw.clone() + "other = 1\n"), added);
-    refused(&(raw.clone() + "raw = 1\n"), added);
+    refused(&format!("other = 1\n{raw}"), added);
+    refused(&format!("raw = 1\n{raw}"), added);
     refused(&(raw.clone() + "[argon2id]\n"), added);
+    refused(&(raw.clone() + "t = 3\n"), added);
     refused(&(kms.clone() + "other = 1\n"), added);
     refused(&(argon2id.clone() + "secret = \"\"\n"), added);
-    refused(&(argon2id.clone() + "[kms]\n"), added);
+    refused(&(argon2id.clone() + "wrapped = \"\"\n"), added);
+    let (head, lock) = raw.split_once("[[lock]]").unwrap();
+    refused(head, "the keyring's text lacks `lock`");
+    refused(&format!("lock = 1\n{head}"), "the keyring's `lock` is not an array of tables");
+    refused(&format!("lock = [1]\n{head}"), "the keyring's `lock` is not an array of tables");
+    refused(&format!("lock = []\n{head}"), "a keyring has 1 to 16 locks");
+    refused(&format!("{raw}[[lock]]{lock}"), "two locks have the same name");
+    let locks: String =
+        (0..17).map(|i| format!("[[lock]]{}", lock.replace("host", &i.to_string()))).collect();
+    refused(&format!("{head}{locks}"), "a keyring has 1 to 16 locks");
 
     refused(&sealed("1"), "the keyring's `sealed` is not a string");
     let base64 = "the keyring's `sealed` is not canonical base64";
@@ -321,55 +424,72 @@ fn hostile_texts_are_refused() {
         &sealed("\"iVNMRA==\""),
         "the keyring's `sealed` is not a sealed keyring: the record is cut off",
     );
-    // A document's record begins like this one, but for its kind.
-    let document = raw.replace("iVNMRAEBAw", "iVNMRAEBAQ");
-    assert_ne!(document, raw);
+    let lock_record = "iVNMRAEBBg";
+    assert!(raw.contains(lock_record));
     refused(
-        &document,
-        "the keyring's `sealed` is not a sealed keyring: the record holds another kind of content than is opened here",
+        &raw.replace(lock_record, &format!("{}{lock_record}", "A".repeat(8 * 512))),
+        "the keyring's `sealed` has a length that is not allowed",
     );
+    // A document's record begins like these two, but for its kind.
+    for begins in ["iVNMRAEBBQ", lock_record] {
+        let document = raw.replace(begins, "iVNMRAEBAQ");
+        assert_ne!(document, raw);
+        refused(
+            &document,
+            "the keyring's `sealed` is not a sealed keyring: the record holds another kind of content than is opened here",
+        );
+    }
 
     let edit = |from: &str, to: &str, message: &str| {
         assert!(argon2id.contains(from));
         refused(&argon2id.replace(from, to), message);
     };
     let number = |field| format!("the keyring's `{field}` is not an integer of 0 to 4294967295");
-    edit(
-        "m_kib = 65536",
-        "m_kib = 4294967295",
-        "the keyring's m_kib is 4294967295; it has to be 19456 to 1048576",
-    );
     edit("m_kib = 65536", "m_kib = 4294967296", &number("m_kib"));
     edit("m_kib = 65536", "m_kib = -1", &number("m_kib"));
     edit("m_kib = 65536", "m_kib = 65536.0", "the keyring's `m_kib` is not an integer");
     edit("m_kib = 65536", "m_kib = nan", "the keyring's `m_kib` is not an integer");
     edit("m_kib = 65536", "", "the keyring's text lacks `m_kib`");
-    edit("m_kib = 65536", "m_kib = 8", "the keyring's m_kib is 8; it has to be 19456 to 1048576");
-    edit("t = 3", "t = 1_000_000", "the keyring's t is 1000000; it has to be 2 to 16");
-    edit("t = 3", "t = 1", "the keyring's t is 1; it has to be 2 to 16");
-    edit("p = 4", "p = 0", "the keyring's p is 0; it has to be 1 to 16");
     edit("p = 4", "p = \"4\"", "the keyring's `p` is not an integer");
-    edit(
-        "m_kib = 65536\nt = 3",
-        "m_kib = 1048576\nt = 16",
-        "the keyring's t times m_kib exceed 4 GiB",
-    );
     edit(
         "AAAAAAAAAAAAAAAAAAAAAA==",
         "AAAAAAAAAAAAAAAAAAAA",
         "the keyring's `salt` has a length that is not allowed",
     );
-    edit("[argon2id]", "[kms]", "the keyring's text lacks `argon2id`");
-    edit("[argon2id]", "[[argon2id]]", "the keyring's `argon2id` is not a table");
-    refused(
-        &kms.replace("\"aws\"", "\"\""),
-        "the keyring's `provider` has a length that is not allowed",
-    );
+    refused(&kms.replace("\"aws\"", "\"\""), "in the keyring's text, the provider is empty");
     refused(
         &kms.replace("d3JhcHBlZA==", ""),
         "the keyring's `wrapped` has a length that is not allowed",
     );
     refused(&missing("key_ref", &kms), "the keyring's text lacks `key_ref`");
+}
+
+/// The cost is checked before Argon2id runs, and only of the lock that is opened.
+#[cfg(feature = "passphrase")]
+#[test]
+fn a_hostile_cost_is_refused_when_it_is_used() {
+    let argon2id = argon2id(&raw());
+    for (from, to, message) in [
+        (
+            "m_kib = 65536",
+            "m_kib = 4294967295",
+            "the keyring's m_kib is 4294967295; it has to be 19456 to 1048576",
+        ),
+        ("m_kib = 65536", "m_kib = 8", "the keyring's m_kib is 8; it has to be 19456 to 1048576"),
+        ("t = 3", "t = 1_000_000", "the keyring's t is 1000000; it has to be 2 to 16"),
+        ("t = 3", "t = 1", "the keyring's t is 1; it has to be 2 to 16"),
+        ("p = 4", "p = 0", "the keyring's p is 0; it has to be 1 to 16"),
+        (
+            "m_kib = 65536\nt = 3",
+            "m_kib = 1048576\nt = 16",
+            "the keyring's t times m_kib exceed 4 GiB",
+        ),
+    ] {
+        assert!(argon2id.contains(from));
+        let locked = LockedKeyring::parse(&argon2id.replace(from, to)).unwrap();
+        let error = locked.unlock(&custody(Lock::passphrase("p"))).unwrap_err();
+        assert_eq!((error.to_string().as_str(), error.open_error()), (message, None));
+    }
 }
 
 proptest! {
@@ -379,24 +499,27 @@ proptest! {
         key_ref in "[\0-\u{ff}\"'\\\\]{1,64}",
         wrapped in prop::collection::vec(any::<u8>(), 1..64),
     ) {
-        let key = KmsKey::new(&provider, &key_ref).unwrap();
-        let text = keyring().lock(Lock::kms(&key, &wrapped, &KEK)).unwrap();
-        let locked = LockedKeyring::parse(&text).unwrap();
-        prop_assert_eq!(locked.kms(), Some((&key, &wrapped[..])));
-        prop_assert!(locked.unlock(Lock::kms(&key, &wrapped, &KEK)).is_ok());
+        let is_valid = |name: &str| !name.chars().any(char::is_control) && name.trim() == name;
+        let key = KmsKey::new(&provider, &key_ref);
+        prop_assert_eq!(key.is_ok(), is_valid(&provider) && is_valid(&key_ref));
+        if let Ok(key) = key {
+            let custody = custody(Lock::kms(&key, &wrapped, &KEK));
+            let locked = LockedKeyring::parse(&keyring().lock(&custody).unwrap()).unwrap();
+            prop_assert_eq!(locked.kms("host", &key).unwrap().wrapped(), &wrapped[..]);
+            prop_assert!(locked.unlock(&custody).is_ok());
+        }
     }
 
     #[test]
-    fn no_edit_of_a_text_panics_or_unlocks(at in 0..400_usize, new in "\\PC") {
+    fn no_edit_of_a_text_panics_or_unlocks(at in 0..4000_usize, new in "\\PC") {
         let text = kms();
         let at = at.min(text.len() - 1);
         let edited = format!("{}{new}{}", &text[..at], &text[at + 1..]);
         if let Ok(locked) = LockedKeyring::parse(&edited) {
-            let same = LockedKeyring::parse(&text).unwrap().kms() == locked.kms();
-            if let Some((key, wrapped)) = locked.kms() {
-                prop_assert!(locked.unlock(Lock::kms(key, wrapped, &KEK)).is_err() || same);
-            }
-            prop_assert!(locked.unlock(Lock::kms(&kms_key(), b"wrapped", &KEK)).is_err() || same);
+            // An edit that changes nothing: a comment, white space, or the character itself.
+            let unlocked = locked.unlock(&custody(Lock::kms(&kms_key(), b"wrapped", &KEK)));
+            let is_layout = edited == text || new.trim().is_empty() || text[at..].starts_with([' ', '\n']);
+            prop_assert!(unlocked.is_err() || is_layout);
         }
     }
 }

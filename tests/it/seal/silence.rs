@@ -4,11 +4,11 @@ use std::error::Error;
 use std::fmt::Debug;
 
 use secrets_toml::seal::{
-    Header, KeyState, Keyring, KmsKey, Lock, LockedKeyring, Opened, Record, ScopeKeyring,
+    By, Header, KeyState, Keyring, KmsKey, Lock, LockedKeyring, Opened, Record, ScopeKeyring,
 };
 
 use crate::seal::lock::argon2id;
-use crate::seal::{install, keyring, revision, secrets, version};
+use crate::seal::{custody, install, keyring, revision, secrets, version};
 
 const KEK: [u8; 32] = *b"a key encryption key of 32 bytes";
 
@@ -38,12 +38,12 @@ fn debug_shows_shapes() {
     let id = keyring.primary();
     let record = keyring.seal(&version(), revision(1), &secrets()).unwrap();
     let opened = keyring.open(&version(), record.as_bytes()).unwrap();
-    assert_eq!(format!("{record:?}"), "Record { len: 1140 }");
+    assert_eq!(format!("{record:?}"), "Record { len: 1144 }");
     assert_eq!(record.as_ref(), record.as_bytes());
     assert_eq!(
         format!("{opened:?}"),
         format!(
-            "Opened {{ tombstone: false, revision: Revision(1), key_id: KeyId({id}), \
+            "Opened {{ tombstone: false, revision: Revision(1), rewraps: 0, key_id: KeyId({id}), \
              stale: false, .. }}"
         )
     );
@@ -60,23 +60,30 @@ fn debug_shows_shapes() {
         )
     );
     assert_eq!(keyring.entries().next(), Some((id, KeyState::Primary)));
-    let text = keyring.lock(Lock::raw(&KEK)).unwrap();
+    let text = keyring.lock(&custody(Lock::raw(&KEK))).unwrap();
     let locked = LockedKeyring::parse(&text).unwrap();
     assert_eq!(format!("{:?}", Lock::raw(&KEK)), "Lock(raw)");
     #[cfg(feature = "passphrase")]
     assert_eq!(format!("{:?}", Lock::passphrase("p")), "Lock(argon2id)");
     let kms = KmsKey::new("aws", "alias/secrets").unwrap();
     assert_eq!(format!("{:?}", Lock::kms(&kms, b"wrapped", &KEK)), "Lock(kms)");
-    for (text, outer) in [
-        (keyring.lock(Lock::kms(&kms, b"wrapped", &KEK)).unwrap(), format!("{kms:?}")),
-        (argon2id(&text), "PassphraseCost { m_kib: 65536, t: 3, p: 4 }".to_owned()),
-        (text.clone(), "raw".to_owned()),
+    assert_eq!(
+        format!("{:?}", custody(Lock::raw(&KEK))),
+        "Custody { deployment: \"test\", locks: [(\"host\", Lock(raw))] }"
+    );
+    for (text, protection) in [
+        (keyring.lock(&custody(Lock::kms(&kms, b"wrapped", &KEK))).unwrap(), "kms"),
+        (argon2id(&text), "argon2id"),
+        (text.clone(), "raw"),
     ] {
         let locked = LockedKeyring::parse(&text).unwrap();
         let generation = locked.generation();
         assert_eq!(
             format!("{locked:?}"),
-            format!("LockedKeyring {{ outer: {outer}, generation: {generation}, .. }}")
+            format!(
+                "LockedKeyring {{ deployment: \"test\", locks: [\"host\": {protection}], \
+                 generation: {generation}, .. }}"
+            )
         );
     }
     for value in [
@@ -84,7 +91,8 @@ fn debug_shows_shapes() {
         &opened,
         &keyring,
         &scope_keyring,
-        &locked.unlock(Lock::raw(&KEK)).unwrap(),
+        &locked.unlock(&custody(Lock::raw(&KEK))).unwrap(),
+        &By::author("hunter2").unwrap(),
         &Header::parse(record.as_bytes()).unwrap(),
     ] {
         silent(value);
@@ -96,7 +104,7 @@ fn errors_and_their_sources_are_silent() {
     let keyring = keyring();
     let record = keyring.seal(&version(), revision(1), &secrets()).unwrap().into_bytes();
     let mut errors: Vec<Box<dyn Error>> = Vec::new();
-    for at in [0, 4, 5, 6, 7, 8, 16, 32, 64, 68, 100, 1139] {
+    for at in [0, 4, 5, 6, 7, 8, 16, 20, 36, 68, 72, 104, 1143] {
         let mut record = record.clone();
         record[at] ^= 0xF0;
         errors.push(keyring.open(&version(), &record).unwrap_err().into());
@@ -131,7 +139,7 @@ macro_rules! assert_not_clone {
 #[test]
 fn what_holds_secrets_is_not_copied_and_may_be_shared() {
     fn shared<T: Send + Sync>() {}
-    assert_not_clone!(Keyring, ScopeKeyring, Opened);
+    assert_not_clone!(Keyring, ScopeKeyring, Opened, By);
     shared::<Keyring>();
     shared::<ScopeKeyring>();
     shared::<Opened>();

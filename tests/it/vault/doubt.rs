@@ -4,13 +4,13 @@ use std::error::Error;
 use std::io::Cursor;
 use std::ops::ControlFlow::Continue;
 
-use secrets_toml::seal::{Revision, Scope};
+use secrets_toml::seal::{Lock, LockedKeyring, Revision, Scope};
 use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
 use secrets_toml::store::{MemoryStore, Store, StoreError};
 use secrets_toml::vault::{Expected, TransferError, Vault, VaultError};
 
 use crate::faulty::Step;
-use crate::seal::{install, keyring, revision, secrets};
+use crate::seal::{custody, install, keyring, revision, secrets};
 use crate::vault::{Tested, beside, conflicts, document, holds, vault};
 
 const OURS: &str = "WHOSE = 'ours'";
@@ -78,7 +78,7 @@ fn the_first_document_and_a_deletion_are_sent_again_too() {
         holds(&vault, &acme, 1, OURS);
     }
     let (vault, acme) = with([Step::Done]);
-    assert_eq!(vault.delete(&acme, revision(1)).unwrap(), revision(2));
+    assert_eq!(vault.delete(&acme, revision(1), None).unwrap(), revision(2));
 }
 
 #[test]
@@ -91,6 +91,28 @@ fn another_record_at_our_revision_is_a_conflict() {
     conflicts(put_ours(&vault, &acme), Some(2));
     assert_eq!(vault.store().land(), [Outcome::Conflict], "it is too late for ever");
     holds(&vault, &acme, 2, THEIRS);
+}
+
+#[test]
+fn our_record_is_ours_however_often_it_was_rewrapped() {
+    let (vault, acme) = with([]);
+    let mut ring = keyring();
+    let new = ring.add().unwrap();
+    let locked = ring.lock(&custody(Lock::raw(&[5; 32]))).unwrap();
+    let load = move || {
+        LockedKeyring::parse(&locked).unwrap().unlock(&custody(Lock::raw(&[5; 32]))).unwrap()
+    };
+    vault.set_keyring(load());
+    let rewrap = Step::after(move |store: &MemoryStore| {
+        let mut ring = load();
+        ring.promote(&new).unwrap();
+        let moved = Vault::new(store, ring).rewrap_all(|_| Continue(())).unwrap();
+        assert_eq!(moved.written(), 1);
+    });
+    vault.store().writes([Step::Done, rewrap]);
+    assert_eq!(put_ours(&vault, &acme).unwrap(), revision(2));
+    holds(&vault, &acme, 2, OURS);
+    assert_eq!(vault.get(&acme).unwrap().unwrap().rewraps(), 1);
 }
 
 #[test]
@@ -179,14 +201,14 @@ fn a_conflict_in_between_tells_the_current_revision() {
     let (vault, acme) = with([meanwhile(3)]);
     conflicts(put_ours(&vault, &acme), Some(4));
     let (vault, acme) = with([meanwhile(1)]);
-    conflicts(vault.delete(&acme, revision(1)), Some(2));
+    conflicts(vault.delete(&acme, revision(1), None), Some(2));
     let other = install("other");
     let create = Step::after(move |store: &MemoryStore| {
         let vault = Vault::new(store, keyring());
         vault.put(&install("other"), &document(THEIRS), Expected::Absent).unwrap();
     });
     let (vault, acme) = with([create]);
-    conflicts(vault.copy(&acme, &other, Expected::Absent), Some(1));
+    conflicts(vault.copy(&acme, &other, Expected::Absent, None), Some(1));
     holds(&vault, &other, 1, THEIRS);
     assert!(beside(&vault).get(&acme).unwrap().is_some());
 }

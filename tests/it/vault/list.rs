@@ -36,7 +36,7 @@ fn scopes_are_listed_by_kind_in_the_order_of_their_encoding() {
         }
     }
     let deleted = Scope::module("chat").unwrap().version("2").unwrap();
-    vault.delete(&deleted, revision(1)).unwrap();
+    vault.delete(&deleted, revision(1), None).unwrap();
 
     assert_eq!(names(&vault, Scopes::Modules), ["cha", "chat"]);
     assert_eq!(names(&vault, Scopes::Versions("chat")), ["chat/1", "(chat/2)", "chat/10"]);
@@ -60,7 +60,7 @@ fn a_listing_shows_the_header() {
     let header = listed.header().unwrap();
     assert_eq!(listed.scope(), &acme);
     assert_eq!((header.kind(), header.revision()), (Kind::Document, revision(1)));
-    assert_eq!((header.key_id(), header.len()), (keyring().primary(), 1140));
+    assert_eq!((header.key_id(), header.len()), (keyring().primary(), 1144));
     assert!(!format!("{listed:?}").contains("CLARIFAI"));
 }
 
@@ -116,7 +116,7 @@ fn usage_counts_by_key() {
     ring.promote(&new).unwrap();
     vault.put(&install("a"), &secrets(), Expected::Absent).unwrap();
     vault.put(&install("b"), &secrets(), Expected::Absent).unwrap();
-    vault.delete(&install("b"), revision(1)).unwrap();
+    vault.delete(&install("b"), revision(1), None).unwrap();
     vault.set_keyring(ring);
     vault.put(&install("c"), &secrets(), Expected::Absent).unwrap();
     let mut expected: [(KeyId, u64); 2] = [(old, 2), (new, 1)];

@@ -6,6 +6,7 @@ use secrets_toml::seal::{Keyring, OpenError, Revision, Scope};
 use secrets_toml::store::backend::{Fetch, Outcome, Row, Write, commitment};
 use secrets_toml::store::{MemoryStore, Store};
 use secrets_toml::vault::{Expected, TransferError, Vault, VaultError};
+use sha2::{Digest, Sha256};
 
 use crate::faulty::Step;
 use crate::seal::{install, keyring, revision, secrets, version};
@@ -22,7 +23,7 @@ fn filled() -> Vault<MemoryStore> {
         vault.put(&scope(name), &secrets(), Expected::Absent).unwrap();
     }
     vault.put(&scope("b"), &document("B = '2'"), Expected::Revision(Revision::FIRST)).unwrap();
-    vault.delete(&scope("c"), Revision::FIRST).unwrap();
+    vault.delete(&scope("c"), Revision::FIRST, None).unwrap();
     vault.put(&install("acme"), &secrets(), Expected::Absent).unwrap();
     vault.put(&version(), &secrets(), Expected::Absent).unwrap();
     vault
@@ -213,7 +214,7 @@ fn of_a_damaged_export_nothing_is_written() {
     let long = fresh();
     let seal = |i: u32| {
         let scope = scope(&i.to_string());
-        let record = keyring().seal_tombstone(&scope, Revision::FIRST).unwrap();
+        let record = keyring().seal_tombstone(&scope, Revision::FIRST, None).unwrap();
         Write::create(&scope, record)
     };
     long.store().apply(&(0..2_100).map(seal).collect::<Vec<_>>()).unwrap();
@@ -233,10 +234,10 @@ fn of_a_damaged_export_nothing_is_written() {
     let scope = |len: u16| [&file[..5], &len.to_be_bytes()[..]].concat();
     let record = |len: u32| [&scope(1)[..], &[1], &len.to_be_bytes()].concat();
     for (start, refused) in [
-        (scope(1 + 3 * 257), false),
-        (scope(1 + 3 * 257 + 1), true),
-        (record(100 + (1 << 20) + 16), false),
-        (record(100 + (1 << 20) + 17), true),
+        (scope(1 + 3 * 257 + 8), false),
+        (scope(1 + 3 * 257 + 9), true),
+        (record(104 + (1 << 21) + 16), false),
+        (record(104 + (1 << 21) + 17), true),
     ] {
         let error = import(&start).0.unwrap_err();
         assert_eq!(matches!(error, TransferError::Malformed), refused, "{error:?}");
@@ -244,11 +245,92 @@ fn of_a_damaged_export_nothing_is_written() {
     }
     let mut counted = file.clone();
     *counted.last_mut().unwrap() += 1;
-    for bad in [&b"\x89SLX\x02"[..], b"another file", &huge_scope, &huge_record, &counted] {
+    for bad in [&huge_scope, &huge_record, &counted] {
         let (imported, count) = import(bad);
         assert!(matches!(imported, Err(TransferError::Malformed)), "{imported:?}");
         assert_eq!(count, 0);
     }
+    for bad in [&b"another file"[..], b"\x89SLM\x01"] {
+        let (imported, count) = import(bad);
+        assert!(matches!(imported, Err(TransferError::NotARecord)), "{imported:?}");
+        assert_eq!(count, 0);
+    }
+    let (imported, _) = import(b"\x89SLX\x02");
+    assert!(matches!(imported, Err(TransferError::UnsupportedVersion)), "{imported:?}");
+}
+
+/// An export of these rows.
+fn put_together(rows: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
+    let mut file = b"\x89SLX\x01".to_vec();
+    for (scope, record) in rows {
+        file.extend((scope.len() as u16).to_be_bytes());
+        file.extend(scope);
+        file.extend((record.len() as u32).to_be_bytes());
+        file.extend(record);
+    }
+    file.extend([0, 0]);
+    file.extend((rows.len() as u64).to_be_bytes());
+    file
+}
+
+#[test]
+fn of_an_export_out_of_order_or_with_a_bad_row_nothing_is_written() {
+    let old = filled();
+    let rows: Vec<_> =
+        all(old.store()).iter().map(|row| (row.scope().to_vec(), row.record().to_vec())).collect();
+    let import = |rows: &[(Vec<u8>, Vec<u8>)]| {
+        let vault = fresh();
+        let imported = vault.import(Cursor::new(put_together(rows)));
+        (imported, all(vault.store()).len())
+    };
+    assert_eq!(import(&rows).1, 6);
+    let mut swapped = rows.clone();
+    swapped.swap(3, 4);
+    let mut twice = rows.clone();
+    twice.insert(2, rows[2].clone());
+    let mut scope = rows.clone();
+    scope[5].0 = b"\x04\0\x01a\0\x01b\0\x01c\0\x01d".to_vec();
+    for bad in [swapped, twice, scope] {
+        let (imported, count) = import(&bad);
+        assert!(matches!(imported, Err(TransferError::Malformed)), "{imported:?}");
+        assert_eq!(count, 0);
+    }
+    let past = keyring().seal_past(&self::scope("a"), &rows[0].1).unwrap().into_bytes();
+    let mut past_scope = [&rows[0].0[..], &1_u64.to_be_bytes()].concat();
+    past_scope[0] = 0x11;
+    let head = [&b"\x89SLK\x01"[..], &[0; 67]].concat();
+    let row = |head: &[u8], text: &[u8]| [head, &Sha256::digest(b"text"), text].concat();
+    let with = |scope: &[u8], record: &[u8]| {
+        let mut rows = rows.clone();
+        match rows.iter_mut().find(|row| row.0 == scope) {
+            Some(row) => row.1 = record.to_vec(),
+            None => rows.push((scope.to_vec(), record.to_vec())),
+        }
+        import(&rows)
+    };
+    for (scope, record, expected) in [
+        (&rows[0].0[..], &rows[0].1[..1143], OpenError::Truncated),
+        (&rows[0].0, &past, OpenError::UnknownKind),
+        (&past_scope, &rows[0].1, OpenError::UnknownKind),
+        (&rows[5].0, &[&rows[5].1[..], &[0]].concat(), OpenError::TrailingBytes),
+        (b"\x7D", b"\x89SLD\x01", OpenError::NotARecord),
+        (b"\x7D", &head, OpenError::Truncated),
+        (b"\x7D", &row(b"\x89SLK\x02", &[0; 200]), OpenError::UnsupportedVersion),
+        (b"\x7D", &row(&[&head[..71], &[1]].concat(), b"text"), OpenError::Malformed),
+        (b"\x7D", &row(&head, &[b' '; 262_145]), OpenError::Malformed),
+        (b"\x7D", &row(&head, b"Text"), OpenError::Mismatch),
+    ] {
+        let (imported, count) = with(scope, record);
+        let error = imported.unwrap_err();
+        assert!(matches!(&error, TransferError::Record(found) if *found == expected), "{error:?}");
+        assert_eq!(count, 0);
+    }
+    // The row of a keyring is the last, and is never written.
+    let (imported, count) = with(b"\x7D", &row(&head, b"text"));
+    assert_eq!((imported.unwrap().written(), count), (6, 6));
+    let mut first = rows.clone();
+    first.insert(0, (b"\x7D".to_vec(), row(&head, b"text")));
+    assert!(matches!(import(&first).0, Err(TransferError::Malformed)));
 }
 
 /// A bit anywhere in an export: an error, or a record that is reported, and never another text.
@@ -320,6 +402,20 @@ fn a_manifest_names_what_was_deleted_rolled_back_or_altered() {
 }
 
 #[test]
+fn a_rewrap_makes_no_difference_to_a_manifest() {
+    let vault = filled();
+    let manifest = manifest(&vault);
+    let mut keyring = keyring();
+    let new = keyring.add().unwrap();
+    keyring.promote(&new).unwrap();
+    vault.set_keyring(keyring);
+    let moved = vault.rewrap_all(|_| std::ops::ControlFlow::Continue(())).unwrap();
+    assert_eq!(moved.written(), 6);
+    let found = vault.verify_against(&manifest[..]).unwrap();
+    assert_eq!((found.unchanged(), found.newer(), found.failed()), (6, 0, 0));
+}
+
+#[test]
 fn a_manifest_that_was_altered_tells_nothing() {
     let vault = filled();
     let manifest = manifest(&vault);
@@ -337,9 +433,23 @@ fn a_manifest_that_was_altered_tells_nothing() {
     }
     assert!(vault.verify_against(&[&manifest[..], b"x"].concat()[..]).is_err());
     // One entry left out, one twice.
+    let (magic, rest) = manifest.split_at(5);
     let first = 2 + scope("a").as_bytes().len() + 40;
-    assert!(vault.verify_against(&manifest[first..]).is_err());
-    assert!(vault.verify_against(&[&manifest[..first], &manifest].concat()[..]).is_err());
+    let refused = |manifest: &[u8]| vault.verify_against(manifest).unwrap_err();
+    let error = refused(&[magic, &rest[first..]].concat());
+    assert!(matches!(error, TransferError::Open(OpenError::Mismatch)), "{error:?}");
+    let error = refused(&[magic, &rest[..first], rest].concat());
+    assert!(matches!(error, TransferError::Malformed), "{error:?}");
+    let error = refused(&[b"\x89SLM\x02", rest].concat());
+    assert!(matches!(error, TransferError::UnsupportedVersion), "{error:?}");
+    let error = refused(&exported(&vault));
+    assert!(matches!(error, TransferError::NotARecord), "{error:?}");
+    let long = [magic, &[0, 0], &(104 + (1_u32 << 21) + 17).to_be_bytes()].concat();
+    let error = refused(&long);
+    assert!(matches!(error, TransferError::Malformed), "{error:?}");
+    let long = [magic, &(1 + 3 * 257 + 9_u16).to_be_bytes()].concat();
+    let error = refused(&long);
+    assert!(matches!(error, TransferError::Malformed), "{error:?}");
     let stranger = Vault::new(MemoryStore::new(), Keyring::from_bytes([9; 32]));
     let error = stranger.verify_against(&manifest[..]).unwrap_err();
     assert!(matches!(error, TransferError::Open(OpenError::UnknownKey(_))), "{error:?}");
@@ -350,7 +460,7 @@ fn of_many_failures_the_first_hundred_are_kept() {
     let vault = fresh();
     let scopes: Vec<_> = (0..=100).map(|i| scope(&format!("{i:03}"))).collect();
     for scope in &scopes {
-        let record = keyring().seal_tombstone(scope, Revision::FIRST).unwrap();
+        let record = keyring().seal_tombstone(scope, Revision::FIRST, None).unwrap();
         vault.store().apply(&[Write::create(scope, record)]).unwrap();
     }
     let mut manifest = Vec::new();

@@ -17,7 +17,7 @@ fn chat() -> Scope {
 }
 
 fn tombstone(scope: &Scope, revision: Revision) -> Record {
-    Keyring::from_bytes([0x11; 32]).seal_tombstone(scope, revision).unwrap()
+    Keyring::from_bytes([0x11; 32]).seal_tombstone(scope, revision, None).unwrap()
 }
 
 /// Writes the first record of a scope.

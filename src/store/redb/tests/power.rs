@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::process::{Command, Stdio};
 
 use crate::dice::Dice;
-use crate::seal::{KeyState, Keyring, Lock, LockedKeyring, Scope};
+use crate::seal::{Custody, KeyState, Keyring, Lock, LockedKeyring, Scope};
 use crate::store::backend::Fetch;
 use crate::store::redb::tests::disk::{Cuts, Disk, Step};
 use crate::store::redb::tests::full::times;
@@ -16,6 +16,10 @@ use crate::vault::{Expected, Vault};
 use crate::{Document, Secrets};
 
 const KEK: [u8; 32] = [3; 32];
+
+fn custody(lock: Lock<'_>) -> Custody<'_> {
+    Custody::new("test").and_then(|custody| custody.lock("host", lock)).unwrap()
+}
 
 fn keyring() -> Keyring {
     Keyring::from_bytes([7; 32])
@@ -46,8 +50,8 @@ fn records(store: &impl Store) -> Result<Records, StoreError> {
 
 /// Copies a keyring by locking and unlocking it.
 fn copy(keyring: &mut Keyring) -> Keyring {
-    let locked = keyring.lock(Lock::raw(&KEK)).unwrap();
-    LockedKeyring::parse(&locked).unwrap().unlock(Lock::raw(&KEK)).unwrap()
+    let locked = keyring.lock(&custody(Lock::raw(&KEK))).unwrap();
+    LockedKeyring::parse(&locked).unwrap().unlock(&custody(Lock::raw(&KEK))).unwrap()
 }
 
 /// The record of a workload.
@@ -77,7 +81,7 @@ impl Tape {
                 .map_or(Expected::Absent, |opened| Expected::Revision(opened.revision()));
             match dice.roll(12) {
                 0 if current.as_ref().is_some_and(|opened| !opened.is_tombstone()) => {
-                    vault.delete(&scope, current.unwrap().revision()).unwrap();
+                    vault.delete(&scope, current.unwrap().revision(), None).unwrap();
                 }
                 1 => _ = vault.purge(&scope).unwrap(),
                 // A batch of all records.
