@@ -12,6 +12,16 @@
 //! bytes from the operating system's random generator for each record, each key, and each salt of a
 //! passphrase.
 //!
+//! # Speed
+//!
+//! A record takes as many compressions of SHA-256 as its scope and its fields need: 9 to open one whose
+//! scope has up to 33 bytes. Most of the rest is `poly1305` 0.9.1. On x86-64 its AVX2 code is chosen at
+//! run time, which costs more than 1 µs for each message, however short. If the program is built for
+//! processors that have AVX2, with `-C target-cpu=x86-64-v3` or `-C target-cpu=native`, that cost
+//! goes away. Records are the same bytes either way.
+//!
+//! # Wiping
+//!
 //! Plaintext, keys and derived keys are kept in buffers that never grow. They are wiped before they
 //! are freed, also after an error. Copies that the compiler leaves on the stack or in registers are
 //! wiped on a best-effort basis. Memory that is swapped out or dumped is the host's responsibility.

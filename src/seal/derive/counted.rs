@@ -58,7 +58,7 @@ impl UpdateCore for CountedCore {
 
 impl FixedOutputCore for CountedCore {
     fn finalize_fixed_core(&mut self, buffer: &mut Buffer<Self>, out: &mut Output<Self>) {
-        // What is left, a byte that ends it, and its length in 8 bytes.
+        // The rest of the message, a byte that ends it, and its length in 8 bytes.
         add((buffer.get_pos() + 9).div_ceil(64));
         self.0.finalize_fixed_core(buffer, out);
     }
