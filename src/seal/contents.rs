@@ -18,11 +18,11 @@ use crate::validate::Secrets;
 /// # Examples
 ///
 /// ```
-/// use secrets_toml::Template;
+/// use secrets_toml::{Document, Template};
 /// use secrets_toml::seal::{By, Contents, Keyring, Revision, Scope};
 ///
 /// let template = Template::parse("TOKEN = \"\" # from the provider's page")?;
-/// let secrets = template.validate("TOKEN = 'hunter2'")?;
+/// let secrets = template.validate(Document::parse("TOKEN = 'hunter2'")?)?;
 /// let (keyring, scope) = (Keyring::generate()?, Scope::module("chat")?);
 ///
 /// let by = By::author("ada")?.time(1_700_000_000);

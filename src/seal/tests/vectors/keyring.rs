@@ -286,9 +286,13 @@ pub(super) fn generate(files: &mut Files) {
     reject("exchanged", note, "UnknownKey", &swapped.write(), host);
 
     // The revisions of a set.
+    let doc_of_states = states();
     let mut unequal = two();
     unequal.locks[1] =
         seal(DEPLOYMENT, vec![(kms(), kek(1))], (6, 6), RING_KEY, &states()).locks.remove(0);
+    let keys = Fields::default().with(5, doc_of_states.as_slice());
+    let sealer = Sealer::new(RING_KEY, &unequal.scope());
+    unequal.sealed = sealer.seal(Kind::Keyring, (7, 0), &keys, RANDOM);
     reject("unequal", "locks of unequal revision", mismatch, &unequal.write(), host);
     let above = seal(DEPLOYMENT, vec![(raw("host"), KEK)], (8, 7), RING_KEY, &states());
     reject("above", "locks above the keyring", mismatch, &above.write(), host);
@@ -356,10 +360,9 @@ pub(super) fn generate(files: &mut Files) {
     text("no-deployment", "no deployment", malformed, "deployment = \"production\"\n", "");
     let note = "base64 that is not canonical";
     text("base64", note, malformed, "7u7u7g==", "7u7u7h==");
-    let mut no_lock = locked(vec![]).write();
-    reject("no-lock", "no lock", malformed, &no_lock, host);
-    no_lock.insert(0, '\u{feff}');
-    reject("mark", "a byte order mark", malformed, &no_lock, host);
+    reject("no-lock", "no lock", malformed, &locked(vec![]).write(), host);
+    let mark = format!("\u{feff}{}", one());
+    reject("mark", "a byte order mark", malformed, &mark, host);
     let seventeen = (0..17).map(|i| (raw(&format!("lock {i}")), kek(i)));
     let seventeen = locked(seventeen.collect()).write();
     reject("seventeen", "seventeen locks", malformed, &seventeen, ("lock 0", first));
