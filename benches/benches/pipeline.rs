@@ -5,11 +5,14 @@
 //! RUSTFLAGS="--cfg secrets_toml_readers" cargo bench -p benches --bench pipeline
 //! ```
 //!
-//! All functions of a text take turns in one process, and a row is the median. The floor is the bare pass
-//! of `toml_parser` over a text: tokens, then events that nobody receives. The bench fails if a ratio is
-//! over its limit. Without the flag it has no careful reader to compare with, and skips that row. An
-//! argument measures the stages with criterion, those whose names contain it.
+//! All functions of a text take turns in one process. A row is the median of a function's times, and a
+//! ratio the median of the ratios of all rounds. The floor is the bare pass of `toml_parser` over a text:
+//! tokens, then events that nobody receives. The bench fails if a ratio is over its limit. Without the
+//! flag it has no careful reader to compare with, and skips those rows. An argument measures the stages
+//! with criterion, those whose names contain it.
 
+#[path = "pipeline/length.rs"]
+mod length;
 #[path = "../../tests/support/shapes.rs"]
 mod shapes;
 #[path = "pipeline/stages.rs"]
@@ -19,7 +22,7 @@ use std::hint::black_box;
 use std::process::ExitCode;
 
 use benches::limits::Limits;
-use benches::turns::{Run, medians};
+use benches::turns::{Run, median, rounds};
 use secrets_toml::{Document, Template};
 use shapes::{SHAPES, Shape};
 use toml_parser::Source;
@@ -29,26 +32,23 @@ use toml_parser::parser::parse_document;
 const SIZES: [usize; 3] = [5, 48, 1500];
 
 fn main() -> ExitCode {
+    if length::is_child() {
+        return ExitCode::SUCCESS;
+    }
     let mut limits = Limits::from_args();
     if std::env::args().skip(1).any(|argument| argument != "--bench") {
         stages::bench(&SIZES);
         return limits.end();
     }
-    println!("{:>9} {:>9}  {:>12}  {:>12}  {:>7}", "shape", "variables", "what", "median", "ratio");
+    println!("{:>9} {:>9}  {:>11}  {:>12}  {:>7}", "shape", "variables", "what", "median", "ratio");
     for shape in SHAPES {
         for variables in SIZES {
             compare(shape, variables, &mut limits);
         }
-        length(shape, &mut limits);
+        length::compare(shape, &mut limits);
         println!();
     }
     limits.end()
-}
-
-/// Prints a row: a time, its ratio to another, and the limit.
-fn row(shape: Shape, variables: usize, what: &str, seconds: f64, ratio: f64, limit: &str) {
-    let time = format!("{:.2} µs", seconds * 1e6);
-    println!("{:>9} {variables:>9}  {what:>12}  {time:>12}  {ratio:>6.2}x  {limit}", shape.name());
 }
 
 /// Times making and dropping a value.
@@ -56,19 +56,80 @@ fn run<'a, T>(name: &'static str, mut make: impl FnMut() -> T + 'a) -> Run<'a> {
     (name, Box::new(move || drop(black_box(make()))))
 }
 
+/// The times of some functions, each with its name.
+struct Times(Vec<(&'static str, Vec<f64>)>);
+
+impl Times {
+    fn measure(mut runs: Vec<Run<'_>>) -> Self {
+        let rounds = rounds(&mut runs);
+        Self(runs.into_iter().map(|(name, _)| name).zip(rounds).collect())
+    }
+
+    fn of(&self, what: &str) -> Option<&[f64]> {
+        Some(&self.0.iter().find(|(name, _)| *name == what)?.1)
+    }
+
+    /// Returns the median time of a function, and its ratio to another.
+    fn ratio(&self, what: &str, to: &str) -> Option<(f64, f64)> {
+        let (time, other) = (self.of(what)?, self.of(to)?);
+        let ratios = time.iter().zip(other).map(|(time, other)| time / other);
+        Some((median(time.to_vec()), median(ratios.collect())))
+    }
+}
+
 fn compare(shape: Shape, variables: usize, limits: &mut Limits) {
+    let times = measure(shape, variables);
+    let row = |what: &str, to: &str, limit: &mut dyn FnMut(f64) -> String| {
+        if let Some((seconds, ratio)) = times.ratio(what, to) {
+            let time = format!("{:.2} µs", seconds * 1e6);
+            let (name, limit) = (shape.name(), limit(ratio));
+            println!(
+                "{name:>9} {variables:>9}  {what:>11}  {time:>12}  {ratio:>6.2}x  of {to:<11}  {limit}"
+            );
+        }
+    };
+    let few = variables == 5;
+    let accounts = shape == Shape::Accounts;
+    let most = match (few, accounts) {
+        (true, _) => 1.25,
+        (false, true) => 1.5,
+        (false, false) => 0.75,
+    };
+    row("floor", "floor", &mut |_| String::new());
+    row("parse", "floor", &mut |ratio| limits.at_most(ratio, most));
+    for (what, least) in [("toml_edit", 5.0), ("DeTable", 4.0)] {
+        row(what, "parse", &mut |ratio| {
+            if few || accounts { String::new() } else { limits.at_least(ratio, least) }
+        });
+    }
+    let most = if shape == Shape::Plain { 1.5 } else { 1.8 };
+    row("template", "floor", &mut |ratio| {
+        if few { String::new() } else { limits.at_most(ratio, most) }
+    });
+    row("no template", "template", &mut |ratio| limits.at_most(ratio, 1.0));
+    row("streamlit", "parse", &mut |_| String::new());
+    row("careful", "floor", &mut |_| String::new());
+    row("refused", "explained", &mut |ratio| limits.at_most(ratio, 1.4));
+    row("given up", "read on", &mut |_| String::new());
+}
+
+/// Measures the functions over one text. Those whose ratio is of interest are beside each other.
+fn measure(shape: Shape, variables: usize) -> Times {
     let text = shape.document(variables);
     let text = text.as_str();
     let template =
         Template::parse(&shape.template(variables)).expect("the template is well-formed");
-    // An error at the end, so that the fast reader has worked in vain.
+    // An error at the end, or a key with too many parts, so that the fast reader has worked in vain.
     let refused = format!("{text}\nopen = \"\n");
+    let given_up = format!("{text}\n[a.b.c.d.e.f.g.h.i]\n");
     let parse = || Document::parse(black_box(text)).expect("well-formed");
     let filled = parse();
     let env = filled.env().expect("mappable");
     let mut runs = vec![
-        run("floor", || floor(text)),
+        run("toml_edit", || toml_edit::Document::parse(black_box(text)).expect("well-formed")),
+        run("DeTable", || toml::de::DeTable::parse(black_box(text)).expect("well-formed")),
         run("parse", parse),
+        run("floor", || floor(text)),
         run("template", || {
             let secrets = template.validate(parse()).expect("filled in");
             secrets.env().expect("mappable")
@@ -78,58 +139,21 @@ fn compare(shape: Shape, variables: usize, limits: &mut Limits) {
             secrets.env().expect("mappable")
         }),
         run("streamlit", || black_box(&filled).for_streamlit(&env).expect("short")),
-        run("toml_edit", || toml_edit::Document::parse(black_box(text)).expect("well-formed")),
-        run("DeTable", || toml::de::DeTable::parse(black_box(text)).expect("well-formed")),
-        run("refused", || {
-            Document::parse(black_box(refused.as_str())).expect_err("an open string")
-        }),
     ];
     #[cfg(secrets_toml_readers)]
-    runs.extend([
-        run("careful", || secrets_toml::readers::careful(black_box(text)).expect("well-formed")),
-        run("explained", || {
-            secrets_toml::readers::careful(black_box(refused.as_str())).expect_err("an open string")
-        }),
-    ]);
-    let medians = medians(&mut runs);
-    let time = |what: &str| {
-        let position = runs.iter().position(|(name, _)| *name == what)?;
-        Some(medians[position])
-    };
-    let [floor, parse] = [medians[0], medians[1]];
-    row(shape, variables, "floor", floor, 1.0, "");
-
-    let most = match (shape, variables) {
-        (_, 5) => 1.25,
-        (Shape::Accounts, _) => 1.5,
-        _ => 0.75,
-    };
-    let limit = limits.at_most(parse / floor, most);
-    row(shape, variables, "parse", parse, parse / floor, &format!("of the floor: {limit}"));
-    for (what, least) in [("toml_edit", 5.0), ("DeTable", 4.0)] {
-        let Some(time) = time(what) else { continue };
-        let judged = variables > 5 && shape != Shape::Accounts;
-        let limit = if judged { limits.at_least(time / parse, least) } else { String::new() };
-        row(shape, variables, what, time, time / parse, &format!("of parse {limit}"));
+    {
+        use secrets_toml::readers::careful;
+        runs.extend([
+            run("careful", || careful(black_box(text)).expect("well-formed")),
+            run("refused", || {
+                Document::parse(black_box(refused.as_str())).expect_err("an open string")
+            }),
+            run("explained", || careful(black_box(&refused)).expect_err("an open string")),
+            run("given up", || Document::parse(black_box(given_up.as_str())).expect("well-formed")),
+            run("read on", || careful(black_box(&given_up)).expect("well-formed")),
+        ]);
     }
-    let (Some(with), Some(without)) = (time("template"), time("no template")) else { return };
-    let most = if shape == Shape::Plain { 1.5 } else { 1.8 };
-    let limit = if variables > 5 { limits.at_most(with / floor, most) } else { String::new() };
-    row(shape, variables, "template", with, with / floor, &format!("of the floor {limit}"));
-    // Some percent are noise.
-    let limit = if variables > 5 { limits.at_most(without / with, 1.05) } else { String::new() };
-    row(shape, variables, "no template", without, without / with, &format!("of template {limit}"));
-    if let Some(time) = time("streamlit") {
-        row(shape, variables, "streamlit", time, time / parse, "of parse");
-    }
-    if let Some(careful) = time("careful") {
-        row(shape, variables, "careful", careful, careful / floor, "of the floor");
-    }
-    if let (Some(refused), Some(explained)) = (time("refused"), time("explained")) {
-        let ratio = refused / explained;
-        let limit = if variables > 5 { limits.at_most(ratio, 1.4) } else { String::new() };
-        row(shape, variables, "refused", refused, ratio, &format!("of the careful reader {limit}"));
-    }
+    Times::measure(runs)
 }
 
 /// Returns the tokens of a text, after a pass that has received no event.
@@ -137,28 +161,4 @@ fn floor(text: &str) -> Vec<toml_parser::lexer::Token> {
     let tokens = Source::new(black_box(text)).lex().into_vec();
     parse_document(&tokens, &mut (), &mut ());
     tokens
-}
-
-/// Compares the cost per byte of a long text and a short one.
-///
-/// Page faults are left out. The C library gives long blocks back to the system each time, until the
-/// program has freed a longer one.
-fn length(shape: Shape, limits: &mut Limits) {
-    drop(black_box(Vec::<u8>::with_capacity(1 << 24)));
-    let [short, long] = [10_000, 900_000].map(|len| shape.of_len(len));
-    let parse = |text: &str| Document::parse(black_box(text)).expect("well-formed");
-    // Turns of the same length, which other load on the machine interrupts as often.
-    let times = long.len() / short.len();
-    let parse_short = || (0..times).for_each(|_| drop(black_box(parse(&short))));
-    let mut runs = [run("short", parse_short), run("long", || parse(&long))];
-    let medians = medians(&mut runs);
-    let ratio = (medians[1] / long.len() as f64) / (medians[0] / (times * short.len()) as f64);
-    let limit = limits.at_most(ratio, 1.5);
-    println!(
-        "{:>9} {:>9}  {:>12}  {:>9.3} ns/B  {ratio:>6.2}x  of 10 kB: {limit}",
-        shape.name(),
-        "1 MB",
-        "parse",
-        medians[1] / long.len() as f64 * 1e9,
-    );
 }

@@ -14,6 +14,11 @@ pub type Run<'a> = (&'static str, Box<dyn FnMut() + 'a>);
 
 /// Returns the median time of each function, in seconds a call.
 pub fn medians(runs: &mut [Run<'_>]) -> Vec<f64> {
+    rounds(runs).into_iter().map(median).collect()
+}
+
+/// Returns the time of each function in each round, in seconds a call.
+pub fn rounds(runs: &mut [Run<'_>]) -> Vec<Vec<f64>> {
     let calls: Vec<u32> = runs.iter_mut().map(|(_, run)| calls(run)).collect();
     let mut times = vec![Vec::new(); runs.len()];
     let started = Instant::now();
@@ -28,11 +33,13 @@ pub fn medians(runs: &mut [Run<'_>]) -> Vec<f64> {
             times.push(start.elapsed().as_secs_f64() / f64::from(calls));
         }
     }
-    let median = |mut times: Vec<f64>| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    };
-    times.into_iter().map(median).collect()
+    times
+}
+
+/// Returns the median of some numbers, of which there is at least one.
+pub fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
 }
 
 /// Returns the number of calls in a turn.
