@@ -75,6 +75,8 @@ fn the_fast_reader_reads_what_is_plain() {
         "a = 1979-05-27\nb = 07:32\nc = 1979-05-27 07:32:00\nd = 1979-05-27T07:32:00.5-07:00",
         "a = [ ]\nb = [1,2 ,\n#c\n 3\t,\r\n]\nc = [[1], [ '' ], {}]\nd = [1]# c",
         "a = {}\nb = { c = 1, d.e = 2,\n f = {}, }\ng = {h=1}",
+        "a = \"\"\"\nv\\tv\"\"\"\nb = '''\nv\r\nv'''",
+        "a = 1979-05-27 # c\nb = [1979-05-27,1]\nc = [-1,2]",
         "a = [1.5,2.5]\nb = {c=1.5}\nd = [1.5#c\n]\ne = [1 ]",
     ];
     let unread: Vec<_> = plain.into_iter().filter(|text| !agree(text)).collect();
@@ -93,6 +95,17 @@ fn the_fast_reader_gives_up_beyond_its_limits() {
     assert!(agree(&header(8)) && !agree(&header(9)));
     assert!(agree(&arrays(16)) && !agree(&arrays(17)));
     assert!(agree(&tables(16)) && !agree(&tables(17)));
+    // A depth of 80, without many parts or nesting, and of 88.
+    let path = "a.a.a.a.a.a.a.a";
+    let deep = |keys: usize| {
+        let (open, close) = (format!("{path} = {{").repeat(keys - 1), "}".repeat(keys - 1));
+        format!("[{path}]\n{open}{path} = 1{close}")
+    };
+    assert!(agree(&deep(9)) && !agree(&deep(10)) && careful(&deep(10)).is_err());
+    // A long float may be infinite.
+    let float = |digits: usize| format!("a = 1{}.0", "0".repeat(digits - 1));
+    assert!(agree(&float(190)) && agree(&float(300)) && !agree(&float(310)));
+    assert!(careful(&float(310)).is_err());
     // Arrays beside each other are not nested.
     assert!(agree(&format!("a = [{}]", "[], {}, ".repeat(20))));
     assert!(!agree("\u{feff}a = 1"));
@@ -113,6 +126,7 @@ fn the_fast_reader_refuses_what_is_not_toml() {
         "'''a''' = 1", "a = 01", "a = 00.5", "a = 1.", "a = .5", "a = 1.5.5", "a = 1e400", "a = 9223372036854775808", "a = 0x",
         "a = 1__0", "a = _1", "a = tru", "a = True", "a = 1979-13-01", "a = 1979-05-27 7", "a = 25:00",
         "a = [", "a = [1", "a = [1 2]", "a = [,]", "a = [1,,2]", "a = [1\r]", "a = [#\u{1}\n]", "a = [#]", "a = [}",
+        "[a.b]\n[a]\nb.c = 1", "[a.b]\n[a]\nb.c.d = 1", "[[a.b]]\n[a]\nb.c = 1", "a = \"v\r\n\"", "a = 'v\r\n'",
         "a = {", "a = {b}", "a = {b = }", "a = {b = 1", "a = {,}", "a = {b = 1 c = 1}", "a = {b = 1, b = 1}", "a = {]",
     ];
     let read: Vec<_> = invalid.into_iter().filter(|text| agree(text) || careful(text).is_ok()).collect();
