@@ -97,7 +97,7 @@ impl Host {
         &self.vault
     }
 
-    /// Locks the list of modules. Only the holder of the lock can create versions.
+    /// Locks the list of modules.
     pub fn modules(&self) -> MutexGuard<'_, Modules> {
         self.modules.lock().unwrap_or_else(PoisonError::into_inner)
     }

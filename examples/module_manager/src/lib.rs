@@ -1,8 +1,8 @@
 //! A web application in which people enter the secrets of their modules.
 //!
 //! - [`host`] stores the keyring, the vault and the list of modules in one folder.
-//! - [`modules`] is the list: the folder of each module's checkout, and the template of each version.
-//! - [`versions`] creates, replaces, copies and deletes secrets.
+//! - [`modules`] is the list: the folder of each module's checkout.
+//! - [`versions`] creates, replaces, copies and deletes secrets. Their template is stored with them.
 //! - [`rotation`] rotates the key.
 //! - [`delivery`] writes the files that Streamlit modules read, and removes them.
 //! - [`run`] starts a module with its environment; [`sample`] is the module that it starts.

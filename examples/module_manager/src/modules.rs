@@ -1,5 +1,5 @@
-//! The list of modules: their names, the folders of their checkouts, and the template of each
-//! version. All of it is public; the secrets are in the vault.
+//! The list of modules: their names, and the folders of their checkouts. All of it is public. The
+//! vault has the secrets, and with them the template that they were accepted under.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,12 +21,10 @@ pub struct Modules {
 }
 
 /// A module.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Module {
     /// The folder of the checkout, if the module has one.
     pub folder: Option<PathBuf>,
-    /// The templates, by version, as they were when the version was created.
-    templates: BTreeMap<String, String>,
 }
 
 impl Modules {
@@ -36,7 +34,7 @@ impl Modules {
             Ok(json) => serde_json::from_slice(&json)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let folder = Some(PathBuf::from(SAMPLE));
-                BTreeMap::from([("sample".to_owned(), Module { folder, ..Module::default() })])
+                BTreeMap::from([("sample".to_owned(), Module { folder })])
             }
             Err(error) => return Err(error),
         };
@@ -59,27 +57,9 @@ impl Modules {
             return Ok(false);
         }
         let mut list = self.list.clone();
-        list.insert(name.to_owned(), Module { folder, ..Module::default() });
+        list.insert(name.to_owned(), Module { folder });
         self.save(list)?;
         Ok(true)
-    }
-
-    /// Stores the template of a version.
-    pub fn set_template(
-        &mut self,
-        module: &str,
-        version: &str,
-        template: Option<&Template>,
-    ) -> io::Result<()> {
-        let mut list = self.list.clone();
-        let Some(module) = list.get_mut(module) else { return Ok(()) };
-        match template {
-            Some(template) => {
-                module.templates.insert(version.to_owned(), template.text().to_owned())
-            }
-            None => module.templates.remove(version),
-        };
-        self.save(list)
     }
 
     /// Writes a list, then takes it over. If the disk fails, the list in memory is still the one on
@@ -92,17 +72,11 @@ impl Modules {
 }
 
 impl Module {
-    /// Reads the template that is in the checkout now.
+    /// Reads the template that is in the checkout now. The form of a new version shows it.
     pub fn template(&self) -> Result<Option<Template>, TemplateError> {
         match &self.folder {
             Some(folder) => Template::from_repository(folder),
             None => Ok(None),
         }
-    }
-
-    /// Returns the template that was in the checkout when the version was created.
-    pub fn template_of(&self, version: &str) -> Option<Template> {
-        let text = self.templates.get(version)?;
-        Some(Template::parse(text).expect("it was parsed before it was stored"))
     }
 }

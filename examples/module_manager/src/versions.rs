@@ -2,7 +2,7 @@
 
 use std::io;
 
-use secrets_toml::seal::{OpenError, Opened, Revision, Scope, ScopeError};
+use secrets_toml::seal::{Contents, OpenError, Opened, Revision, Scope, ScopeError};
 use secrets_toml::vault::{Expected, Scopes, VaultError};
 use secrets_toml::{Document, Invalid, ParseError, Secrets, Template, TemplateError};
 
@@ -72,6 +72,8 @@ pub enum Refusal {
     Absent,
     #[error(transparent)]
     Template(#[from] TemplateError),
+    #[error("the template that is stored with the secrets is not well-formed")]
+    StoredTemplate(#[source] ParseError),
     #[error(transparent)]
     Vault(VaultError),
     #[error(transparent)]
@@ -95,6 +97,8 @@ impl From<VaultError> for Refusal {
 /// The current secrets of a place.
 pub struct Current {
     pub secrets: Secrets,
+    /// The template that they were accepted under, if the module had one.
+    pub template: Option<Template>,
     pub revision: Revision,
     /// The ID of the key that they are sealed under.
     pub key: String,
@@ -108,7 +112,9 @@ impl Host {
             return Ok(None);
         };
         let (revision, key) = (opened.revision(), opened.key_id().to_string());
-        Ok(Some(Current { secrets: opened.into_secrets()?, revision, key }))
+        let template = opened.template().map(Template::parse).transpose();
+        let template = template.map_err(Refusal::StoredTemplate)?;
+        Ok(Some(Current { secrets: opened.into_secrets()?, template, revision, key }))
     }
 
     /// Lists the versions of a module, or the installs of a version, without the deleted ones.
@@ -142,12 +148,7 @@ impl Host {
         Ok(deleted)
     }
 
-    /// Returns the template that a version was created from.
-    pub fn template_of(&self, place: &Place) -> Option<Template> {
-        self.modules().get(&place.module)?.template_of(&place.version)
-    }
-
-    /// Creates a version from the text of a form.
+    /// Creates a version from the text of a form, under the template that is in the checkout now.
     ///
     /// If the form was made from an earlier version, a marker in the text keeps a value of that
     /// version. Fails with [`Refusal::Outdated`] if its revision has changed since.
@@ -157,9 +158,7 @@ impl Host {
         text: &str,
         from: Option<Earlier<'_>>,
     ) -> Result<Revision, Refusal> {
-        // Locked to the end, so that two requests for one version cannot mix up their templates.
-        let mut modules = self.modules();
-        let module = modules.get(&place.module).ok_or(Refusal::Absent)?;
+        let module = self.modules().get(&place.module).cloned().ok_or(Refusal::Absent)?;
         let template = module.template()?;
         // First of all: the numbers of markers are valid only for that revision.
         let earlier = match from {
@@ -178,14 +177,12 @@ impl Host {
             None => validate(template.as_ref(), entered),
             Some(earlier) => validate_update(template.as_ref(), entered, &earlier.secrets),
         }?;
-        if let Some(current) = self.current(place)? {
-            return Err(Refusal::Conflict(Some(current.revision)));
-        }
-        modules.set_template(&place.module, &place.version, template.as_ref())?;
-        Ok(self.vault().put(&place.scope()?, &secrets, Expected::Absent)?)
+        let contents = contents(&secrets, template.as_ref());
+        Ok(self.vault().put(&place.scope()?, contents, Expected::Absent)?)
     }
 
-    /// Replaces the secrets of a place with the text of a form. A marker in the text keeps a value.
+    /// Replaces the secrets of a place with the text of a form, under the same template. A marker in
+    /// the text keeps a value.
     ///
     /// Fails with [`Refusal::Conflict`] if their revision is not `read`, which the form was made
     /// from.
@@ -196,12 +193,14 @@ impl Host {
             return Err(Refusal::Conflict(Some(current.revision)));
         }
         let entered = Document::parse(text).map_err(Refusal::Syntax)?;
-        let template = self.template_of(place);
-        let secrets = validate_update(template.as_ref(), entered, &current.secrets)?;
-        Ok(self.vault().put(&place.scope()?, &secrets, Expected::Revision(read))?)
+        let template = current.template.as_ref();
+        let secrets = validate_update(template, entered, &current.secrets)?;
+        let contents = contents(&secrets, template);
+        Ok(self.vault().put(&place.scope()?, contents, Expected::Revision(read))?)
     }
 
-    /// Copies the secrets of a version to an install. Later changes of one do not affect the other.
+    /// Copies the secrets of a version and their template to an install. Later changes of one do not
+    /// affect the other.
     pub fn install(&self, place: &Place, name: &str) -> Result<Revision, Refusal> {
         let to = place.install(name).scope()?;
         Ok(self.vault().copy(&place.scope()?, &to, Expected::Absent, None)?)
@@ -210,6 +209,15 @@ impl Host {
     /// Deletes the secrets of a place if their revision is still `read`.
     pub fn delete(&self, place: &Place, read: Revision) -> Result<Revision, Refusal> {
         Ok(self.vault().delete(&place.scope()?, read, None)?)
+    }
+}
+
+/// The content of a record: secrets, and the template that they were accepted under.
+fn contents<'a>(secrets: &'a Secrets, template: Option<&'a Template>) -> Contents<'a> {
+    let contents = Contents::new(secrets);
+    match template {
+        Some(template) => contents.template(template),
+        None => contents,
     }
 }
 

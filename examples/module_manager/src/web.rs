@@ -18,7 +18,7 @@ use axum::routing::{get, post};
 use maud::Markup;
 use secrets_toml::seal::Revision;
 use secrets_toml::vault::Scopes;
-use secrets_toml::{Overrides, Secrets, Template};
+use secrets_toml::{Overrides, Template};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -292,9 +292,10 @@ async fn show(State(app): Shared, In(place): In, RawQuery(query): RawQuery) -> P
 
 async fn edit(State(app): Shared, In(place): In) -> Page {
     blocking(app, move |app| {
-        let Current { secrets, revision, .. } = app.current(&place)?;
-        let form = Editor::of(&app.form_of(&place, &secrets));
-        html(app.edit_page(&place, Some((revision, &form)), None, None, &[]))
+        let current = app.current(&place)?;
+        let form = Editor::of(&form_of(&current));
+        let edit = Edit::of(&place, Some((&current, &form)));
+        html(pages::edit(app, &edit))
     })
     .await
 }
@@ -318,19 +319,28 @@ async fn replace(State(app): Shared, In(place): In, sent: Sent) -> Page {
             Ok(_) => return Ok(Redirect::to(&pages::stored_url(&place)).into_response()),
             Err(Refusal::Conflict(_)) => {
                 let now = app.host.current(&place)?;
-                let form =
-                    now.map(|now| (now.revision, Editor::of(&app.form_of(&place, &now.secrets))));
-                let form = form.as_ref().map(|(revision, editor)| (*revision, editor));
-                let typed = outdated(text, read, before);
-                let page = app.edit_page(&place, form, Some(read), None, &typed);
-                return refused(StatusCode::CONFLICT, page);
+                let form = now.as_ref().map(|now| (now, Editor::of(&form_of(now))));
+                let form = form.as_ref().map(|(now, editor)| (*now, editor));
+                let current = now.as_ref().map(|now| now.revision);
+                let conflict = Some(Conflict { from: None, read, current });
+                let typed = &outdated(text, read, before);
+                let edit = Edit { conflict, typed, ..Edit::of(&place, form) };
+                return refused(StatusCode::CONFLICT, pages::edit(app, &edit));
             }
             Err(Refusal::Syntax(error)) => Editor::syntax(text, &error),
             Err(Refusal::Invalid(invalid)) => Editor::invalid(text, &invalid),
             Err(refusal) => return Err(refusal.into()),
         };
-        let page = app.edit_page(&place, Some((read, &editor)), None, held, &before);
-        refused(held.map_or(StatusCode::UNPROCESSABLE_ENTITY, |held| held.status), page)
+        let current = app.host.current(&place)?;
+        let edit = Edit {
+            template: current.as_ref().and_then(|current| current.template.as_ref()),
+            form: Some((read, &editor)),
+            held: held.map(|held| held.why),
+            typed: &before,
+            ..Edit::of(&place, None)
+        };
+        let status = held.map_or(StatusCode::UNPROCESSABLE_ENTITY, |held| held.status);
+        refused(status, pages::edit(app, &edit))
     })
     .await
 }
@@ -485,31 +495,6 @@ impl App {
         }
     }
 
-    /// Returns the text of the form that replaces the secrets of a place.
-    ///
-    /// It is the template's, with the values that are not secret, if saving it as it is would change
-    /// nothing. If the secrets have other variables than the template, it is their own text, with
-    /// all values hidden.
-    fn form_of(&self, place: &Place, secrets: &Secrets) -> String {
-        let template = self.host.template_of(place);
-        let prefilled = template.as_ref().and_then(|template| template.prefill(secrets).ok());
-        let Some(prefilled) = prefilled else { return secrets.form() };
-        let carried: HashSet<_> = prefilled.carried().map(|path| path.to_string()).collect();
-        let blank: HashSet<_> = secrets
-            .variables()
-            .filter(|(_, value)| value.as_str() == Some(""))
-            .map(|(path, _)| path.to_string())
-            .collect();
-        let is_same = prefilled.document().variables().all(|(path, value)| {
-            let path = path.to_string();
-            carried.contains(&path) || blank.contains(&path) && value.as_str() == Some("")
-        });
-        match is_same && prefilled.dropped().len() == 0 {
-            true => prefilled.form().to_owned(),
-            false => secrets.form(),
-        }
-    }
-
     /// Lists the installs of a version. An install has none.
     fn installs(&self, place: &Place) -> Result<Vec<String>, Failure> {
         match place.install {
@@ -527,11 +512,10 @@ impl App {
         wrong: Option<(&str, &str)>,
     ) -> Result<Markup, Failure> {
         let current = self.current(place)?;
-        let template = self.host.template_of(place);
         // Validated again to list the warnings. The secrets stay accepted.
-        let warnings = editor::warnings(template.as_ref(), current.secrets.expose_text());
-        let (template, installs) = (template.as_ref(), &self.installs(place)?);
-        let shown = Shown { place, current: &current, template, installs, warnings, stored, wrong };
+        let warnings = editor::warnings(current.template.as_ref(), current.secrets.expose_text());
+        let installs = &self.installs(place)?;
+        let shown = Shown { place, current: &current, installs, warnings, stored, wrong };
         Ok(pages::place(self, &shown))
     }
 
@@ -626,23 +610,6 @@ impl App {
         refused(status, pages::new_version(self, &new, editor))
     }
 
-    /// Builds the form that replaces the secrets of a place. `form` is `None` if they were deleted.
-    /// After a conflict, `read` is the revision of the form that `typed` was entered into.
-    fn edit_page(
-        &self,
-        place: &Place,
-        form: Option<(Revision, &Editor)>,
-        read: Option<Revision>,
-        held: Option<Held>,
-        typed: &[Zeroizing<String>],
-    ) -> Markup {
-        let template = self.host.template_of(place);
-        let current = form.map(|(revision, _)| revision);
-        let conflict = read.map(|read| Conflict { from: None, read, current });
-        let (template, held) = (template.as_ref(), held.map(|held| held.why));
-        pages::edit(self, &Edit { place, template, form, conflict, held, typed })
-    }
-
     fn run_page(&self, place: &Place, query: Option<&str>, action: Action) -> Page {
         let checkout = self.module(&place.module)?.folder;
         // Locked while the secrets are read, since deleting secrets removes their files afterwards.
@@ -709,6 +676,31 @@ impl<S: Send + Sync> FromRequestParts<S> for In {
         } else {
             Err(Failure::NotFound)
         }
+    }
+}
+
+/// Returns the text of the form that replaces secrets.
+///
+/// It is the template's, with the values that are not secret, if saving it as it is would change
+/// nothing. If the secrets have other variables than the template, it is their own text, with all
+/// values hidden.
+fn form_of(current: &Current) -> String {
+    let Current { secrets, template, .. } = current;
+    let prefilled = template.as_ref().and_then(|template| template.prefill(secrets).ok());
+    let Some(prefilled) = prefilled else { return secrets.form() };
+    let carried: HashSet<_> = prefilled.carried().map(|path| path.to_string()).collect();
+    let blank: HashSet<_> = secrets
+        .variables()
+        .filter(|(_, value)| value.as_str() == Some(""))
+        .map(|(path, _)| path.to_string())
+        .collect();
+    let is_same = prefilled.document().variables().all(|(path, value)| {
+        let path = path.to_string();
+        carried.contains(&path) || blank.contains(&path) && value.as_str() == Some("")
+    });
+    match is_same && prefilled.dropped().len() == 0 {
+        true => prefilled.form().to_owned(),
+        false => secrets.form(),
     }
 }
 

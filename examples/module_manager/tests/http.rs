@@ -388,6 +388,33 @@ fn an_install_is_independent() {
     site.get("/modules/chat/1.0.0").is(StatusCode::NOT_FOUND);
 }
 
+/// The template of a version is the one that was in the checkout when it was created.
+#[test]
+fn a_template_is_stored_with_the_secrets() {
+    let site = site_with_version();
+    site.checkout("chat", "OTHER = \"\"\n");
+    site.post("/modules/chat/1.0.0/installs", &[("name", "acme")]).is(StatusCode::SEE_OTHER);
+    let list = fs::read_to_string(site.host.folder().join("modules.json")).unwrap();
+    assert!(!list.contains("Your token") && !list.contains("template"), "{list}");
+
+    for url in ["/modules/chat/1.0.0", "/modules/chat/1.0.0/installs/acme"] {
+        for revision in ["1", "2"] {
+            let page = site.get(&format!("{url}/edit"));
+            page.has("<p>which one</p>").lacks("OTHER");
+            let form = page.text_area();
+            assert!(form.starts_with("# Your token.\nTOKEN = \"<unchanged>\""), "{form}");
+            // Also what is rejected is shown beside that template.
+            let fields = [("revision", revision), ("text", "OTHER = 'hunter2'\n")];
+            let page = site.post(&format!("{url}/edit"), &fields);
+            page.has("Missing</span>: <code>TOKEN</code>").has("<p>which one</p>");
+            let fields = [("revision", revision), ("text", &*form)];
+            site.post(&format!("{url}/edit"), &fields).is(StatusCode::SEE_OTHER);
+        }
+        site.get(url).has("Your token.").has("Revision 3");
+    }
+    site.get("/new/chat?from=1.0.0").has("<code>OTHER</code>");
+}
+
 #[test]
 fn a_second_tab_is_told_of_the_conflict() {
     let site = site_with_version();
@@ -685,7 +712,8 @@ fn keys_are_rotated_and_what_was_sealed_stays() {
     let page = site.get("/keys");
     page.has("Done: 1 records were encrypted with the new key, and the old key was destroyed");
     page.has(&format!("<code>{old}</code></th><td>destroyed</td><td>0</td>"));
-    site.get("/modules/chat/1.0.0").has("Revision 2").lacks(&old);
+    // The revision counts what people store.
+    site.get("/modules/chat/1.0.0").has("Revision 1").lacks(&old);
     assert_eq!(site.value("1.0.0", None, "TOKEN"), "hunter2-token");
 }
 

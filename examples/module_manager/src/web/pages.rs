@@ -522,7 +522,6 @@ pub(super) fn new_version(app: &App, new: &NewVersion<'_>, editor: &Editor) -> M
 pub(super) struct Shown<'a> {
     pub(super) place: &'a Place,
     pub(super) current: &'a Current,
-    pub(super) template: Option<&'a Template>,
     pub(super) installs: &'a [String],
     pub(super) warnings: Vec<Note>,
     /// The secrets were just stored.
@@ -532,9 +531,9 @@ pub(super) struct Shown<'a> {
 }
 
 pub(super) fn place(app: &App, shown: &Shown<'_>) -> Markup {
-    let Shown { place, current, template, installs, warnings, stored, wrong } = shown;
+    let Shown { place, current, installs, warnings, stored, wrong } = shown;
     let url = url(place);
-    let Current { secrets, revision, key } = current;
+    let Current { secrets, template, revision, key } = current;
     let name = place.install.as_deref().unwrap_or(&place.version);
     let what = if place.install.is_some() { "install" } else { "version" };
     Trail::to(place, false).layout(name, &html! {
@@ -558,7 +557,7 @@ pub(super) fn place(app: &App, shown: &Shown<'_>) -> Markup {
         }
         section {
             h2 { "Variables" }
-            (contents(secrets, *template))
+            (contents(secrets, template.as_ref()))
         }
         @if place.install.is_none() {
             section {
@@ -681,6 +680,7 @@ fn contents(secrets: &Secrets, template: Option<&Template>) -> Markup {
 }
 
 /// The page on which the secrets of a place are replaced.
+#[derive(Clone, Copy)]
 pub(super) struct Edit<'a> {
     pub(super) place: &'a Place,
     pub(super) template: Option<&'a Template>,
@@ -691,6 +691,20 @@ pub(super) struct Edit<'a> {
     pub(super) held: Option<&'a str>,
     /// The texts that were typed into outdated forms.
     pub(super) typed: &'a [Zeroizing<String>],
+}
+
+impl<'a> Edit<'a> {
+    /// The page with a form that was made from the current secrets, or without a form.
+    pub(super) fn of(place: &'a Place, form: Option<(&'a Current, &'a Editor)>) -> Self {
+        Self {
+            place,
+            template: form.and_then(|(current, _)| current.template.as_ref()),
+            form: form.map(|(current, editor)| (current.revision, editor)),
+            conflict: None,
+            held: None,
+            typed: &[],
+        }
+    }
 }
 
 pub(super) fn edit(app: &App, edit: &Edit<'_>) -> Markup {
