@@ -3,6 +3,7 @@
 //! - [`host`] stores the keyring, the vault and the list of modules in one folder.
 //! - [`modules`] is the list: the folder of each module's checkout.
 //! - [`versions`] creates, replaces, copies and deletes secrets. Their template is stored with them.
+//! - [`author`] is the name that a visitor stores under, and the time.
 //! - [`rotation`] rotates the key.
 //! - [`delivery`] writes the files that Streamlit modules read, and removes them.
 //! - [`run`] starts a module with its environment; [`sample`] is the module that it starts.
@@ -12,6 +13,7 @@
 //! does not wipe its buffers, so they can keep what a browser sent. It needs Unix, for files that
 //! only one user can read.
 
+pub mod author;
 pub mod delivery;
 pub mod host;
 pub mod modules;

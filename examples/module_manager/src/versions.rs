@@ -2,7 +2,7 @@
 
 use std::io;
 
-use secrets_toml::seal::{Contents, OpenError, Opened, Revision, Scope, ScopeError};
+use secrets_toml::seal::{By, Contents, OpenError, Opened, Revision, Scope, ScopeError};
 use secrets_toml::vault::{Expected, Scopes, VaultError};
 use secrets_toml::{Document, Invalid, ParseError, Secrets, Template, TemplateError};
 
@@ -100,6 +100,9 @@ pub struct Current {
     /// The template that they were accepted under, if the module had one.
     pub template: Option<Template>,
     pub revision: Revision,
+    /// Who stored them, and when in seconds since 1970-01-01 00:00 UTC.
+    pub author: Option<String>,
+    pub time: Option<i64>,
     /// The ID of the key that they are sealed under.
     pub key: String,
 }
@@ -114,7 +117,8 @@ impl Host {
         let (revision, key) = (opened.revision(), opened.key_id().to_string());
         let template = opened.template().map(Template::parse).transpose();
         let template = template.map_err(Refusal::StoredTemplate)?;
-        Ok(Some(Current { secrets: opened.into_secrets()?, template, revision, key }))
+        let (author, time) = (opened.author().map(str::to_owned), opened.time());
+        Ok(Some(Current { secrets: opened.into_secrets()?, template, revision, author, time, key }))
     }
 
     /// Lists the versions of a module, or the installs of a version, without the deleted ones.
@@ -157,6 +161,7 @@ impl Host {
         place: &Place,
         text: &str,
         from: Option<Earlier<'_>>,
+        by: By,
     ) -> Result<Revision, Refusal> {
         let module = self.modules().get(&place.module).cloned().ok_or(Refusal::Absent)?;
         let template = module.template()?;
@@ -177,7 +182,7 @@ impl Host {
             None => validate(template.as_ref(), entered),
             Some(earlier) => validate_update(template.as_ref(), entered, &earlier.secrets),
         }?;
-        let contents = contents(&secrets, template.as_ref());
+        let contents = contents(&secrets, template.as_ref()).by(by);
         Ok(self.vault().put(&place.scope()?, contents, Expected::Absent)?)
     }
 
@@ -186,7 +191,13 @@ impl Host {
     ///
     /// Fails with [`Refusal::Conflict`] if their revision is not `read`, which the form was made
     /// from.
-    pub fn replace(&self, place: &Place, text: &str, read: Revision) -> Result<Revision, Refusal> {
+    pub fn replace(
+        &self,
+        place: &Place,
+        text: &str,
+        read: Revision,
+        by: By,
+    ) -> Result<Revision, Refusal> {
         let current = self.current(place)?.ok_or(Refusal::Conflict(None))?;
         // First of all: the numbers of markers are valid only for that revision.
         if current.revision != read {
@@ -195,20 +206,20 @@ impl Host {
         let entered = Document::parse(text).map_err(Refusal::Syntax)?;
         let template = current.template.as_ref();
         let secrets = validate_update(template, entered, &current.secrets)?;
-        let contents = contents(&secrets, template);
+        let contents = contents(&secrets, template).by(by);
         Ok(self.vault().put(&place.scope()?, contents, Expected::Revision(read))?)
     }
 
     /// Copies the secrets of a version and their template to an install. Later changes of one do not
     /// affect the other.
-    pub fn install(&self, place: &Place, name: &str) -> Result<Revision, Refusal> {
+    pub fn install(&self, place: &Place, name: &str, by: By) -> Result<Revision, Refusal> {
         let to = place.install(name).scope()?;
-        Ok(self.vault().copy(&place.scope()?, &to, Expected::Absent, None)?)
+        Ok(self.vault().copy(&place.scope()?, &to, Expected::Absent, by)?)
     }
 
     /// Deletes the secrets of a place if their revision is still `read`.
-    pub fn delete(&self, place: &Place, read: Revision) -> Result<Revision, Refusal> {
-        Ok(self.vault().delete(&place.scope()?, read, None)?)
+    pub fn delete(&self, place: &Place, read: Revision, by: By) -> Result<Revision, Refusal> {
+        Ok(self.vault().delete(&place.scope()?, read, by)?)
     }
 }
 

@@ -3,6 +3,7 @@
 mod editor;
 mod guard;
 mod pages;
+mod visit;
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -11,12 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{io, iter, path};
 
 use axum::Router;
-use axum::extract::{FromRequestParts, Path, RawQuery, State};
+use axum::extract::{FromRequestParts, Path, RawQuery};
 use axum::http::{StatusCode, header, request};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use maud::Markup;
-use secrets_toml::seal::Revision;
+use secrets_toml::seal::{By, Revision};
 use secrets_toml::vault::Scopes;
 use secrets_toml::{Overrides, Template};
 use serde::Deserialize;
@@ -29,7 +30,8 @@ use crate::versions::{Current, Earlier, Place, Refusal, is_name};
 use crate::web::editor::Editor;
 use crate::web::guard::{Fields, Held, Sent};
 pub use crate::web::guard::{MAX_BODY, MAX_READ};
-use crate::web::pages::{Conflict, Delete, Done, Edit, File, NewVersion, Run, Shown};
+use crate::web::pages::{Ask, Conflict, Delete, Done, Edit, File, NewVersion, Run, Shown};
+use crate::web::visit::Visit;
 
 const STYLE: &str = include_str!("../assets/style.css");
 const SCRIPT: &str = include_str!("../assets/lines.js");
@@ -73,12 +75,12 @@ pub fn router(host: Arc<Host>, program: &FilePath, port: u16) -> io::Result<Rout
         .nest("/modules/{module}/{version}/installs/{install}", place)
         .route("/keys", get(keys))
         .route("/keys/rotate", post(rotate))
+        .route("/name", get(name).post(set_name))
         .fallback(async || Failure::NotFound)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), guard::guard))
         .with_state(app))
 }
 
-type Shared = State<Arc<App>>;
 type Page = Result<Response, Failure>;
 
 /// A response other than the requested page.
@@ -142,31 +144,38 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// Runs a handler on a thread that may wait for the disk.
-async fn blocking(app: Arc<App>, work: impl FnOnce(&App) -> Page + Send + 'static) -> Page {
-    match tokio::task::spawn_blocking(move || work(&app)).await {
-        Ok(page) => page,
+/// Runs a handler on a thread that may wait for the disk. The response remembers the name that the
+/// visitor typed.
+async fn blocking(visit: Visit, work: impl FnOnce(&Visit) -> Page + Send + 'static) -> Page {
+    let cookie = visit.cookie();
+    let mut page = match tokio::task::spawn_blocking(move || work(&visit)).await {
+        Ok(page) => page?,
         // The panic hook has printed the message.
-        Err(_) => Err(Failure::Internal("the page could not be built".to_owned())),
+        Err(_) => return Err(Failure::Internal("the page could not be built".to_owned())),
+    };
+    if let Some(cookie) = cookie {
+        page.headers_mut().insert(header::SET_COOKIE, cookie);
     }
+    Ok(page)
 }
 
 /// Runs a handler of a form in which somebody typed. If it fails, the page has what was typed, in a
 /// form that is sent to the same URL.
 async fn keeping(
-    app: Arc<App>,
+    visit: Visit,
     sent: Sent,
-    work: impl FnOnce(&App, &Fields, Option<Held>) -> Page + Send + 'static,
+    work: impl FnOnce(&Visit, &Fields, Option<Held>) -> Page + Send + 'static,
 ) -> Page {
     let Sent { fields, held } = sent;
+    let visit = visit.sign(&fields);
     let kept = Arc::new(fields);
     let fields = Arc::clone(&kept);
-    let failure = match blocking(Arc::clone(&app), move |app| work(app, &fields, held)).await {
+    let failure = match blocking(visit.clone(), move |visit| work(visit, &fields, held)).await {
         Ok(page) => return Ok(page),
         Err(failure) => failure,
     };
     let (status, why) = failure.told();
-    refused(status, pages::retry(&app, status, &why, &kept))
+    refused(status, pages::retry(&visit, status, &why, &kept))
 }
 
 fn html(page: Markup) -> Page {
@@ -185,15 +194,15 @@ async fn script() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT)
 }
 
-async fn home(State(app): Shared) -> Page {
-    blocking(app, |app| app.home(None)).await
+async fn home(visit: Visit) -> Page {
+    blocking(visit, |visit| visit.home(None)).await
 }
 
-async fn add_module(State(app): Shared, sent: Sent) -> Page {
-    keeping(app, sent, |app, fields, held| {
+async fn add_module(visit: Visit, sent: Sent) -> Page {
+    keeping(visit, sent, |visit, fields, held| {
         let (name, folder) = (fields.get("name"), fields.get("folder"));
         let refuse_as = |status: StatusCode, why: String| {
-            let page = app.home(Some((why, name, folder)))?;
+            let page = visit.home(Some((why, name, folder)))?;
             Ok((status, page).into_response())
         };
         let refuse = |why| refuse_as(StatusCode::UNPROCESSABLE_ENTITY, why);
@@ -212,7 +221,7 @@ async fn add_module(State(app): Shared, sent: Sent) -> Page {
                 return refuse(chain(&error));
             }
         }
-        let added = app.host.modules().add(name, folder);
+        let added = visit.host.modules().add(name, folder);
         match added {
             Ok(true) => Ok(Redirect::to(&format!("/modules/{name}")).into_response()),
             Ok(false) => refuse(format!("the module {name} exists already")),
@@ -222,49 +231,45 @@ async fn add_module(State(app): Shared, sent: Sent) -> Page {
     .await
 }
 
-async fn module(State(app): Shared, Path(module): Path<String>) -> Page {
-    blocking(app, move |app| {
-        let entry = app.module(&module)?;
+async fn module(visit: Visit, Path(module): Path<String>) -> Page {
+    blocking(visit, move |visit| {
+        let entry = visit.module(&module)?;
         let mut versions = Vec::new();
-        for name in app.host.names(Scopes::Versions(&module))? {
+        for name in visit.host.names(Scopes::Versions(&module))? {
             let place = Place::version(&module, &name);
-            let revision = app.host.current(&place)?.map(|current| current.revision);
-            let installs = app.host.names(Scopes::Installs(&module, &name))?.len();
+            let revision = visit.host.current(&place)?.map(|current| current.revision);
+            let installs = visit.host.names(Scopes::Installs(&module, &name))?.len();
             versions.push((name, revision, installs));
         }
         let template = entry.template();
-        let deleted = app.host.deleted_with_installs(&module)?;
+        let deleted = visit.host.deleted_with_installs(&module)?;
         html(pages::module(&module, &entry, &template, &versions, &deleted))
     })
     .await
 }
 
-async fn new_version(
-    State(app): Shared,
-    Path(module): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Page {
-    blocking(app, move |app| {
+async fn new_version(visit: Visit, Path(module): Path<String>, RawQuery(query): RawQuery) -> Page {
+    blocking(visit, move |visit| {
         let from = query.as_deref().and_then(|query| query.strip_prefix("from="));
         if from.is_some_and(|from| !is_name(from)) {
             return Err(Failure::NotFound);
         }
-        app.new_version(&module, from, None)
+        visit.new_version(&module, from, None)
     })
     .await
 }
 
-async fn create(State(app): Shared, Path(module): Path<String>, sent: Sent) -> Page {
-    keeping(app, sent, move |app, fields, held| {
+async fn create(visit: Visit, Path(module): Path<String>, sent: Sent) -> Page {
+    keeping(visit, sent, move |visit, fields, held| {
         let [version, text, from] = ["version", "text", "from"].map(|name| fields.get(name));
         let earlier = match from {
             "" => None,
             from => Some(Earlier { version: from, revision: fields.revision()? }),
         };
         let place = Place::version(&module, version);
-        let created = match held {
-            Some(held) => Err(Problem::Held(held)),
-            None => app.create(&place, text, earlier)?,
+        let created = match held.map_or_else(|| visit.by(), Err) {
+            Err(held) => Err(Problem::Held(held)),
+            Ok(by) => visit.create(&place, text, earlier, by)?,
         };
         let problem = match created {
             Ok(()) => return Ok(Redirect::to(&pages::stored_url(&place)).into_response()),
@@ -272,66 +277,68 @@ async fn create(State(app): Shared, Path(module): Path<String>, sent: Sent) -> P
         };
         let read = earlier.map(|earlier| earlier.revision);
         let typed = Typed { version, text, read, before: fields.all("typed"), problem };
-        app.new_version(&module, earlier.map(|earlier| earlier.version), Some(typed))
+        visit.new_version(&module, earlier.map(|earlier| earlier.version), Some(typed))
     })
     .await
 }
 
-async fn show(State(app): Shared, In(place): In, RawQuery(query): RawQuery) -> Page {
-    blocking(app, move |app| {
-        app.module(&place.module)?;
-        let installs = app.installs(&place)?;
-        if app.host.current(&place)?.is_none() && !installs.is_empty() {
+async fn show(visit: Visit, In(place): In, RawQuery(query): RawQuery) -> Page {
+    blocking(visit, move |visit| {
+        visit.module(&place.module)?;
+        let installs = visit.installs(&place)?;
+        if visit.host.current(&place)?.is_none() && !installs.is_empty() {
             return refused(StatusCode::GONE, pages::deleted(&place, &installs));
         }
         let stored = query.as_deref() == Some("stored");
-        html(app.place_page(&place, stored, None)?)
+        html(visit.place_page(&place, stored, None)?)
     })
     .await
 }
 
-async fn edit(State(app): Shared, In(place): In) -> Page {
-    blocking(app, move |app| {
-        let current = app.current(&place)?;
+async fn edit(visit: Visit, In(place): In) -> Page {
+    blocking(visit, move |visit| {
+        let current = visit.current(&place)?;
         let form = Editor::of(&form_of(&current));
         let edit = Edit::of(&place, Some((&current, &form)));
-        html(pages::edit(app, &edit))
+        html(pages::edit(visit, &edit))
     })
     .await
 }
 
-async fn replace(State(app): Shared, In(place): In, sent: Sent) -> Page {
-    keeping(app, sent, move |app, fields, held| {
+async fn replace(visit: Visit, In(place): In, sent: Sent) -> Page {
+    keeping(visit, sent, move |visit, fields, held| {
         let text = fields.get("text");
         let before = fields.all("typed");
         let read = fields.revision()?;
-        app.module(&place.module)?;
-        let replaced = match held {
+        visit.module(&place.module)?;
+        let by = held.map_or_else(|| visit.by(), Err);
+        let held = by.as_ref().err().copied();
+        let replaced = match by {
             // The form may be outdated, too.
-            Some(_) => match app.host.current(&place)?.map(|now| now.revision) {
+            Err(_) => match visit.host.current(&place)?.map(|now| now.revision) {
                 Some(now) if now == read => Ok(read),
                 now => Err(Refusal::Conflict(now)),
             },
-            None => app.host.replace(&place, text, read),
+            Ok(by) => visit.host.replace(&place, text, read, by),
         };
         let editor = match replaced {
             Ok(_) if held.is_some() => Editor::of(text),
             Ok(_) => return Ok(Redirect::to(&pages::stored_url(&place)).into_response()),
             Err(Refusal::Conflict(_)) => {
-                let now = app.host.current(&place)?;
+                let now = visit.host.current(&place)?;
                 let form = now.as_ref().map(|now| (now, Editor::of(&form_of(now))));
                 let form = form.as_ref().map(|(now, editor)| (*now, editor));
                 let current = now.as_ref().map(|now| now.revision);
                 let conflict = Some(Conflict { from: None, read, current });
                 let typed = &outdated(text, read, before);
                 let edit = Edit { conflict, typed, ..Edit::of(&place, form) };
-                return refused(StatusCode::CONFLICT, pages::edit(app, &edit));
+                return refused(StatusCode::CONFLICT, pages::edit(visit, &edit));
             }
             Err(Refusal::Syntax(error)) => Editor::syntax(text, &error),
             Err(Refusal::Invalid(invalid)) => Editor::invalid(text, &invalid),
             Err(refusal) => return Err(refusal.into()),
         };
-        let current = app.host.current(&place)?;
+        let current = visit.host.current(&place)?;
         let edit = Edit {
             template: current.as_ref().and_then(|current| current.template.as_ref()),
             form: Some((read, &editor)),
@@ -340,27 +347,34 @@ async fn replace(State(app): Shared, In(place): In, sent: Sent) -> Page {
             ..Edit::of(&place, None)
         };
         let status = held.map_or(StatusCode::UNPROCESSABLE_ENTITY, |held| held.status);
-        refused(status, pages::edit(app, &edit))
+        refused(status, pages::edit(visit, &edit))
     })
     .await
 }
 
-async fn ask(State(app): Shared, In(place): In) -> Page {
-    blocking(app, move |app| html(app.delete_page(&place, false)?)).await
+async fn ask(visit: Visit, In(place): In) -> Page {
+    blocking(visit, move |visit| html(visit.delete_page(&place, Ask::First)?)).await
 }
 
-async fn delete(State(app): Shared, In(place): In, fields: Fields) -> Page {
-    blocking(app, move |app| {
-        match app.host.delete(&place, fields.revision()?) {
-            Ok(_) => app.deliveries().remove_all(&place),
+async fn delete(visit: Visit, In(place): In, fields: Fields) -> Page {
+    blocking(visit.sign(&fields), move |visit| {
+        let read = fields.revision()?;
+        let by = match visit.by() {
+            Ok(by) => by,
+            Err(Held { status, why }) => {
+                return refused(status, visit.delete_page(&place, Ask::Unsigned(why))?);
+            }
+        };
+        match visit.host.delete(&place, read, by) {
+            Ok(_) => visit.deliveries().remove_all(&place),
             Err(Refusal::Conflict(Some(_))) => {
-                return refused(StatusCode::CONFLICT, app.delete_page(&place, true)?);
+                return refused(StatusCode::CONFLICT, visit.delete_page(&place, Ask::Again)?);
             }
             Err(refusal) => return Err(refusal.into()),
         }
         let version = Place::version(&place.module, &place.version);
         let up = match &place.install {
-            Some(_) if app.host.current(&version)?.is_some() => pages::url(&version),
+            Some(_) if visit.host.current(&version)?.is_some() => pages::url(&version),
             _ => format!("/modules/{}", place.module),
         };
         Ok(Redirect::to(&up).into_response())
@@ -368,16 +382,16 @@ async fn delete(State(app): Shared, In(place): In, fields: Fields) -> Page {
     .await
 }
 
-async fn install(State(app): Shared, In(place): In, sent: Sent) -> Page {
-    keeping(app, sent, move |app, fields, held| {
+async fn install(visit: Visit, In(place): In, sent: Sent) -> Page {
+    keeping(visit, sent, move |visit, fields, held| {
         let name = fields.get("name");
-        let (status, why) = match held {
-            Some(Held { status, why }) => (status, why.to_owned()),
-            None if !is_name(name) => {
+        let (status, why) = match held.map_or_else(|| visit.by(), Err) {
+            Err(Held { status, why }) => (status, why.to_owned()),
+            Ok(_) if !is_name(name) => {
                 let why = format!("“{name}” cannot be the name of an install");
                 (StatusCode::UNPROCESSABLE_ENTITY, why)
             }
-            None => match app.host.install(&place, name) {
+            Ok(by) => match visit.host.install(&place, name, by) {
                 Ok(_) => {
                     let url = pages::stored_url(&place.install(name));
                     return Ok(Redirect::to(&url).into_response());
@@ -388,17 +402,17 @@ async fn install(State(app): Shared, In(place): In, sent: Sent) -> Page {
                 Err(refusal) => return Err(refusal.into()),
             },
         };
-        refused(status, app.place_page(&place, false, Some((&why, name)))?)
+        refused(status, visit.place_page(&place, false, Some((&why, name)))?)
     })
     .await
 }
 
-async fn explain(State(app): Shared, In(place): In, RawQuery(query): RawQuery) -> Page {
-    blocking(app, move |app| app.run_page(&place, query.as_deref(), Action::Show)).await
+async fn explain(visit: Visit, In(place): In, RawQuery(query): RawQuery) -> Page {
+    blocking(visit, move |visit| visit.run_page(&place, query.as_deref(), Action::Show)).await
 }
 
-async fn act(State(app): Shared, In(place): In, RawQuery(query): RawQuery, fields: Fields) -> Page {
-    blocking(app, move |app| {
+async fn act(visit: Visit, In(place): In, RawQuery(query): RawQuery, fields: Fields) -> Page {
+    blocking(visit, move |visit| {
         let action = match fields.get("action") {
             "" => Action::Run,
             "deliver" => Action::Deliver,
@@ -408,26 +422,38 @@ async fn act(State(app): Shared, In(place): In, RawQuery(query): RawQuery, field
                 return Err(Failure::Refused(StatusCode::BAD_REQUEST, why));
             }
         };
-        app.run_page(&place, query.as_deref(), action)
+        visit.run_page(&place, query.as_deref(), action)
     })
     .await
 }
 
-async fn keys(State(app): Shared) -> Page {
-    blocking(app, |app| {
-        let keyring = app.host.keyring().map_err(|error| Failure::Internal(chain(&error)))?;
-        let usage = app.host.vault().usage().map_err(Refusal::from)?;
-        html(pages::keys(app, &keyring, &usage, &app.host.rotation()))
+async fn keys(visit: Visit) -> Page {
+    blocking(visit, |visit| {
+        let keyring = visit.host.keyring().map_err(|error| Failure::Internal(chain(&error)))?;
+        let usage = visit.host.vault().usage().map_err(Refusal::from)?;
+        html(pages::keys(visit, &keyring, &usage, &visit.host.rotation()))
     })
     .await
 }
 
-async fn rotate(State(app): Shared, _: Fields) -> Page {
-    if app.host.begin_rotation() {
-        let host = Arc::clone(&app.host);
+async fn rotate(visit: Visit, _: Fields) -> Page {
+    if visit.host.begin_rotation() {
+        let host = Arc::clone(&visit.host);
         tokio::task::spawn_blocking(move || host.rotate());
     }
     Ok(Redirect::to("/keys").into_response())
+}
+
+async fn name(visit: Visit) -> Page {
+    html(pages::name(&visit, None))
+}
+
+async fn set_name(visit: Visit, fields: Fields) -> Page {
+    blocking(visit.sign(&fields), |visit| match visit.by() {
+        Ok(_) => html(pages::name(visit, Some(Ok(())))),
+        Err(Held { status, why }) => refused(status, pages::name(visit, Some(Err(why)))),
+    })
+    .await
 }
 
 /// An action of the run page.
@@ -463,7 +489,7 @@ fn outdated(text: &str, read: Revision, before: Vec<Zeroizing<String>>) -> Vec<Z
     iter::once(editor::outdated(text, read)).chain(before).collect()
 }
 
-impl App {
+impl Visit {
     fn module(&self, name: &str) -> Result<crate::modules::Module, Failure> {
         self.host.modules().get(name).cloned().ok_or(Failure::NotFound)
     }
@@ -479,10 +505,11 @@ impl App {
         place: &Place,
         text: &str,
         earlier: Option<Earlier<'_>>,
+        by: By,
     ) -> Result<Result<(), Problem>, Failure> {
         let version = &place.version;
         let name = |why| Ok(Err(Problem::Name(why)));
-        match self.host.create(place, text, earlier) {
+        match self.host.create(place, text, earlier, by) {
             Ok(_) => Ok(Ok(())),
             Err(Refusal::Outdated) => Ok(Err(Problem::Outdated)),
             Err(Refusal::Name) => name(format!("“{version}” cannot be the name of a version")),
@@ -519,12 +546,12 @@ impl App {
         Ok(pages::place(self, &shown))
     }
 
-    /// Builds the page that asks before it deletes. After a conflict, it asks again.
-    fn delete_page(&self, place: &Place, again: bool) -> Result<Markup, Failure> {
+    /// Builds the page that asks before it deletes.
+    fn delete_page(&self, place: &Place, ask: Ask) -> Result<Markup, Failure> {
         let revision = self.current(place)?.revision;
         let installs = &self.installs(place)?;
         let files = self.deliveries().count(place);
-        Ok(pages::delete(self, &Delete { place, revision, installs, files, again }))
+        Ok(pages::delete(self, &Delete { place, revision, installs, files, ask }))
     }
 
     /// Locks the delivered files.

@@ -11,14 +11,16 @@ use secrets_toml::vault::Report;
 use secrets_toml::{Env, OverrideError, Prefilled, Secrets, Template, TemplateError, Variable};
 use zeroize::Zeroizing;
 
+use crate::author::{Author, date};
 use crate::delivery::DeliverError;
 use crate::modules::Module;
 use crate::rotation::Status;
 use crate::run::{Ran, RunError};
 use crate::versions::{Current, MAX_NAME, Place};
+use crate::web::chain;
 use crate::web::editor::{self, Editor, Note, capital, code};
 use crate::web::guard::Fields;
-use crate::web::{App, chain};
+use crate::web::visit::{FIELD, Visit};
 
 /// The pattern of a name, which the browser checks. The same rule as `versions::is_name`.
 const NAME: &str = "[A-Za-z0-9][A-Za-z0-9._\\-]*";
@@ -55,6 +57,7 @@ fn layout(title: &str, trail: &[(&str, &str)], main: &Markup) -> Markup {
                     nav aria-label="Pages" {
                         a href="/" { "Modules" }
                         a href="/keys" { "Keys" }
+                        a href="/name" { "Your name" }
                     }
                 }
                 main #main {
@@ -102,8 +105,42 @@ impl Trail {
     }
 }
 
-fn token(app: &App) -> Markup {
-    html! { input type="hidden" name="token" value=(*app.token); }
+fn token(visit: &Visit) -> Markup {
+    html! { input type="hidden" name="token" value=(*visit.token); }
+}
+
+/// Renders the name that a form stores under, or the field for it if the visitor has given none.
+fn signature(visit: &Visit) -> Markup {
+    html! {
+        @match visit.author() {
+            Some(author) => p .path { "Stored in the name of " bdi { (author.name()) } "." },
+            None => (author_field(visit.typed())),
+        }
+    }
+}
+
+/// Renders the field for the name of the visitor.
+fn author_field(value: &str) -> Markup {
+    html! {
+        label for=(FIELD) { "Your name" }
+        input #(FIELD) name=(FIELD) value=(value) required maxlength="255" autocomplete="name"
+            aria-describedby="author-help";
+        small #author-help {
+            "It is stored with the secrets, and their page shows it. This browser remembers it."
+        }
+    }
+}
+
+/// Renders who did something, and when.
+fn written(what: &str, author: Option<&str>, time: Option<i64>) -> Markup {
+    html! {
+        @if author.is_some() || time.is_some() { (what) }
+        @if let Some(author) = author { " by " bdi { (author) } }
+        @if let Some((day, time)) = time.map(date) {
+            @if author.is_some() { "," } " "
+            time datetime={ (day) "T" (time) "Z" } { (day) " " (time) " UTC" }
+        }
+    }
 }
 
 fn name_field(label: &str, name: &str, value: &str, example: &str) -> Markup {
@@ -129,7 +166,7 @@ pub(super) fn failure(status: StatusCode, text: &str) -> Markup {
 }
 
 /// Renders what was typed into a form that failed, as a form that is sent to the same URL.
-pub(super) fn retry(app: &App, status: StatusCode, why: &str, fields: &Fields) -> Markup {
+pub(super) fn retry(visit: &Visit, status: StatusCode, why: &str, fields: &Fields) -> Markup {
     let title = status.canonical_reason().unwrap_or("Something went wrong");
     layout(
         title,
@@ -142,10 +179,11 @@ pub(super) fn retry(app: &App, status: StatusCode, why: &str, fields: &Fields) -
                 p { "What you typed is below. You can copy it, or send it again." }
             }
             form method="post" {
-                (token(app))
+                (token(visit))
                 @for (name, value) in fields.iter() {
                     @match name {
                         "token" | "text" | "typed" => {},
+                        FIELD => (author_field(value)),
                         "version" => (name_field("Version", "version", value, "1.0.0")),
                         "name" => (name_field("Name", "name", value, "chat")),
                         "folder" => {
@@ -181,7 +219,7 @@ fn held(why: Option<&str>) -> Markup {
 }
 
 pub(super) fn home(
-    app: &App,
+    visit: &Visit,
     modules: &[(String, Option<PathBuf>, usize)],
     wrong: Option<(String, &str, &str)>,
 ) -> Markup {
@@ -213,7 +251,7 @@ pub(super) fn home(
             section {
                 h2 { "Add a module" }
                 form method="post" action="/modules" {
-                    (token(app))
+                    (token(visit))
                     @if let Some(why) = why { p .problems role="alert" #problems { (code(why)) } }
                     (name_field("Name", "name", name, "chat"))
                     label for="folder" { "Checkout " span .optional { "optional" } }
@@ -457,7 +495,7 @@ pub(super) struct NewVersion<'a> {
     pub(super) typed: &'a [Zeroizing<String>],
 }
 
-pub(super) fn new_version(app: &App, new: &NewVersion<'_>, editor: &Editor) -> Markup {
+pub(super) fn new_version(visit: &Visit, new: &NewVersion<'_>, editor: &Editor) -> Markup {
     let NewVersion { module, template, from, prefilled, version, .. } = *new;
     let NewVersion { wrong_name, conflict, held, typed, .. } = *new;
     let revision = from.map(|(_, revision)| revision);
@@ -486,7 +524,7 @@ pub(super) fn new_version(app: &App, new: &NewVersion<'_>, editor: &Editor) -> M
             }
             div .beside {
                 form method="post" action={ "/new/" (module) } {
-                    (token(app))
+                    (token(visit))
                     @if let Some(from) = from { input type="hidden" name="from" value=(from); }
                     @if let Some(revision) = revision { input type="hidden" name="revision" value=(revision); }
                     @if let Some(why) = wrong_name { p .problems role="alert" #problems { (why) } }
@@ -503,6 +541,7 @@ pub(super) fn new_version(app: &App, new: &NewVersion<'_>, editor: &Editor) -> M
                         }
                     }
                     (editor.area())
+                    (signature(visit))
                     button { "Create" }
                     (editor::typed(typed))
                 }
@@ -530,10 +569,10 @@ pub(super) struct Shown<'a> {
     pub(super) wrong: Option<(&'a str, &'a str)>,
 }
 
-pub(super) fn place(app: &App, shown: &Shown<'_>) -> Markup {
+pub(super) fn place(visit: &Visit, shown: &Shown<'_>) -> Markup {
     let Shown { place, current, installs, warnings, stored, wrong } = shown;
     let url = url(place);
-    let Current { secrets, template, revision, key } = current;
+    let Current { secrets, template, revision, author, time, key } = current;
     let name = place.install.as_deref().unwrap_or(&place.version);
     let what = if place.install.is_some() { "install" } else { "version" };
     Trail::to(place, false).layout(name, &html! {
@@ -541,7 +580,10 @@ pub(super) fn place(app: &App, shown: &Shown<'_>) -> Markup {
         @if *stored {
             p .good role="status" { "Stored, encrypted, as revision " (revision) "." }
         }
-        p .path { "Revision " (revision) ", encrypted with key " (key) }
+        p .path {
+            "Revision " (revision) ", " (written("stored", author.as_deref(), *time)) br;
+            "Encrypted with key " (key)
+        }
         div .actions {
             a .button href={ (url) "/run" } { "Run" }
             a .button .quiet href={ (url) "/edit" } { "Replace values" }
@@ -565,9 +607,10 @@ pub(super) fn place(app: &App, shown: &Shown<'_>) -> Markup {
                 p { "An install starts with a copy of these secrets. Later changes do not affect it." }
                 @if !installs.is_empty() { (install_cards(place, installs)) }
                 form method="post" action={ (url) "/installs" } {
-                    (token(app))
+                    (token(visit))
                     @if let Some((why, _)) = wrong { p .problems role="alert" #problems { (why) } }
                     (name_field("Name of the install", "name", wrong.map_or("", |(_, name)| name), "acme"))
+                    (signature(visit))
                     button { "Install" }
                 }
             }
@@ -583,24 +626,30 @@ pub(super) struct Delete<'a> {
     pub(super) installs: &'a [String],
     /// The number of delivered files.
     pub(super) files: usize,
-    /// The secrets were replaced since the page asked before.
-    pub(super) again: bool,
+    pub(super) ask: Ask,
 }
 
-pub(super) fn delete(app: &App, delete: &Delete<'_>) -> Markup {
-    let Delete { place, revision, installs, files, again } = *delete;
+/// The occasion on which a page asks before it does something.
+#[derive(Clone, Copy)]
+pub(super) enum Ask {
+    First,
+    /// The secrets were replaced since the page asked before.
+    Again,
+    /// The visitor has no name, for this reason.
+    Unsigned(&'static str),
+}
+
+pub(super) fn delete(visit: &Visit, delete: &Delete<'_>) -> Markup {
+    let Delete { place, revision, installs, files, ask } = *delete;
     let name = place.install.as_deref().unwrap_or(&place.version);
     let what = if place.install.is_some() { "install" } else { "version" };
     Trail::to(place, true).layout(
         &format!("Delete {name}"),
         &html! {
             h1 { "Delete the " (what) " " (name) "?" }
-            @if again {
-                div #problems .problems role="alert" tabindex="-1" autofocus {
-                    h2 { "Nothing was deleted" }
-                    p { "Somebody stored revision " (revision) " in the meantime. Delete that one?" }
-                }
-            }
+            (asked(ask, "Nothing was deleted", &html! {
+                "Somebody stored revision " (revision) " in the meantime. Delete that one?"
+            }))
             h2 { "This goes" }
             ul {
                 li { "The secrets of this " (what) ", revision " (revision) ". Nobody can get them back." }
@@ -619,8 +668,9 @@ pub(super) fn delete(app: &App, delete: &Delete<'_>) -> Markup {
                 (install_cards(place, installs))
             }
             form method="post" action={ (url(place)) "/delete" } {
-                (token(app))
+                (token(visit))
                 input type="hidden" name="revision" value=(revision);
+                (signature(visit))
                 div .actions {
                     button .danger { "Delete " (name) }
                     a .button .quiet href=(url(place)) { "Keep it" }
@@ -628,6 +678,21 @@ pub(super) fn delete(app: &App, delete: &Delete<'_>) -> Markup {
             }
         },
     )
+}
+
+/// Renders the reason why a page asks again.
+fn asked(ask: Ask, nothing: &str, again: &Markup) -> Markup {
+    let why = match ask {
+        Ask::First => return Markup::default(),
+        Ask::Again => again,
+        Ask::Unsigned(why) => &html! { (why) },
+    };
+    html! {
+        div #problems .problems role="alert" tabindex="-1" autofocus {
+            h2 { (nothing) }
+            p { (why) }
+        }
+    }
 }
 
 /// The page of a deleted version that has installs.
@@ -707,7 +772,7 @@ impl<'a> Edit<'a> {
     }
 }
 
-pub(super) fn edit(app: &App, edit: &Edit<'_>) -> Markup {
+pub(super) fn edit(visit: &Visit, edit: &Edit<'_>) -> Markup {
     let Edit { place, template, form, conflict, held, typed } = *edit;
     let errors = form.map_or(0, |(_, editor)| editor.errors());
     let title = match conflict.is_some() || held.is_some() || errors > 0 {
@@ -724,11 +789,12 @@ pub(super) fn edit(app: &App, edit: &Edit<'_>) -> Markup {
             div .beside {
                 @match form {
                     Some((revision, editor)) => form method="post" action={ (url(place)) "/edit" } {
-                        (token(app))
+                        (token(visit))
                         input type="hidden" name="revision" value=(revision);
                         label for="text" { "Secrets" }
                         small #text-help { (editor.help("the value that is stored")) }
                         (editor.area())
+                        (signature(visit))
                         button { "Save" }
                         (editor::typed(typed))
                     },
@@ -803,7 +869,7 @@ pub(super) struct File {
     pub(super) checkout: bool,
 }
 
-pub(super) fn run(app: &App, run: &Run<'_>) -> Markup {
+pub(super) fn run(visit: &Visit, run: &Run<'_>) -> Markup {
     let Run { place, env, query, done, file } = run;
     let page = html! {
         section {
@@ -815,7 +881,7 @@ pub(super) fn run(app: &App, run: &Run<'_>) -> Markup {
         }
         // Without an `action`, the form is sent to this URL, query included, and the page need not
         // show the query.
-        form method="post" { (token(app)) button { "Run" } }
+        form method="post" { (token(visit)) button { "Run" } }
         @match done {
             Done::Ran(Ok(Ran { output, status })) => section #output {
                 h2 { "Output" }
@@ -825,18 +891,18 @@ pub(super) fn run(app: &App, run: &Run<'_>) -> Markup {
             Done::Ran(Err(error)) => p .problems role="alert" { "The module could not be run: " (code(&chain(error))) },
             _ => {},
         }
-        (streamlit(app, done, file.as_ref()))
+        (streamlit(visit, done, file.as_ref()))
     };
     run_layout(place, &page)
 }
 
 /// Renders the section that delivers a file and shows how to start the Streamlit app with it.
-fn streamlit(app: &App, done: &Done, file: Option<&File>) -> Markup {
+fn streamlit(visit: &Visit, done: &Done, file: Option<&File>) -> Markup {
     // Also without an `action`, so that the file has the overrides of this URL.
     let form = |action: &str, class: &str, text: &str| {
         html! {
             form method="post" {
-                (token(app))
+                (token(visit))
                 input type="hidden" name="action" value=(action);
                 button class=(class) { (text) }
             }
@@ -907,7 +973,33 @@ fn explained(explanation: &Explanation<'_>) -> Markup {
     }
 }
 
-pub(super) fn keys(app: &App, keyring: &Keyring, usage: &Report, status: &Status) -> Markup {
+/// The page on which a visitor gives a name. `given` is the result, if one was sent.
+pub(super) fn name(visit: &Visit, given: Option<Result<(), &str>>) -> Markup {
+    let author = visit.author().map(Author::name);
+    layout(
+        "Your name",
+        &[],
+        &html! {
+            h1 { "Your name" }
+            @match given {
+                None => {},
+                Some(Ok(())) => p .good role="status" { "This browser remembers the name." },
+                Some(Err(why)) => p #problems .problems role="alert" { (why) },
+            }
+            p .lead {
+                "Each revision of secrets has the name of the person who stored it. Nobody checks the "
+                "names: this server has no login."
+            }
+            form method="post" action="/name" {
+                (token(visit))
+                (author_field(author.unwrap_or_else(|| visit.typed())))
+                button { "Remember" }
+            }
+        },
+    )
+}
+
+pub(super) fn keys(visit: &Visit, keyring: &Keyring, usage: &Report, status: &Status) -> Markup {
     let page = html! {
         h1 { "Keys" }
         p .lead {
@@ -943,7 +1035,7 @@ pub(super) fn keys(app: &App, keyring: &Keyring, usage: &Report, status: &Status
             }
         }
         form method="post" action="/keys/rotate" {
-            (token(app))
+            (token(visit))
             button disabled[matches!(status, Status::Running { .. })] { "Rotate" }
         }
     };

@@ -21,6 +21,9 @@ use tower::ServiceExt;
 /// A part of every value.
 pub(crate) const CANARY: &str = "hunter2";
 
+/// The cookie of a visitor who has given a name.
+const ADA: (&str, &str) = ("cookie", "module-manager-author=ada");
+
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_module-manager");
 
 /// The log of all tests of this process.
@@ -128,8 +131,14 @@ impl Site {
         folder.to_str().unwrap().to_owned()
     }
 
+    /// Opens a page as the visitor ada does.
     pub(crate) fn get(&self, url: &str) -> Page {
-        self.send("GET", url, &[("host", "127.0.0.1:8501")], None)
+        self.get_with(&[ADA], url)
+    }
+
+    /// Opens a page with further headers.
+    pub(crate) fn get_with(&self, headers: &[(&str, &str)], url: &str) -> Page {
+        self.send("GET", url, &[&[("host", "127.0.0.1:8501")], headers].concat(), None)
     }
 
     /// Sends a form as one of our pages does.
@@ -139,6 +148,21 @@ impl Site {
 
     /// Sends a form as a page with another token does.
     pub(crate) fn post_with(&self, token: &str, url: &str, fields: &[(&str, &str)]) -> Page {
+        self.post_from(&[ADA], token, url, fields)
+    }
+
+    /// Sends a form as a visitor does who has given no name.
+    pub(crate) fn post_unsigned(&self, url: &str, fields: &[(&str, &str)]) -> Page {
+        self.post_from(&[], &self.token(), url, fields)
+    }
+
+    fn post_from(
+        &self,
+        more: &[(&str, &str)],
+        token: &str,
+        url: &str,
+        fields: &[(&str, &str)],
+    ) -> Page {
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.append_pair("token", token).extend_pairs(fields);
         let headers = [
@@ -147,7 +171,7 @@ impl Site {
             ("sec-fetch-site", "same-origin"),
             ("content-type", "application/x-www-form-urlencoded"),
         ];
-        self.send("POST", url, &headers, Some(&body.finish()))
+        self.send("POST", url, &[&headers, more].concat(), Some(&body.finish()))
     }
 
     pub(crate) fn send(
