@@ -717,6 +717,36 @@ fn keys_are_rotated_and_what_was_sealed_stays() {
     assert_eq!(site.value("1.0.0", None, "TOKEN"), "hunter2-token");
 }
 
+/// Nobody else stored anything, so nobody is told of a conflict.
+#[test]
+fn a_rotation_disturbs_no_open_form() {
+    let site = site_with_version();
+    let form = site.get("/modules/chat/1.0.0/edit");
+    let next = site.get("/new/chat?from=1.0.0");
+    assert!(site.host.begin_rotation());
+    site.host.rotate();
+    site.get("/keys").has("Done: 1 records");
+
+    let (text, revision) = (next.text_area(), next.field("revision"));
+    let fields = [("version", "2"), ("from", "1.0.0"), ("revision", &*revision), ("text", &*text)];
+    site.post("/new/chat", &fields).redirects("/modules/chat/2?stored");
+    let (text, revision) = (form.text_area(), form.field("revision"));
+    site.post("/modules/chat/1.0.0/edit", &[("revision", &*revision), ("text", &*text)])
+        .redirects("/modules/chat/1.0.0?stored");
+    site.get("/modules/chat/1.0.0").has("Revision 2, stored by <bdi>ada</bdi>");
+    for version in ["1.0.0", "2"] {
+        assert_eq!(site.value(version, None, "TOKEN"), "hunter2-token");
+    }
+
+    // The page that asks before it deletes is a form, too. The author is still the one who stored.
+    let ask = site.get("/modules/chat/2/delete");
+    assert!(site.host.begin_rotation());
+    site.host.rotate();
+    site.get("/modules/chat/2").has("Revision 1, stored by <bdi>ada</bdi>").has("Your token.");
+    site.post("/modules/chat/2/delete", &[("revision", &ask.field("revision"))])
+        .redirects("/modules/chat");
+}
+
 #[test]
 fn a_rotation_that_was_cut_short_is_completed_by_the_next() {
     let site = site_with_version();
