@@ -69,6 +69,7 @@ pub use locked::{KmsLock, LockedKeyring};
 pub(crate) use manifest::ManifestList;
 pub use opened::Opened;
 pub use passphrase::PassphraseCost;
+pub(crate) use past::past_key;
 pub use record::Record;
 pub use scope::{Scope, ScopeError};
 pub use scope_keyring::ScopeKeyring;

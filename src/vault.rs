@@ -8,7 +8,7 @@ mod asynchronous;
 mod decide;
 mod error;
 mod export_format;
-mod history;
+mod past;
 mod list;
 mod manifest;
 mod report;

@@ -7,14 +7,12 @@ use crate::seal::header::{Kind, Revision};
 use crate::seal::keyring::Keyring;
 use crate::seal::opened::Opened;
 use crate::seal::record::{Place, Record};
-use crate::seal::scope::Scope;
+use crate::seal::scope::{Scope, ScopeError};
 
 impl Scope {
     /// The scope of a past revision of this one, under which a store keeps its record.
     pub(crate) fn past(&self, revision: Revision) -> Vec<u8> {
-        let mut past = [self.as_bytes(), &revision.get().to_be_bytes()].concat();
-        past[0] += SCOPE_PAST;
-        past
+        past_key(self.as_bytes(), revision.get())
     }
 
     /// Reads the scope of a past revision, or returns `None` if these bytes are not one.
@@ -27,14 +25,22 @@ impl Scope {
         Some((Self::from_bytes(&scope).ok()?, revision))
     }
 
-    /// The kinds of a record in the scope of these bytes. `None` if they are not the scope of a
+    /// The kinds of a record in the scope of these bytes. Fails if they are not the scope of a
     /// document, present or past.
-    pub(crate) fn kinds(bytes: &[u8]) -> Option<&'static [Kind]> {
-        if Self::from_bytes(bytes).is_ok() {
-            return Some(&Kind::PRESENT);
+    pub(crate) fn kinds(bytes: &[u8]) -> Result<&'static [Kind], ScopeError> {
+        match Self::from_bytes(bytes) {
+            Ok(_) => Ok(&Kind::PRESENT),
+            Err(error) => Self::of_past(bytes).map(|_| &Kind::PAST[..]).ok_or(error),
         }
-        Self::of_past(bytes).map(|_| &Kind::PAST[..])
     }
+}
+
+/// The scope of a past revision, of the scope with this encoding. It ends in the number, so the past
+/// revisions of a scope are in the order of their numbers.
+pub(crate) fn past_key(scope: &[u8], number: u64) -> Vec<u8> {
+    let mut past = [scope, &number.to_be_bytes()].concat();
+    past[0] += SCOPE_PAST;
+    past
 }
 
 impl Keyring {

@@ -3,11 +3,8 @@
 use std::ops::Range;
 
 use crate::seal::format::COMMITMENT;
-use crate::seal::{Record, Revision, Scope};
+use crate::seal::{Record, Revision, Scope, past_key};
 use crate::store::row::Row;
-
-/// The difference between the kind of a scope and the kind of its past rows.
-const PAST: u8 = 0x10;
 
 /// A conditional write: a compare-and-swap of one record, and of the past rows that belong to it.
 ///
@@ -177,14 +174,6 @@ pub fn past(scope: &[u8]) -> Range<Vec<u8>> {
         }
         _ => Vec::new()..Vec::new(),
     }
-}
-
-/// The key of a past row: the encoding of its scope. It ends in the revision, so the rows of a scope
-/// are in the order of their revisions.
-fn past_key(scope: &[u8], revision: u64) -> Vec<u8> {
-    let mut key = [scope, &revision.to_be_bytes()].concat();
-    key[0] = key[0].saturating_add(PAST);
-    key
 }
 
 #[cfg(test)]

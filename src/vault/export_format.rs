@@ -14,7 +14,7 @@ use std::io::{self, Read, Write};
 use crate::seal::format::{KEYRING_ROW, MAX_RECORD_LEN, MAX_SCOPE_LEN};
 use crate::seal::{Header, Scope, check_keyring_row};
 use crate::store::backend::Row;
-use crate::vault::error::TransferError;
+use crate::vault::error::{TransferError, VaultError};
 
 /// The first bytes of an export.
 const MAGIC: [u8; 5] = *b"\x89SLX\x01";
@@ -31,8 +31,10 @@ impl<W: Write> ExportWriter<W> {
         Ok(Self { out, count: 0 })
     }
 
+    /// Writes a row, unless an import would refuse it.
     pub(super) fn write(&mut self, row: &Row) -> Result<(), TransferError> {
         let (scope, record) = (row.scope(), row.record());
+        check(scope, record)?;
         let scope_len = u16::try_from(scope.len()).map_err(|_| TransferError::Malformed)?;
         let record_len = u32::try_from(record.len()).map_err(|_| TransferError::Malformed)?;
         self.out.write_all(&scope_len.to_be_bytes())?;
@@ -94,8 +96,10 @@ impl<R: Read> ExportReader<R> {
                 check_keyring_row(&record).map_err(TransferError::Record)?;
                 continue;
             }
-            let kinds = Scope::kinds(&scope).ok_or(TransferError::Malformed)?;
-            Header::of_record(&record, kinds).map_err(TransferError::Record)?;
+            check(&scope, &record).map_err(|error| match error {
+                VaultError::Open(error) => TransferError::Record(error),
+                _ => TransferError::Malformed,
+            })?;
             return Ok(Some(Row::new(scope, record)));
         }
     }
@@ -109,6 +113,12 @@ impl<R: Read> ExportReader<R> {
             _ => Err(TransferError::TrailingBytes),
         }
     }
+}
+
+/// Checks that a row has a scope, and a record of a kind that belongs there. No key is needed.
+fn check(scope: &[u8], record: &[u8]) -> Result<(), VaultError> {
+    Header::of_record(record, Scope::kinds(scope)?)?;
+    Ok(())
 }
 
 /// Reads the first bytes of a file, and compares them with its magic and its version.
