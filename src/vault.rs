@@ -8,9 +8,13 @@ mod asynchronous;
 mod decide;
 mod error;
 mod export_format;
-mod past;
+mod history;
+mod import_past;
 mod list;
 mod manifest;
+mod newer;
+mod past;
+mod place;
 mod report;
 mod sweep;
 mod transfer;
@@ -23,7 +27,9 @@ use std::ops::ControlFlow;
 pub use self::asynchronous::AsyncVault;
 pub use self::decide::Expected;
 pub use self::error::{TransferError, VaultError};
+pub use self::history::{AsyncHistory, History, HistoryEntry};
 pub use self::list::{AsyncListing, Listed, Listing, Scopes};
+pub use self::newer::Newer;
 pub use self::report::{Failure, Report};
 use crate::seal::{By, Contents, Keyring, Opened, Revision, Scope};
 use crate::store::{Blocking, Store, now};
@@ -154,6 +160,37 @@ impl<S: Store> Vault<S> {
         self.0.set_keyring(keyring);
     }
 
+    /// Keeps past revisions: what a write of this vault replaces is kept, the newest `revisions` of each
+    /// scope. By default a vault keeps none.
+    ///
+    /// The number belongs to this vault, not to the store. A vault that keeps none leaves the past
+    /// revisions of the others as they are. So if vaults with different numbers write to a store, a
+    /// history has gaps.
+    ///
+    /// With a history, [`delete`](Self::delete) removes nothing: [`restore`](Self::restore) brings the
+    /// document back. [`purge`](Self::purge) removes the record and all of its past.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::TooLongHistory`] if `revisions` is more than 1,000.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("vault/example.txt")]
+    /// let vault = vault.keep_history(20)?;
+    /// for number in 1..=30 {
+    ///     let expected = Revision::try_from(number - 1).map_or(Expected::Absent, Expected::Revision);
+    ///     vault.put(&chat, &secrets, expected)?;
+    /// }
+    /// assert_eq!(vault.history(&chat)?.count(), 21); // the present, and 20 before it
+    /// assert!(vault.keep_history(1001).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn keep_history(self, revisions: u64) -> Result<Self, VaultError> {
+        Ok(Self(self.0.keep_history(revisions)?))
+    }
+
     /// Returns the current record of a scope: a document or a tombstone, or `None` if the scope has
     /// neither.
     ///
@@ -175,6 +212,39 @@ impl<S: Store> Vault<S> {
     /// ```
     pub fn get(&self, scope: &Scope) -> Result<Option<Opened>, VaultError> {
         now(self.0.get(scope))
+    }
+
+    /// Returns the current record if its revision is higher than `after`, which the caller has.
+    ///
+    /// Use this to notice a change. It reads one record, and decrypts it only if it is newer. That it is
+    /// the [`Same`](Newer::Same) is not authenticated: whoever can write to the store can hide a newer
+    /// record from a process that has not seen it.
+    ///
+    /// # Errors
+    ///
+    /// - [`VaultError::RolledBack`] if the current revision is lower than `after`, or if the scope has
+    ///   no record.
+    /// - The errors of [`get`](Self::get).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("vault/example.txt")]
+    /// use secrets_toml::vault::Newer;
+    ///
+    /// let first = vault.put(&chat, &secrets, Expected::Absent)?;
+    /// assert!(matches!(vault.get_newer(&chat, first)?, Newer::Same));
+    ///
+    /// let second = vault.put(&chat, &secrets, Expected::Revision(first))?;
+    /// let Newer::Opened(opened) = vault.get_newer(&chat, first)? else { return Err("".into()) };
+    /// assert_eq!(opened.revision(), second);
+    ///
+    /// vault.delete(&chat, second, None)?;
+    /// assert!(matches!(vault.get_newer(&chat, second)?, Newer::Deleted(_)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn get_newer(&self, scope: &Scope, after: Revision) -> Result<Newer, VaultError> {
+        now(self.0.get_newer(scope, after))
     }
 
     /// Writes a document, if the current record is the expected one. Returns the new revision.
@@ -245,6 +315,99 @@ impl<S: Store> Vault<S> {
         by: impl Into<Option<By>>,
     ) -> Result<Revision, VaultError> {
         now(self.0.delete(scope, revision, by))
+    }
+
+    /// Lists the revisions of a scope: the present one, then what it replaced, from the newest to the
+    /// oldest. It is empty if the scope has no record.
+    ///
+    /// Each entry is opened when the iterator comes to it, so one record is in memory at a time. A
+    /// revision that does not open is an error, and the listing goes on. It ends with the first
+    /// [`VaultError::Store`].
+    ///
+    /// It lists what was kept, and shows no gaps: nothing tells if somebody removed a past revision from
+    /// the store. It is not a snapshot: a revision that a write removes meanwhile is left out. A
+    /// [`ScopeKeyring`](crate::seal::ScopeKeyring) opens no past revision.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`get`](Self::get).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("vault/example.txt")]
+    /// use secrets_toml::seal::{By, Contents};
+    ///
+    /// let vault = vault.keep_history(20)?;
+    /// let contents = Contents::new(&secrets).by(By::author("ada")?);
+    /// let first = vault.put(&chat, contents, Expected::Absent)?;
+    /// vault.delete(&chat, first, By::author("grace")?)?;
+    ///
+    /// let mut told = Vec::new();
+    /// for entry in vault.history(&chat)? {
+    ///     let entry = entry?;
+    ///     let what = if entry.is_tombstone() { "deleted" } else { "written" };
+    ///     told.push(format!("{} {what} by {}", entry.revision(), entry.author().unwrap_or("?")));
+    /// }
+    /// assert_eq!(told, ["2 deleted by grace", "1 written by ada"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn history(&self, scope: &Scope) -> Result<History<'_, S>, VaultError> {
+        now(self.0.history(scope)).map(History)
+    }
+
+    /// Returns a revision of a scope, present or past. Returns `None` if the revision was not kept, or
+    /// does not exist.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`get`](Self::get), about the current record and about the past one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("vault/example.txt")]
+    /// let vault = vault.keep_history(20)?;
+    /// let first = vault.put(&chat, &secrets, Expected::Absent)?;
+    /// vault.delete(&chat, first, None)?;
+    /// let opened = vault.get_at(&chat, first)?.ok_or("not kept")?;
+    /// assert_eq!(opened.expose_text(), Some("TOKEN = 'hunter2'"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn get_at(&self, scope: &Scope, revision: Revision) -> Result<Option<Opened>, VaultError> {
+        now(self.0.get_at(scope, revision))
+    }
+
+    /// Writes the document of an earlier revision once more, as the next revision. Returns that one.
+    ///
+    /// The caller sees nothing of the document. The template goes along with it; `by` is who restores.
+    /// If the document was deleted, this brings it back.
+    ///
+    /// # Errors
+    ///
+    /// - [`VaultError::Absent`] if the revision was not kept, does not exist, or is a tombstone.
+    /// - The errors of [`put`](Self::put), and [`VaultError::Open`] if the revision does not open.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("vault/example.txt")]
+    /// let vault = vault.keep_history(20)?;
+    /// let first = vault.put(&chat, &secrets, Expected::Absent)?;
+    /// let second = vault.delete(&chat, first, None)?;
+    /// let third = vault.restore(&chat, first, Expected::Revision(second), None)?;
+    /// assert_eq!(third.get(), 3);
+    /// assert_eq!(vault.get(&chat)?.unwrap().expose_text(), Some("TOKEN = 'hunter2'"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn restore(
+        &self,
+        scope: &Scope,
+        revision: Revision,
+        expected: Expected,
+        by: impl Into<Option<By>>,
+    ) -> Result<Revision, VaultError> {
+        now(self.0.restore(scope, revision, expected, by))
     }
 
     /// Copies the document of one scope to another scope. Returns the revision there.
@@ -435,7 +598,7 @@ impl<S: Store> Vault<S> {
         now(self.0.verify())
     }
 
-    /// Writes a manifest: a list of all records and their revisions, sealed under the primary key.
+    /// Writes a manifest: a list of all present records and their revisions, sealed under the primary key.
     /// Returns the number of records.
     ///
     /// Keep the manifest apart from the store. [`verify_against`](Self::verify_against) compares the
@@ -466,12 +629,12 @@ impl<S: Store> Vault<S> {
     }
 
     /// Compares the store with a manifest, and reports each record that was lost, rolled back or
-    /// overwritten unseen after the manifest was made.
+    /// overwritten unseen after the manifest was made. Past revisions are not compared.
     ///
     /// These are [failures](Report::failures) of the report:
     ///
     /// - [`VaultError::RolledBack`] if the record is older than the manifest lists, or is gone.
-    /// - [`VaultError::Altered`] if it has the listed revision, but another write made it.
+    /// - [`VaultError::Forked`] if it has the listed revision, but another write made it.
     /// - [`VaultError::Open`] if it does not open.
     ///
     /// A record that was written after the manifest is [newer](Report::newer), which is not a failure.

@@ -130,11 +130,11 @@ impl By {
         fields.with(TAG_AUTHOR, author).with(TAG_TIME, time)
     }
 
-    pub(super) fn name(&self) -> Option<&str> {
+    pub(crate) fn name(&self) -> Option<&str> {
         self.author.as_ref().map(|author| author.as_str())
     }
 
-    pub(super) fn seconds(&self) -> Option<i64> {
+    pub(crate) fn seconds(&self) -> Option<i64> {
         self.time.map(i64::from_be_bytes)
     }
 }

@@ -80,7 +80,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kinds of a record in the scope of a module, a version or an install.
-    pub(super) const PRESENT: [Self; 2] = [Self::Document, Self::Tombstone];
+    pub(crate) const PRESENT: [Self; 2] = [Self::Document, Self::Tombstone];
     /// The kinds of a record in the scope of a past revision.
     pub(super) const PAST: [Self; 2] = [Self::PastDocument, Self::PastTombstone];
 
@@ -183,9 +183,9 @@ impl Header {
         Ok(header)
     }
 
-    /// Reads the header of a document or a tombstone from the first bytes of its record.
-    pub(crate) fn of_head(head: &[u8]) -> Result<Self, OpenError> {
-        Self::read(head, HEAD_LEN, &Kind::PRESENT)
+    /// Reads the header of a record of one of these kinds from the record's first bytes.
+    pub(crate) fn of_head(head: &[u8], kinds: &[Kind]) -> Result<Self, OpenError> {
+        Self::read(head, HEAD_LEN, kinds)
     }
 
     /// Reads a header. The order of the checks is part of the format: the first one that fails

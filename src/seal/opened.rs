@@ -136,6 +136,11 @@ impl Opened {
         self.stale
     }
 
+    /// Returns who wrote the revision, and when. The document is wiped.
+    pub(crate) fn into_by(self) -> By {
+        self.by
+    }
+
     /// Returns the fields of the document alone: its text and its template.
     pub(super) fn document(&self) -> Fields<'_> {
         let (text, template) = (self.expose_text(), self.template());

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 
-use crate::seal::{Header, KeyId};
+use crate::seal::{Header, KeyId, Kind, Scope, past_key};
 use crate::store::error::StoreError;
 use crate::store::row::{Fetch, Row};
 use crate::store::write::{Outcome, Write};
@@ -173,7 +173,8 @@ pub trait AsyncStore: Send + Sync {
                     return Ok(counts);
                 }
                 for row in page {
-                    let header = Header::of_head(row.record());
+                    let kinds = Scope::kinds(row.scope()).unwrap_or(&Kind::PRESENT);
+                    let header = Header::of_head(row.record(), kinds);
                     *counts.entry(header.ok().map(|header| header.key_id())).or_default() += 1;
                 }
             }
@@ -192,18 +193,25 @@ pub(crate) struct Scan<'a, S: ?Sized> {
     limit: usize,
     fetch: Fetch,
     after: Option<Vec<u8>>,
+    /// The rows from this key on are left out.
+    end: Option<Vec<u8>>,
 }
 
 impl<'a, S: AsyncStore + ?Sized> Scan<'a, S> {
     /// Scans with at most `limit` rows a page.
     pub(crate) fn new(store: &'a S, prefix: Vec<u8>, limit: usize, fetch: Fetch) -> Self {
-        Self { store, prefix, limit, fetch, after: None }
+        Self { store, prefix, limit, fetch, after: None, end: None }
+    }
+
+    /// Ends before the first past row. The past rows come after all present ones.
+    pub(crate) fn of_present(self) -> Self {
+        Self { end: Some(past_key(Scope::MODULES, 0)[..1].to_vec()), ..self }
     }
 
     /// Returns the next page. It is empty at the end.
     pub(crate) async fn next_page(&mut self) -> Result<Vec<Row>, StoreError> {
         let after = self.after.as_deref();
-        let page = self.store.scan(&self.prefix, after, self.limit, self.fetch).await?;
+        let mut page = self.store.scan(&self.prefix, after, self.limit, self.fetch).await?;
         let mut last = after;
         for row in &page {
             if !row.scope().starts_with(&self.prefix) {
@@ -214,6 +222,10 @@ impl<'a, S: AsyncStore + ?Sized> Scan<'a, S> {
             }
             last = Some(row.scope());
         }
+        if let Some(end) = &self.end {
+            page.truncate(page.partition_point(|row| row.scope() < &end[..]));
+        }
+        let last = page.last().map(Row::scope);
         if let Some(last) = last {
             self.after = Some(last.to_vec());
         }

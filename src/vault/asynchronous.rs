@@ -1,12 +1,13 @@
 //! The vault over an async store. [`Vault`](crate::vault::Vault) wraps it for a store that blocks.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use crate::seal::{By, Contents, KeyId, KeyState, Keyring, Opened, Revision, Scope};
 use crate::store::backend::{Outcome, Write};
 use crate::store::{AsyncStore, StoreError};
-use crate::vault::decide::{self, Change, Current, Expected, Plan};
+use crate::vault::decide::{self, ATTEMPTS, Change, Current, Expected, Plan, Resolved};
 use crate::vault::error::VaultError;
 use crate::vault::list::{AsyncListing, Scopes};
 use crate::vault::watermark::{Seen, Watermarks};
@@ -39,6 +40,8 @@ use crate::vault::watermark::{Seen, Watermarks};
 /// ```
 pub struct AsyncVault<S> {
     pub(super) store: S,
+    /// The number of past revisions that a write keeps.
+    pub(super) keep: u64,
     keyrings: RwLock<Keyrings>,
     watermarks: Mutex<Watermarks>,
 }
@@ -48,7 +51,7 @@ impl<S: AsyncStore> AsyncVault<S> {
     #[must_use]
     pub fn new(store: S, keyring: Keyring) -> Self {
         let keyrings = Keyrings { current: Arc::new(keyring), earlier: Vec::new() };
-        Self { store, keyrings: RwLock::new(keyrings), watermarks: Mutex::default() }
+        Self { store, keep: 0, keyrings: RwLock::new(keyrings), watermarks: Mutex::default() }
     }
 
     /// Returns the store. Same as [`Vault::store`](crate::vault::Vault::store).
@@ -86,7 +89,9 @@ impl<S: AsyncStore> AsyncVault<S> {
         contents: impl Into<Contents<'a>>,
         expected: Expected,
     ) -> Result<Revision, VaultError> {
-        self.change(&self.keyring(), scope, expected, &Change::Put(&contents.into())).await
+        let (keyring, contents) = (self.keyring(), contents.into());
+        let read = self.read(&keyring, scope).await?;
+        self.change(&keyring, scope, read, expected, &Change::Put(&contents)).await
     }
 
     /// Deletes a document. Same as [`Vault::delete`](crate::vault::Vault::delete).
@@ -100,8 +105,9 @@ impl<S: AsyncStore> AsyncVault<S> {
         revision: Revision,
         by: impl Into<Option<By>>,
     ) -> Result<Revision, VaultError> {
-        let (expected, by) = (Expected::Revision(revision), by.into());
-        self.change(&self.keyring(), scope, expected, &Change::Delete(by.as_ref())).await
+        let (keyring, expected, by) = (self.keyring(), Expected::Revision(revision), by.into());
+        let read = self.read(&keyring, scope).await?;
+        self.change(&keyring, scope, read, expected, &Change::Delete(by.as_ref())).await
     }
 
     /// Copies a document to another scope. Same as [`Vault::copy`](crate::vault::Vault::copy).
@@ -117,8 +123,10 @@ impl<S: AsyncStore> AsyncVault<S> {
         by: impl Into<Option<By>>,
     ) -> Result<Revision, VaultError> {
         let (keyring, by) = (self.keyring(), by.into());
-        let source = decide::source(self.read(&keyring, from).await?.0)?;
-        self.change(&keyring, to, expected, &Change::Copy(&source, by.as_ref())).await
+        let read = self.read(&keyring, to).await?;
+        let source = self.read(&keyring, from).await?.0.map(|current| current.opened);
+        let source = decide::source(source)?;
+        self.change(&keyring, to, read, expected, &Change::Copy(&source, by.as_ref())).await
     }
 
     /// Removes a record, whatever it is. Same as [`Vault::purge`](crate::vault::Vault::purge).
@@ -164,33 +172,49 @@ impl<S: AsyncStore> AsyncVault<S> {
         self.watermarks().forget(scope);
     }
 
-    /// Reads the current record, plans a write that replaces it, and carries it out.
-    async fn change(
+    /// Plans a write over the record that was read, and carries it out. If that record was only sealed
+    /// again meanwhile, the write is planned anew.
+    pub(super) async fn change(
         &self,
         keyring: &Keyring,
         scope: &Scope,
+        read: (Option<Current>, Seen),
         expected: Expected,
         change: &Change<'_>,
     ) -> Result<Revision, VaultError> {
-        let (current, seen) = self.read(keyring, scope).await?;
-        let plan = decide::plan(keyring, scope, current.as_ref(), expected, change)?;
-        let revision = plan.revision;
-        self.commit(keyring, scope, plan).await?;
-        self.watermarks().raise(scope, revision, seen);
-        Ok(revision)
+        let (mut current, mut seen) = read;
+        // The write that made the record. If another one has made it, a scope that was purged and made
+        // again has reached the expected revision.
+        let origin = |current: &Option<Current>| current.as_ref().map(|one| *one.opened.origin());
+        let over = origin(&current);
+        for _ in 0..ATTEMPTS {
+            let current_now = current.as_ref();
+            let plan = decide::plan(keyring, scope, current_now, expected, change, self.keep)?;
+            if self.commit(keyring, scope, &plan, over).await? {
+                self.watermarks().raise(scope, plan.mark, seen);
+                return Ok(plan.mark.revision);
+            }
+            (current, seen) = self.read(keyring, scope).await?;
+            if origin(&current) != over {
+                break;
+            }
+        }
+        Err(VaultError::Conflict { current: current.as_ref().map(Current::revision) })
     }
 
-    /// Carries out a write. If the store does not confirm it, the write is sent once more, and the
-    /// current record tells what happened.
-    async fn commit(&self, keyring: &Keyring, scope: &Scope, plan: Plan) -> Result<(), VaultError> {
-        let writes = [plan.write];
-        match self.apply(&writes).await.map(|outcomes| outcomes[0]) {
-            Ok(Outcome::Applied) => return Ok(()),
-            Ok(Outcome::Conflict) => {
-                let current = self.read(keyring, scope).await?.0;
-                let current = current.map(|current| current.opened.revision());
-                return Err(VaultError::Conflict { current });
-            }
+    /// Carries out a write over the record of the origin `over`. Returns `false` if it did not happen,
+    /// because its condition did not hold. If the store does not confirm the write, it is sent once
+    /// more, and the current record tells what happened.
+    async fn commit(
+        &self,
+        keyring: &Keyring,
+        scope: &Scope,
+        plan: &Plan,
+        over: Option<[u8; 32]>,
+    ) -> Result<bool, VaultError> {
+        let writes = std::slice::from_ref(&plan.write);
+        match self.apply(writes).await {
+            Ok(outcomes) => return Ok(outcomes[0] == Outcome::Applied),
             Err(StoreError::Unknown(_)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -198,14 +222,23 @@ impl<S: AsyncStore> AsyncVault<S> {
         // same bytes under the same condition is safe in all three cases: once one of the attempts is
         // carried out, the condition of the other one no longer holds.
         let unknown = |error: VaultError| VaultError::Unknown(error.into());
-        let again = self.apply(&writes).await.map_err(|error| unknown(error.into()))?;
-        if again[0] == Outcome::Applied {
-            return Ok(());
+        let mut again = self.apply(writes).await.map_err(|error| unknown(error.into()))?;
+        for _ in 0..ATTEMPTS {
+            if again[0] == Outcome::Applied {
+                return Ok(true);
+            }
+            // The condition no longer holds: the first attempt made it so, or another process did. An
+            // error of this read leaves that open, so it is `Unknown`, too.
+            let (current, _) = self.read(keyring, scope).await.map_err(unknown)?;
+            match decide::resolve(scope, plan, over, current.as_ref())? {
+                Resolved::NotWritten => return Ok(false),
+                // A visible record need not be durable yet. This write is, once it is acknowledged.
+                Resolved::Written(write) => {
+                    again = self.apply(&[write]).await.map_err(|error| unknown(error.into()))?;
+                }
+            }
         }
-        // The condition no longer holds: the first attempt made it so, or another process did. An
-        // error of this read leaves that open, so it is `Unknown`, too.
-        let (current, _) = self.read(keyring, scope).await.map_err(unknown)?;
-        decide::resolve(&writes[0], plan.revision, current.as_ref())
+        Err(unknown(VaultError::Conflict { current: Some(plan.mark.revision) }))
     }
 
     /// Applies writes. The outcome is unknown if the store returns another number of outcomes.
@@ -218,8 +251,21 @@ impl<S: AsyncStore> AsyncVault<S> {
         Ok(outcomes)
     }
 
-    /// Reads and authenticates the current record, and compares it with the watermark.
+    /// Reads and authenticates the current record, compares it with the watermark, and remembers it.
     pub(super) async fn read(
+        &self,
+        keyring: &Keyring,
+        scope: &Scope,
+    ) -> Result<(Option<Current>, Seen), VaultError> {
+        let (current, seen) = self.look(keyring, scope).await?;
+        if let Some(current) = &current {
+            self.watermarks().raise(scope, current.mark(), seen);
+        }
+        Ok((current, seen))
+    }
+
+    /// Does the same, and remembers nothing.
+    pub(super) async fn look(
         &self,
         keyring: &Keyring,
         scope: &Scope,
@@ -229,20 +275,28 @@ impl<S: AsyncStore> AsyncVault<S> {
             // between makes the record newer than the watermark, which is not a rollback.
             let seen = self.watermarks().seen(scope);
             let record = self.store.get(scope.as_bytes()).await?;
-            let current = decide::open(keyring, scope, record.as_deref())?;
-            let found = current.as_ref().map(|current| current.opened.revision());
-            let checked = decide::check(seen.highest, found);
-            let mut watermarks = self.watermarks();
-            if checked.is_err() && watermarks.has_forgotten_since(scope, seen) {
-                // The record was purged, or a restore was accepted, while the store was read: the
-                // watermark no longer counts.
-                continue;
+            if let ControlFlow::Break(current) = self.admit(keyring, scope, record, seen)? {
+                return Ok((current, seen));
             }
-            checked?;
-            if let Some(found) = found {
-                watermarks.raise(scope, found, seen);
+        }
+    }
+
+    /// Authenticates a record, and compares it with the watermark that was taken before it was read. If
+    /// the watermark no longer counts, the record is to be read again.
+    pub(super) fn admit(
+        &self,
+        keyring: &Keyring,
+        scope: &Scope,
+        record: Option<Vec<u8>>,
+        seen: Seen,
+    ) -> Result<ControlFlow<Option<Current>>, VaultError> {
+        let current = decide::open(keyring, scope, record)?;
+        match decide::check(seen.highest, current.as_ref().map(Current::mark)) {
+            // The record was purged, or a restore was accepted, while the store was read.
+            Err(_) if self.watermarks().has_forgotten_since(scope, seen) => {
+                Ok(ControlFlow::Continue(()))
             }
-            return Ok((current, seen));
+            checked => checked.map(|()| ControlFlow::Break(current)),
         }
     }
 

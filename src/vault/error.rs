@@ -15,8 +15,8 @@ pub enum VaultError {
         /// The current revision, of a document or a tombstone. `None` if the scope has no record.
         current: Option<Revision>,
     },
-    /// The scope has no document to delete or to copy.
-    #[error("the scope has no document to delete or copy")]
+    /// The scope has no document to delete, to copy or to restore.
+    #[error("the scope has no document to delete, copy or restore")]
     Absent,
     /// The store did not confirm the write, and another record is current now. The write either
     /// never happened, or it happened and was overwritten.
@@ -35,21 +35,30 @@ pub enum VaultError {
     #[error("the store did not confirm the write: it may or may not have happened")]
     Unknown(#[source] Cause),
     /// The store has an older record than before, or none: an old copy was restored, or another
-    /// process purged the record.
+    /// process purged the record. A revision that was rewrapped is newer than before.
     ///
     /// If that was done on purpose, call
     /// [`Vault::accept_restore_of`](crate::vault::Vault::accept_restore_of).
-    #[error("rolled back: the scope had revision {highest} before; {}", now(found))]
+    #[error("{}", rolled_back(*highest, *found))]
     RolledBack {
         /// The highest revision that was read or written before, or that a manifest lists.
         highest: Revision,
         /// The current revision. `None` if the scope has no record.
         found: Option<Revision>,
     },
-    /// A record has the revision that a manifest lists, but another write made it. Only
-    /// [`Vault::verify_against`](crate::vault::Vault::verify_against) reports this.
-    #[error("altered: the record has the revision that the manifest lists, but other content")]
-    Altered,
+    /// A record has the revision that was seen before, or that a manifest lists, but another write made
+    /// it. So one of the two writes replaced the other unseen, or the scope was purged and made again.
+    ///
+    /// If that was done on purpose, call
+    /// [`Vault::accept_restore_of`](crate::vault::Vault::accept_restore_of).
+    #[error("forked: revision {revision} of the scope was written by another write than before")]
+    Forked {
+        /// The revision that was written twice.
+        revision: Revision,
+    },
+    /// A vault cannot keep so many past revisions.
+    #[error("a history keeps at most 1000 past revisions")]
+    TooLongHistory,
     /// A record does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -62,6 +71,14 @@ pub enum VaultError {
     /// The store failed. Nothing was changed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl VaultError {
+    /// Returns `true` if a call that visits many records ends with this error, which is not about
+    /// one of them.
+    pub(super) fn ends_the_call(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Unknown(_))
+    }
 }
 
 /// A record that does not open is [`VaultError::Open`], also if the keyring says so.
@@ -81,6 +98,15 @@ fn conflict(current: &Option<Revision>) -> String {
         }
         None => "conflict: the scope has no record, but one was expected".to_owned(),
     }
+}
+
+fn rolled_back(highest: Revision, found: Option<Revision>) -> String {
+    if found == Some(highest) {
+        return format!(
+            "rolled back: the store has an older record of revision {highest} than before"
+        );
+    }
+    format!("rolled back: the scope had revision {highest} before; {}", now(&found))
 }
 
 fn now(current: &Option<Revision>) -> String {

@@ -79,7 +79,7 @@ pub struct AsyncListing<'a, S> {
 
 impl<'a, S: AsyncStore> AsyncListing<'a, S> {
     pub(super) fn new(store: &'a S, prefix: Vec<u8>) -> Self {
-        let scan = Scan::new(store, prefix, PAGE, Fetch::Heads);
+        let scan = Scan::new(store, prefix, PAGE, Fetch::Heads).of_present();
         Self { scan, page: Vec::new().into_iter(), ended: false }
     }
 
@@ -93,7 +93,7 @@ impl<'a, S: AsyncStore> AsyncListing<'a, S> {
             Ok(scope) => scope,
             Err(error) => return Some(Err(error.into())),
         };
-        Some(Ok(Listed { scope, header: Header::of_head(row.record()) }))
+        Some(Ok(Listed { scope, header: Header::of_head(row.record(), &Kind::PRESENT) }))
     }
 
     /// Returns the next row, with the head of its record.

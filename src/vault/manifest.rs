@@ -1,4 +1,4 @@
-//! Manifests: a sealed list of all records, against which a store is checked later.
+//! Manifests: a sealed list of all present records, against which a store is checked later.
 //!
 //! ```text
 //! magic    5 bytes
@@ -42,7 +42,7 @@ impl<S: AsyncStore> AsyncVault<S> {
         let keyring = self.keyring();
         let mut list = ManifestList::default();
         out.write_all(&MAGIC)?;
-        let mut scan = Scan::new(&self.store, Vec::new(), PAGE, Fetch::Records);
+        let mut scan = Scan::new(&self.store, Vec::new(), PAGE, Fetch::Records).of_present();
         loop {
             let page = scan.next_page().await.map_err(VaultError::from)?;
             if page.is_empty() {
@@ -139,7 +139,11 @@ fn compare(keyring: &Keyring, line: &Line, row: Option<&Row>) -> Result<Compared
     }
     // Somebody with the key may have written this revision twice: once before the store was rolled
     // back, and once after. The origin tells the two writes apart, however often they were rewrapped.
-    if *opened.origin() == line.origin { Ok(Compared::Unchanged) } else { Err(VaultError::Altered) }
+    if *opened.origin() == line.origin {
+        Ok(Compared::Unchanged)
+    } else {
+        Err(VaultError::Forked { revision: highest })
+    }
 }
 
 /// The rows of a store, one by one.
@@ -150,7 +154,7 @@ struct Rows<'a, S> {
 
 impl<'a, S: AsyncStore> Rows<'a, S> {
     fn new(store: &'a S) -> Self {
-        let scan = Scan::new(store, Vec::new(), PAGE, Fetch::Records);
+        let scan = Scan::new(store, Vec::new(), PAGE, Fetch::Records).of_present();
         Self { scan, page: Vec::new().into_iter().peekable() }
     }
 

@@ -1,5 +1,4 @@
 //! The past of a scope: the decision which past row a write puts, and which ones it removes.
-#![cfg_attr(not(test), expect(dead_code, reason = "the vault keeps no history yet"))]
 
 use std::ops::Range;
 
@@ -20,10 +19,9 @@ impl Past {
     /// the number of revisions before `next` whose past rows are kept.
     ///
     /// ```text
-    /// present 8, next 9, keep 3     put 8, remove ..6 and 9..
-    /// present 8, next 9, keep 0     put none, remove 8..
-    /// present 8, next 8 (a rewrap)  put none, remove 8..
-    /// present none, next 1          put none, remove all
+    /// present 8, next 9, keep 3    put 8, remove ..6 and 9..
+    /// present 8, next 9, keep 0    put none, remove 8..
+    /// present none, next 1         put none, remove all
     /// ```
     ///
     /// A past row at or above the present is not of this history: it was put back, or it is left
@@ -31,7 +29,7 @@ impl Past {
     /// removed, or the row that is put overwrites it.
     pub(super) fn plan(present: Option<Revision>, next: Revision, keep: u64) -> Self {
         let from = present.map_or(0, Revision::get);
-        let put = present.filter(|present| keep > 0 && *present < next);
+        let put = present.filter(|_| keep > 0);
         let removed = match put {
             Some(_) => [0..next.get().saturating_sub(keep), from + 1..u64::MAX],
             None => [0..0, from..u64::MAX],
@@ -70,8 +68,6 @@ mod tests {
             (Some(8), 9, 1, Some(8), [0..8, 9..END]),
             (Some(8), 9, 0, None, [0..0, 8..END]),
             (Some(8), 9, END, Some(8), [0..0, 9..END]),
-            // A rewrap keeps the revision.
-            (Some(8), 8, 3, None, [0..0, 8..END]),
             (Some(last - 1), last, 1, Some(last - 1), [0..last - 1, last..END]),
         ] {
             let planned = Past::plan(present.map(revision), revision(next), keep);

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::seal::{KeyId, Revision, Scope, Unused};
 use crate::vault::error::VaultError;
+use crate::vault::place::Place;
 
 /// The most failures that a report keeps; further ones are only counted. A hundred show what is
 /// wrong, and bound the memory.
@@ -16,7 +17,7 @@ const MAX_FAILURES: usize = 100;
 /// |---|---|
 /// | [`rewrap_all`] | [`written`], [`kept`], failures |
 /// | [`import`] | [`written`], [`kept`], failures |
-/// | [`verify`] | [`documents`], [`tombstones`], [`unused`], failures |
+/// | [`verify`] | [`documents`], [`tombstones`], [`past`], [`unused`], failures |
 /// | [`verify_against`] | [`unchanged`], [`newer`], [`manifest_revision`], failures |
 /// | [`usage`] | [`by_key`], [`records`], [`unreadable`] |
 ///
@@ -31,6 +32,7 @@ const MAX_FAILURES: usize = 100;
 /// [`kept`]: Self::kept
 /// [`documents`]: Self::documents
 /// [`tombstones`]: Self::tombstones
+/// [`past`]: Self::past
 /// [`unused`]: Self::unused
 /// [`unchanged`]: Self::unchanged
 /// [`newer`]: Self::newer
@@ -44,6 +46,7 @@ pub struct Report {
     pub(super) kept: u64,
     pub(super) documents: u64,
     pub(super) tombstones: u64,
+    pub(super) past: u64,
     pub(super) unchanged: u64,
     pub(super) newer: u64,
     pub(super) manifest_revision: Option<Revision>,
@@ -76,7 +79,8 @@ impl Report {
     ///
     /// - [`rewrap_all`](crate::vault::Vault::rewrap_all): they are under the primary key already.
     ///   They were not decrypted.
-    /// - [`import`](crate::vault::Vault::import): the vault has the same or a higher revision.
+    /// - [`import`](crate::vault::Vault::import): the vault has the same revision of the same origin, or
+    ///   a higher one. A past revision is kept, too, if it is not below the present one.
     #[must_use]
     pub fn kept(&self) -> u64 {
         self.kept
@@ -92,6 +96,12 @@ impl Report {
     #[must_use]
     pub fn tombstones(&self) -> u64 {
         self.tombstones
+    }
+
+    /// The number of past revisions that opened. Filled by [`verify`](crate::vault::Vault::verify).
+    #[must_use]
+    pub fn past(&self) -> u64 {
+        self.past
     }
 
     /// The number of records that are exactly those of the manifest. Filled by
@@ -142,11 +152,11 @@ impl Report {
     ///
     /// - [`rewrap_all`](crate::vault::Vault::rewrap_all) could not seal them again.
     /// - [`import`](crate::vault::Vault::import) could not open them, or the vault's own record
-    ///   under the same scope.
+    ///   under the same scope, or the two are a [fork](VaultError::Forked).
     /// - [`verify`](crate::vault::Vault::verify) could not open them, or they were
-    ///   [rolled back](VaultError::RolledBack).
+    ///   [rolled back](VaultError::RolledBack) or [forked](VaultError::Forked).
     /// - [`verify_against`](crate::vault::Vault::verify_against) found that they were lost, rolled
-    ///   back or altered after the manifest, or do not open.
+    ///   back or forked after the manifest, or do not open.
     #[must_use]
     pub fn failed(&self) -> u64 {
         self.failed
@@ -206,7 +216,18 @@ impl Failure {
     /// The scope of the record. `None` if the store has the record under a malformed scope.
     #[must_use]
     pub fn scope(&self) -> Option<Scope> {
-        Scope::from_bytes(&self.scope).ok()
+        match Place::read(&self.scope).ok()? {
+            Place::Present(scope) | Place::Past(scope, _) => Some(scope),
+        }
+    }
+
+    /// The revision of the record, if it is a past one.
+    #[must_use]
+    pub fn past_revision(&self) -> Option<Revision> {
+        match Place::read(&self.scope).ok()? {
+            Place::Present(_) => None,
+            Place::Past(_, revision) => Some(revision),
+        }
     }
 
     /// The reason.
@@ -218,9 +239,12 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.scope() {
-            Some(scope) => write!(f, "{scope}: {}", self.error),
-            None => write!(f, "a row with a malformed scope: {}", self.error),
+        match Place::read(&self.scope) {
+            Ok(Place::Present(scope)) => write!(f, "{scope}: {}", self.error),
+            Ok(Place::Past(scope, revision)) => {
+                write!(f, "{scope}, past revision {revision}: {}", self.error)
+            }
+            Err(_) => write!(f, "a row with a malformed scope: {}", self.error),
         }
     }
 }

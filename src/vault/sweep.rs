@@ -3,21 +3,18 @@
 
 use std::ops::ControlFlow;
 
-use crate::seal::{Keyring, Revision, Scope};
+use crate::seal::Keyring;
 use crate::store::backend::{Fetch, Outcome, Row, Write};
 use crate::store::{AsyncStore, Scan, StoreError};
 use crate::vault::asynchronous::AsyncVault;
-use crate::vault::decide::{self, Plan, Rewrap};
+use crate::vault::decide::{self, ATTEMPTS, Plan, Rewrap};
 use crate::vault::error::VaultError;
+use crate::vault::place::{Place, Presents};
 use crate::vault::report::Report;
-use crate::vault::watermark::Seen;
+use crate::vault::watermark::{Mark, Seen};
 
 /// The most records that are sealed again in one commit. A page may be shorter.
 const BATCH: usize = 4096;
-
-/// The most attempts to seal one record again while other processes write it. Each attempt that
-/// fails means that one of them succeeded.
-const ATTEMPTS: usize = 100;
 
 impl<S: AsyncStore> AsyncVault<S> {
     /// Seals every record again that is not under the primary key. Same as
@@ -57,12 +54,14 @@ impl<S: AsyncStore> AsyncVault<S> {
             if page.is_empty() {
                 break;
             }
+            let mut presents = Presents::default();
             for row in page {
-                match self.verify_row(&keyring, &row).await {
+                match self.verify_row(&keyring, &row, &mut presents).await {
                     Ok(Found::Document) => report.documents += 1,
                     Ok(Found::Tombstone) => report.tombstones += 1,
+                    Ok(Found::Past) => report.past += 1,
                     Ok(Found::Nothing) => {}
-                    Err(error @ VaultError::Store(_)) => return Err(error),
+                    Err(error) if error.ends_the_call() => return Err(error),
                     Err(error) => report.fail(row.scope(), error),
                 }
             }
@@ -93,11 +92,25 @@ impl<S: AsyncStore> AsyncVault<S> {
         Ok(report)
     }
 
-    async fn verify_row(&self, keyring: &Keyring, row: &Row) -> Result<Found, VaultError> {
-        let scope = Scope::from_bytes(row.scope())?;
+    async fn verify_row(
+        &self,
+        keyring: &Keyring,
+        row: &Row,
+        presents: &mut Presents,
+    ) -> Result<Found, VaultError> {
+        let scope = match Place::read(row.scope())? {
+            Place::Present(scope) => scope,
+            Place::Past(scope, revision) => {
+                if !presents.is_past(self, keyring, &scope, revision).await? {
+                    return Ok(Found::Nothing);
+                }
+                keyring.open_past(&scope, revision, row.record())?;
+                return Ok(Found::Past);
+            }
+        };
         let opened = keyring.open(&scope, row.record())?;
         let seen = self.watermarks().seen(&scope);
-        if seen.highest <= Some(opened.revision()) {
+        if decide::check(seen.highest, Some(Mark::of(&opened))).is_ok() {
             return Ok(Found::of(opened.is_tombstone()));
         }
         // The row is older than what this vault has seen. That is a rollback only if the record is
@@ -115,66 +128,103 @@ impl<S: AsyncStore> AsyncVault<S> {
         page: Vec<Row>,
         report: &mut Report,
     ) -> Result<(), VaultError> {
-        // `scopes` and `writes` have the same length and order: `scopes[i]` is what is needed when
+        // `planned` and `writes` have the same length and order: `planned[i]` is what is needed when
         // the outcome of `writes[i]` is known.
-        let mut scopes = Vec::new();
+        let mut planned = Vec::new();
         let mut writes = Vec::new();
         let mut again = Vec::new();
+        let mut presents = Presents::default();
         for row in page {
-            let scope = match Scope::from_bytes(row.scope()) {
-                Ok(scope) => scope,
-                Err(error) => {
-                    report.fail(row.scope(), error);
-                    continue;
-                }
-            };
-            let seen = self.watermarks().seen(&scope);
-            match decide::rewrap(keyring, &scope, row.record(), seen.highest) {
-                Ok(Rewrap::UpToDate) => report.kept += 1,
-                Ok(Rewrap::Behind) => again.push(scope),
-                Ok(Rewrap::Write(Plan { write, revision })) => {
+            match self.plan_rewrap(keyring, &row, &mut presents).await {
+                Ok(Planned::Kept) => report.kept += 1,
+                Ok(Planned::Ignored) => {}
+                Ok(Planned::Again(place)) => again.push(place),
+                Ok(Planned::Write(place, write, raised)) => {
                     writes.push(write);
-                    scopes.push((scope, revision, seen));
+                    planned.push((place, raised));
                 }
+                Err(error) if error.ends_the_call() => return Err(error),
                 Err(error) => report.fail(row.scope(), error),
             }
         }
         if !writes.is_empty() {
             let outcomes = self.apply_again(&writes).await?;
-            for ((scope, revision, seen), outcome) in scopes.into_iter().zip(outcomes) {
+            for ((place, raised), outcome) in planned.into_iter().zip(outcomes) {
                 if outcome == Outcome::Applied {
                     report.written += 1;
-                    self.raise_existing(&scope, revision, seen);
+                    self.raise_existing(&place, raised);
                 } else {
-                    again.push(scope);
+                    again.push(place);
                 }
             }
         }
-        for scope in again {
-            match self.rewrap_one(keyring, &scope).await {
+        for place in again {
+            match self.rewrap_one(keyring, &place).await {
                 Ok(true) => report.written += 1,
                 Ok(false) => report.kept += 1,
-                Err(error @ (VaultError::Store(_) | VaultError::Unknown(_))) => return Err(error),
-                Err(error) => report.fail(scope.as_bytes(), error),
+                Err(error) if error.ends_the_call() => return Err(error),
+                Err(error) => report.fail(&place.key(), error),
             }
         }
         Ok(())
     }
 
+    async fn plan_rewrap(
+        &self,
+        keyring: &Keyring,
+        row: &Row,
+        presents: &mut Presents,
+    ) -> Result<Planned, VaultError> {
+        let place = Place::read(row.scope())?;
+        match &place {
+            Place::Present(scope) => {
+                let seen = self.watermarks().seen(scope);
+                let record = row.record().to_vec();
+                Ok(match decide::rewrap(keyring, scope, record, seen.highest)? {
+                    Rewrap::UpToDate => Planned::Kept,
+                    Rewrap::Behind => Planned::Again(place),
+                    Rewrap::Write(Plan { write, mark }) => {
+                        Planned::Write(place, write, Some((mark, seen)))
+                    }
+                })
+            }
+            Place::Past(scope, revision) => {
+                if !presents.is_past(self, keyring, scope, *revision).await? {
+                    return Ok(Planned::Ignored);
+                }
+                let write = decide::rewrap_past(keyring, scope, *revision, row.record())?;
+                Ok(write.map_or(Planned::Kept, |write| Planned::Write(place, write, None)))
+            }
+        }
+    }
+
     /// Reads one record and seals it again, repeatedly while other processes write it. Returns
     /// `true` if it was written here.
-    async fn rewrap_one(&self, keyring: &Keyring, scope: &Scope) -> Result<bool, VaultError> {
+    async fn rewrap_one(&self, keyring: &Keyring, place: &Place) -> Result<bool, VaultError> {
         let mut current_revision = None;
         for _ in 0..ATTEMPTS {
-            let (current, seen) = self.read(keyring, scope).await?;
-            let Some(current) = current else { return Ok(false) };
-            let plan = decide::rewrap_current(keyring, scope, &current)?;
-            let Some(Plan { write, revision }) = plan else { return Ok(false) };
+            let (write, raised) = match place {
+                Place::Present(scope) => {
+                    let (current, seen) = self.read(keyring, scope).await?;
+                    let Some(current) = current else { return Ok(false) };
+                    let plan = decide::rewrap_current(keyring, scope, &current)?;
+                    let Some(Plan { write, mark }) = plan else { return Ok(false) };
+                    current_revision = Some(mark.revision);
+                    (write, Some((mark, seen)))
+                }
+                Place::Past(scope, revision) => {
+                    let row = self.store.get(&place.key()).await?;
+                    let Some(record) = row else { return Ok(false) };
+                    let write = decide::rewrap_past(keyring, scope, *revision, &record)?;
+                    let Some(write) = write else { return Ok(false) };
+                    current_revision = Some(*revision);
+                    (write, None)
+                }
+            };
             if self.apply_again(&[write]).await?[0] == Outcome::Applied {
-                self.raise_existing(scope, revision, seen);
+                self.raise_existing(place, raised);
                 return Ok(true);
             }
-            current_revision = Some(revision);
         }
         Err(VaultError::Conflict { current: current_revision })
     }
@@ -196,17 +246,32 @@ impl<S: AsyncStore> AsyncVault<S> {
 
     /// Raises a watermark that exists. A call that visits all records sets no new ones: a million
     /// of them would push out those in use.
-    fn raise_existing(&self, scope: &Scope, revision: Revision, seen: Seen) {
-        if seen.highest.is_some() {
-            self.watermarks().raise(scope, revision, seen);
+    fn raise_existing(&self, place: &Place, raised: Option<(Mark, Seen)>) {
+        if let (Place::Present(scope), Some((mark, seen))) = (place, raised)
+            && seen.highest.is_some()
+        {
+            self.watermarks().raise(scope, mark, seen);
         }
     }
+}
+
+/// The decision about one row of a page when all are sealed again.
+enum Planned {
+    /// The record is under the primary key.
+    Kept,
+    /// A past row that belongs to no history.
+    Ignored,
+    /// The record is to be read again on its own.
+    Again(Place),
+    /// The write, and the watermark of a present record.
+    Write(Place, Write, Option<(Mark, Seen)>),
 }
 
 /// The kind of a record that a scan found.
 enum Found {
     Document,
     Tombstone,
+    Past,
     Nothing,
 }
 

@@ -1,26 +1,58 @@
-//! Watermarks: the highest revision of each scope that this vault has seen.
+//! Watermarks: the newest record of each scope that this vault has seen.
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::seal::{Revision, Scope};
+use crate::seal::{Opened, Revision, Scope};
 
-/// The most scopes that have a watermark: those that were used last. They take about 10 MiB with
-/// names of usual length, and 60 MiB with the longest.
+/// The most scopes that have a watermark: those that were used last. They take about 11 MiB with
+/// names of usual length, and 61 MiB with the longest.
 const MAX_WATERMARKS: usize = 1 << 16;
 
 /// The most scopes whose forgetting is remembered. A call that overlaps with more purges than these
 /// sets no watermark.
 const MAX_FORGOTTEN: usize = 1024;
 
-/// The highest revision of each scope that was read or written.
+/// A record, as a vault remembers it: its place in the order of the scope's records, and the write
+/// that made its revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) revision: Revision,
+    rewraps: u32,
+    /// The first bytes of the origin. Two writes have the same ones by chance in 1 of 2^64 cases.
+    origin: [u8; 8],
+}
+
+impl Mark {
+    pub(super) fn new(revision: Revision, rewraps: u32, origin: &[u8; 32]) -> Self {
+        let origin = *origin.first_chunk().expect("an origin has 32 bytes");
+        Self { revision, rewraps, origin }
+    }
+
+    pub(super) fn of(opened: &Opened) -> Self {
+        Self::new(opened.revision(), opened.rewraps(), opened.origin())
+    }
+
+    /// Records of a scope are in the order of their revisions. Those of one revision are in the order
+    /// in which they were sealed again.
+    pub(super) fn order(self) -> (Revision, u32) {
+        (self.revision, self.rewraps)
+    }
+
+    /// Returns `true` if another write made the same revision.
+    pub(super) fn is_fork_of(self, other: Self) -> bool {
+        self.revision == other.revision && self.origin != other.origin
+    }
+}
+
+/// The newest record of each scope that was read or written.
 ///
 /// There are two generations, an approximation of a least-recently-used cache: a watermark that is
 /// used moves to the young one. When the young one is full, it becomes the old one, and the old one
 /// is dropped.
 #[derive(Default)]
 pub(super) struct Watermarks {
-    young: HashMap<Scope, Revision>,
-    old: HashMap<Scope, Revision>,
+    young: HashMap<Scope, Mark>,
+    old: HashMap<Scope, Mark>,
     /// The scopes that were forgotten last on purpose, by a purge or an accepted restore. A revision
     /// that was read before must not set a watermark afterwards: it would be higher than what the
     /// store has, and every read would report a rollback.
@@ -35,7 +67,7 @@ pub(super) struct Watermarks {
 /// comparing with one that was set after the read might.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seen {
-    pub(super) highest: Option<Revision>,
+    pub(super) highest: Option<Mark>,
     forgotten: u64,
 }
 
@@ -45,18 +77,19 @@ impl Watermarks {
         let mut highest = self.young.get(scope).copied();
         if highest.is_none() {
             highest = self.old.remove(scope);
-            if let Some(revision) = highest {
-                self.insert(scope, revision);
+            if let Some(mark) = highest {
+                self.insert(scope, mark);
             }
         }
         Seen { highest, forgotten: self.start + self.forgotten.len() as u64 }
     }
 
-    /// Raises the watermark to a revision that was authenticated or confirmed, if it is higher. Does
+    /// Raises the watermark to a record that was authenticated or confirmed, if it is newer. Does
     /// nothing if the scope was forgotten after `seen` was taken.
-    pub(super) fn raise(&mut self, scope: &Scope, revision: Revision, seen: Seen) {
-        if !self.has_forgotten_since(scope, seen) && self.seen(scope).highest < Some(revision) {
-            self.insert(scope, revision);
+    pub(super) fn raise(&mut self, scope: &Scope, mark: Mark, seen: Seen) {
+        let highest = self.seen(scope).highest.map(Mark::order);
+        if !self.has_forgotten_since(scope, seen) && highest < Some(mark.order()) {
+            self.insert(scope, mark);
         }
     }
 
@@ -83,15 +116,15 @@ impl Watermarks {
         *self = Self { start, ..Self::default() };
     }
 
-    fn insert(&mut self, scope: &Scope, revision: Revision) {
-        if let Some(mark) = self.young.get_mut(scope) {
-            *mark = revision;
+    fn insert(&mut self, scope: &Scope, mark: Mark) {
+        if let Some(known) = self.young.get_mut(scope) {
+            *known = mark;
             return;
         }
         if self.young.len() >= MAX_WATERMARKS / 2 {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(scope.clone(), revision);
+        self.young.insert(scope.clone(), mark);
     }
 }
 
@@ -99,8 +132,12 @@ impl Watermarks {
 mod tests {
     use super::*;
 
-    fn revision(number: u64) -> Revision {
-        Revision::try_from(number).unwrap()
+    fn mark(number: u64) -> Mark {
+        rewrapped(number, 0)
+    }
+
+    fn rewrapped(number: u64, rewraps: u32) -> Mark {
+        Mark::new(Revision::try_from(number).unwrap(), rewraps, &[7; 32])
     }
 
     #[test]
@@ -109,18 +146,21 @@ mod tests {
         let scope = Scope::module("chat").unwrap();
         let seen = marks.seen(&scope);
         assert_eq!(seen.highest, None);
-        marks.raise(&scope, revision(2), seen);
-        marks.raise(&scope, revision(1), seen);
-        assert_eq!(marks.seen(&scope).highest, Some(revision(2)));
+        for newest in [mark(2), rewrapped(2, 1), mark(3), rewrapped(3, 4)] {
+            marks.raise(&scope, newest, seen);
+            marks.raise(&scope, mark(1), seen);
+            marks.raise(&scope, mark(newest.revision.get()), seen);
+            assert_eq!(marks.seen(&scope).highest, Some(newest));
+        }
         marks.forget(&scope);
-        marks.raise(&scope, revision(2), seen);
+        marks.raise(&scope, mark(2), seen);
         assert_eq!(marks.seen(&scope).highest, None, "a revision that was read before sets none");
         for _ in 0..2 {
             let seen = marks.seen(&scope);
             assert!(!marks.has_forgotten_since(&scope, seen));
             marks.forget_all();
             assert!(marks.has_forgotten_since(&scope, seen));
-            marks.raise(&scope, revision(2), seen);
+            marks.raise(&scope, mark(2), seen);
             assert_eq!(marks.seen(&scope).highest, None, "the same if all were forgotten");
         }
     }
@@ -131,9 +171,9 @@ mod tests {
         let [kept, purged] = ["kept", "purged"].map(|name| Scope::module(name).unwrap());
         let seen = [&kept, &purged].map(|scope| marks.seen(scope));
         marks.forget(&purged);
-        marks.raise(&kept, revision(3), seen[0]);
-        marks.raise(&purged, revision(3), seen[1]);
-        assert_eq!(marks.seen(&kept).highest, Some(revision(3)));
+        marks.raise(&kept, mark(3), seen[0]);
+        marks.raise(&purged, mark(3), seen[1]);
+        assert_eq!(marks.seen(&kept).highest, Some(mark(3)));
         assert_eq!(marks.seen(&purged).highest, None);
 
         // If too many were forgotten since, all count as forgotten.
@@ -145,8 +185,8 @@ mod tests {
         }
         marks.forget(&purged);
         assert!(marks.has_forgotten_since(&kept, seen));
-        marks.raise(&kept, revision(4), seen);
-        assert_eq!(marks.seen(&kept).highest, Some(revision(3)));
+        marks.raise(&kept, mark(4), seen);
+        assert_eq!(marks.seen(&kept).highest, Some(mark(3)));
         assert_eq!(marks.forgotten.len(), MAX_FORGOTTEN);
     }
 
@@ -157,13 +197,13 @@ mod tests {
         for i in 0..3 * MAX_WATERMARKS {
             let scope = Scope::module(&i.to_string()).unwrap();
             let seen = marks.seen(&scope);
-            marks.raise(&scope, Revision::FIRST, seen);
+            marks.raise(&scope, mark(1), seen);
             if i == 0 || i % 1000 == 0 {
-                marks.raise(&kept, revision(7), seen);
+                marks.raise(&kept, mark(7), seen);
             }
             assert!(marks.young.len() + marks.old.len() <= MAX_WATERMARKS);
         }
-        assert_eq!(marks.seen(&kept).highest, Some(revision(7)));
+        assert_eq!(marks.seen(&kept).highest, Some(mark(7)));
         assert_eq!(marks.seen(&Scope::module("0").unwrap()).highest, None);
     }
 }

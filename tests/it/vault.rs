@@ -1,21 +1,27 @@
 //! The vault: what it keeps, refuses, and says when the store does not answer.
 
 mod doubt;
+mod history;
 mod list;
 mod model;
+mod newer;
 mod order;
 mod rollback;
 mod rotation;
 mod transfer;
 
-use secrets_toml::seal::{By, Contents, Keyring, KeyringError, OpenError, Revision, Scope};
+use std::ops::ControlFlow;
+
+use secrets_toml::seal::{
+    By, Contents, KeyId, Keyring, KeyringError, Lock, LockedKeyring, OpenError, Revision, Scope,
+};
 use secrets_toml::store::backend::{Outcome, Write};
 use secrets_toml::store::{Blocking, MemoryStore, Store};
 use secrets_toml::vault::{AsyncVault, Expected, Scopes, Vault, VaultError};
 use secrets_toml::{Document, Secrets, Template};
 
 use crate::faulty::{Faulty, Step};
-use crate::seal::{install, keyring, revision, secrets, version};
+use crate::seal::{custody, install, keyring, revision, secrets, version};
 
 pub(crate) type Tested = Vault<Faulty<MemoryStore>>;
 
@@ -30,6 +36,34 @@ pub(crate) fn beside(vault: &Tested) -> Vault<&MemoryStore> {
 
 pub(crate) fn document(text: &str) -> Secrets {
     Document::parse(text).unwrap().validate().unwrap()
+}
+
+/// A keyring that is loaded any number of times, with one or the other key as the primary one.
+#[derive(Clone)]
+pub(crate) struct Rings {
+    locked: String,
+    ids: [KeyId; 2],
+}
+
+impl Rings {
+    pub(crate) fn new() -> Self {
+        let mut ring = keyring();
+        let ids = [ring.primary(), ring.add().unwrap()];
+        Self { locked: ring.lock(&custody(Lock::raw(&[5; 32]))).unwrap(), ids }
+    }
+
+    pub(crate) fn load(&self, turn: usize) -> Keyring {
+        let locked = LockedKeyring::parse(&self.locked).unwrap();
+        let mut ring = locked.unlock(&custody(Lock::raw(&[5; 32]))).unwrap();
+        ring.promote(&self.ids[(turn + 1) % 2]).unwrap();
+        ring
+    }
+
+    /// Seals all records again that are not under the key of this turn, as another process does.
+    pub(crate) fn rewrap(&self, store: &impl Store, turn: usize) -> u64 {
+        let moved = Vault::new(store, self.load(turn)).rewrap_all(|_| ControlFlow::Continue(()));
+        moved.unwrap().written()
+    }
 }
 
 #[track_caller]
@@ -47,10 +81,10 @@ pub(crate) fn conflicts(result: Result<Revision, VaultError>, now: Option<u64>) 
 }
 
 #[track_caller]
-fn is_absent(result: Result<Revision, VaultError>) {
+pub(crate) fn is_absent(result: Result<Revision, VaultError>) {
     let error = result.unwrap_err();
     assert!(matches!(error, VaultError::Absent), "{error:?}");
-    assert_eq!(error.to_string(), "the scope has no document to delete or copy");
+    assert_eq!(error.to_string(), "the scope has no document to delete, copy or restore");
 }
 
 /// The current state, the expected one, and the result: the new revision, or the current one.

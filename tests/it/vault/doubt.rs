@@ -4,14 +4,14 @@ use std::error::Error;
 use std::io::Cursor;
 use std::ops::ControlFlow::Continue;
 
-use secrets_toml::seal::{Lock, LockedKeyring, Revision, Scope};
+use secrets_toml::seal::{Revision, Scope};
 use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
 use secrets_toml::store::{MemoryStore, Store, StoreError};
 use secrets_toml::vault::{Expected, TransferError, Vault, VaultError};
 
 use crate::faulty::Step;
-use crate::seal::{custody, install, keyring, revision, secrets};
-use crate::vault::{Tested, beside, conflicts, document, holds, vault};
+use crate::seal::{install, keyring, revision, secrets};
+use crate::vault::{Rings, Tested, beside, conflicts, document, holds, vault};
 
 const OURS: &str = "WHOSE = 'ours'";
 const THEIRS: &str = "WHOSE = 'theirs'";
@@ -96,23 +96,76 @@ fn another_record_at_our_revision_is_a_conflict() {
 #[test]
 fn our_record_is_ours_however_often_it_was_rewrapped() {
     let (vault, acme) = with([]);
-    let mut ring = keyring();
-    let new = ring.add().unwrap();
-    let locked = ring.lock(&custody(Lock::raw(&[5; 32]))).unwrap();
-    let load = move || {
-        LockedKeyring::parse(&locked).unwrap().unlock(&custody(Lock::raw(&[5; 32]))).unwrap()
-    };
-    vault.set_keyring(load());
-    let rewrap = Step::after(move |store: &MemoryStore| {
-        let mut ring = load();
-        ring.promote(&new).unwrap();
-        let moved = Vault::new(store, ring).rewrap_all(|_| Continue(())).unwrap();
-        assert_eq!(moved.written(), 1);
-    });
+    let rings = Rings::new();
+    vault.set_keyring(rings.load(1));
+    let rewrap = Step::after(move |store: &MemoryStore| assert_eq!(rings.rewrap(store, 0), 1));
     vault.store().writes([Step::Done, rewrap]);
     assert_eq!(put_ours(&vault, &acme).unwrap(), revision(2));
     holds(&vault, &acme, 2, OURS);
     assert_eq!(vault.get(&acme).unwrap().unwrap().rewraps(), 1);
+}
+
+/// A rewrap between reading and writing: the write is planned anew, a hundred times.
+#[test]
+fn a_rewrap_in_between_is_no_conflict() {
+    for (refused, written) in [(1, true), (99, true), (100, false)] {
+        for first in [None, Some(Step::Lost), Some(Step::Late)] {
+            let lost = first.is_some();
+            let rings = Rings::new();
+            let (vault, acme) = with(first);
+            vault.set_keyring(rings.load(1));
+            vault.store().writes((0..refused).map(|turn| {
+                let rings = rings.clone();
+                Step::after(move |store: &MemoryStore| {
+                    assert_eq!(rings.rewrap(store, turn), 1);
+                })
+            }));
+            let put = put_ours(&vault, &acme);
+            if written {
+                assert_eq!(put.unwrap(), revision(2), "{refused} {lost}");
+                holds(&vault, &acme, 2, OURS);
+            } else {
+                conflicts(put, Some(1));
+                assert_eq!(vault.get(&acme).unwrap().unwrap().revision(), revision(1));
+            }
+            assert!(vault.store().land().iter().all(|outcome| *outcome == Outcome::Conflict));
+        }
+    }
+}
+
+/// A visible record need not be durable. So it is written once more over itself.
+#[test]
+fn our_record_is_confirmed_by_a_write_over_itself() {
+    for (third, known) in [(Step::Pass, true), (Step::Unavailable, false), (Step::Done, false)] {
+        let (vault, acme) = with([Step::Done, Step::Pass, third]);
+        match put_ours(&vault, &acme) {
+            Ok(_) => assert!(known),
+            Err(VaultError::Unknown(_)) => assert!(!known),
+            Err(error) => panic!("{error:?}"),
+        }
+        holds(&vault, &acme, 2, OURS);
+    }
+    let (vault, acme) = with([Step::Done, Step::Pass, meanwhile(1)]);
+    let error = put_ours(&vault, &acme).unwrap_err();
+    assert!(matches!(error, VaultError::Superseded { .. }), "{error:?}");
+}
+
+/// The scope was purged here and made again, while the write was in doubt.
+#[test]
+fn a_lower_revision_leaves_it_open() {
+    let (vault, acme) = with([]);
+    vault.put(&acme, &secrets(), Expected::Revision(revision(1))).unwrap();
+    let vault = std::sync::Arc::new(vault);
+    let inside = vault.clone();
+    let made_again = Step::after(move |_: &MemoryStore| {
+        inside.purge(&install("acme")).unwrap();
+        inside.put(&install("acme"), &document(THEIRS), Expected::Absent).unwrap();
+    });
+    vault.store().writes([Step::Done, made_again]);
+    let error = vault.put(&acme, &document(OURS), Expected::Revision(revision(2))).unwrap_err();
+    let VaultError::Superseded { current } = error else { panic!("{error:?}") };
+    assert_eq!(current, Some(revision(1)));
+    holds(&vault, &acme, 1, THEIRS);
 }
 
 #[test]

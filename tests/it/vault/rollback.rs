@@ -9,7 +9,7 @@ use secrets_toml::vault::{Expected, Vault, VaultError};
 
 use crate::faulty::{Faulty, Step};
 use crate::seal::{install, keyring, revision, secrets, version};
-use crate::vault::{Tested, beside, holds, vault};
+use crate::vault::{Rings, Tested, beside, holds, vault};
 
 /// Replaces the current record, as anybody can who can write to the store.
 fn put_back(vault: &Tested, scope: &Scope, record: Option<Record>) {
@@ -65,11 +65,70 @@ fn an_old_record_is_refused_everywhere() {
     );
 }
 
+#[track_caller]
+fn forked<T: std::fmt::Debug>(result: Result<T, VaultError>, number: u64) {
+    match result.unwrap_err() {
+        VaultError::Forked { revision } => assert_eq!(revision.get(), number),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Another record of the revision that was seen: two writes made it.
 #[test]
-fn a_record_of_the_same_or_a_higher_revision_is_none() {
+fn a_fork_is_refused_everywhere_however_often_it_is_rewrapped() {
     let (vault, acme) = at_three();
     put_back(&vault, &acme, old(&acme, 3));
+    let told = "chat/1.2.0/acme: forked: revision 3 of the scope was written by another write \
+                than before";
+    for rewrapped in [false, true] {
+        if rewrapped {
+            let ring = Rings::new();
+            vault.set_keyring(ring.load(0));
+            // Sealed again, the fork would look like our revision after a rewrap.
+            let own = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
+            assert_eq!((own.written(), own.failed()), (0, 1));
+            assert_eq!(own.failures()[0].to_string(), told);
+            assert_eq!(ring.rewrap(&vault.store().store, 0), 1);
+        }
+        let at = Expected::Revision(revision(3));
+        forked(vault.get(&acme), 3);
+        forked(vault.put(&acme, &secrets(), at), 3);
+        forked(vault.delete(&acme, revision(3), None), 3);
+        forked(vault.copy(&acme, &install("other"), Expected::Absent, None), 3);
+        forked(vault.history(&acme), 3);
+        let verified = vault.verify().unwrap();
+        assert_eq!((verified.documents(), verified.failed()), (0, 1));
+        assert_eq!(verified.failures()[0].to_string(), told);
+    }
+    vault.accept_restore_of(&acme);
     holds(&vault, &acme, 3, crate::seal::TEXT);
+}
+
+/// A record from before a rewrap has the same revision and the same origin.
+#[test]
+fn a_record_from_before_a_rewrap_is_rolled_back() {
+    let (vault, acme) = at_three();
+    let before = vault.store().store.get(acme.as_bytes()).unwrap().unwrap();
+    let mut ring = keyring();
+    let new = ring.add().unwrap();
+    ring.promote(&new).unwrap();
+    vault.set_keyring(ring);
+    assert_eq!(vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap().written(), 1);
+    vault.store().show(acme.as_bytes(), before);
+    rolled_back(vault.get(&acme), 3, Some(3));
+    assert_eq!(
+        vault.get(&acme).unwrap_err().to_string(),
+        "rolled back: the store has an older record of revision 3 than before"
+    );
+    let own = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
+    assert_eq!((own.written(), own.failed()), (0, 1), "it is not sealed again");
+    vault.store().show_all();
+    holds(&vault, &acme, 3, crate::seal::TEXT);
+}
+
+#[test]
+fn a_record_of_a_higher_revision_is_none() {
+    let (vault, acme) = at_three();
     put_back(&vault, &acme, old(&acme, 9));
     holds(&vault, &acme, 9, crate::seal::TEXT);
     put_back(&vault, &acme, old(&acme, 8));

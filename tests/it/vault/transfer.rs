@@ -87,7 +87,9 @@ fn higher_revisions_are_kept_and_lower_ones_replaced() {
         new.put(&scope("longer"), &document("L = 'other'"), expected).unwrap();
     }
     let imported = new.import(Cursor::new(&file)).unwrap();
-    assert_eq!((imported.written(), imported.kept(), imported.failed()), (4, 2, 0));
+    assert_eq!((imported.written(), imported.kept(), imported.failed()), (4, 1, 1));
+    let told = "a: forked: revision 1 of the scope was written by another write than before";
+    assert_eq!(imported.failures()[0].to_string(), told);
     let text = |name| new.get(&scope(name)).unwrap().unwrap().expose_text().unwrap().to_owned();
     assert_eq!((text("a").as_str(), text("b").as_str()), ("A = 'other'", "B = '2'"));
     assert_eq!(text("longer"), "L = 'other'");
@@ -121,7 +123,7 @@ fn what_does_not_open_is_reported_and_the_rest_is_imported() {
 #[test]
 fn what_was_seen_and_is_gone_is_imported_as_high_as_it_was() {
     let old = filled();
-    for (seen, written, failed) in [(2, 6, 0), (3, 5, 1)] {
+    for (seen, written, failed) in [(1, 6, 0), (2, 5, 1), (3, 5, 1)] {
         let new = fresh();
         new.put(&scope("b"), &secrets(), Expected::Absent).unwrap();
         for number in 1..seen {
@@ -132,7 +134,12 @@ fn what_was_seen_and_is_gone_is_imported_as_high_as_it_was() {
         let imported = new.import(Cursor::new(exported(&old))).unwrap();
         assert_eq!((imported.written(), imported.failed()), (written, failed));
         if let [failure] = imported.failures() {
-            assert!(matches!(failure.error(), VaultError::RolledBack { found: None, .. }));
+            let found = match failure.error() {
+                VaultError::RolledBack { highest, found: None } => (*highest, "rolled back"),
+                VaultError::Forked { revision } => (*revision, "forked"),
+                error => panic!("{error:?}"),
+            };
+            assert_eq!(found, (revision(seen), if seen == 2 { "forked" } else { "rolled back" }));
         }
     }
 }
@@ -150,7 +157,8 @@ fn a_record_that_is_written_in_between_is_held_against_the_imported() {
         let told: Vec<_> = imported.failures().iter().map(ToString::to_string).collect();
         (imported.written(), imported.kept(), told)
     };
-    assert_eq!(import("b", 2), (5, 1, vec![]));
+    let told = "b: forked: revision 2 of the scope was written by another write than before";
+    assert_eq!(import("b", 2), (5, 0, vec![told.to_owned()]));
     assert_eq!(import("b", 3), (5, 1, vec![]));
     let told = "b: conflict: the current revision is 1, not the expected one";
     assert_eq!(import("b", 1), (5, 0, vec![told.to_owned()]));
@@ -350,7 +358,7 @@ fn an_altered_export_gives_no_other_record() {
 }
 
 #[test]
-fn a_manifest_names_what_was_deleted_rolled_back_or_altered() {
+fn a_manifest_names_what_was_deleted_rolled_back_or_forked() {
     let vault = filled();
     let old = all(vault.store());
     vault.put(&scope("a"), &document("A = '2'"), Expected::Revision(Revision::FIRST)).unwrap();
@@ -387,8 +395,7 @@ fn a_manifest_names_what_was_deleted_rolled_back_or_altered() {
         told,
         [
             "a: rolled back: the scope had revision 2 before; it has revision 1 now",
-            "b: altered: the record has the revision that the manifest lists, but other \
-             content",
+            "b: forked: revision 2 of the scope was written by another write than before",
             "c: the record belongs to another scope, or its header was altered",
             "chat/1.2.0: rolled back: the scope had revision 1 before; it has no \
              record now",
