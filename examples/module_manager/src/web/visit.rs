@@ -1,6 +1,6 @@
 //! The visitor of a page: the state of the server, and the name that the visitor gave.
 //!
-//! The name is in a cookie. There is no session and no login, so anybody can give any name.
+//! The name is in a cookie. The server has no sessions and no login, so anybody can give any name.
 
 use std::convert::Infallible;
 use std::ops::Deref;
