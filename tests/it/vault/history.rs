@@ -384,7 +384,7 @@ fn a_sweep_leaves_alone_what_was_removed_meanwhile() {
     }
 }
 
-/// A row that became past after the page was read is no row of nobody: its key is still needed.
+/// Somebody needs the key of a row that became past after the page was read.
 #[test]
 fn what_became_past_during_a_scan_is_found() {
     let vault = Arc::new(keeping(20));
