@@ -16,6 +16,9 @@ use crate::rotation::Status;
 /// The environment variable that holds the passphrase of the keyring.
 pub const PASSPHRASE: &str = "MODULE_MANAGER_PASSPHRASE";
 
+/// The number of revisions of each version and install that are kept beside the current one.
+pub const HISTORY: u64 = 20;
+
 /// The open folder. Only one process can open it at a time, since the vault's file is locked.
 pub struct Host {
     folder: PathBuf,
@@ -33,7 +36,7 @@ pub enum HostError {
     #[error("{}", .0.display())]
     Keyring(PathBuf, #[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("{}", .0.display())]
-    Vault(PathBuf, #[source] StoreError),
+    Vault(PathBuf, #[source] Box<dyn std::error::Error + Send + Sync>),
     #[error(
         "{} is missing, and the vault cannot be opened without it: restore it from a backup",
         .0.display()
@@ -75,13 +78,16 @@ impl Host {
             Err(StoreError::Missing) => RedbStore::create(&vault),
             opened => opened,
         };
-        let store = store.map_err(|error| HostError::Vault(vault, error))?;
+        let store = store.map_err(|error| HostError::Vault(vault.clone(), error.into()))?;
+        let vault = Vault::new(store, keyring)
+            .keep_history(HISTORY)
+            .map_err(|error| HostError::Vault(vault, error.into()))?;
         let modules = file("modules.json");
         let modules = Modules::open(&modules).map_err(|error| HostError::File(modules, error))?;
         Ok(Self {
             folder: folder.to_owned(),
             passphrase,
-            vault: Vault::new(store, keyring),
+            vault,
             modules: Mutex::new(modules),
             rotation: Mutex::default(),
         })

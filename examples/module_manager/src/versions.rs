@@ -1,9 +1,9 @@
-//! Secrets of versions and installs: creating, replacing, copying and deleting them.
+//! Secrets of versions and installs: creating, replacing, copying, deleting and restoring them.
 
 use std::io;
 
 use secrets_toml::seal::{By, Contents, OpenError, Opened, Revision, Scope, ScopeError};
-use secrets_toml::vault::{Expected, Scopes, VaultError};
+use secrets_toml::vault::{Expected, HistoryEntry, Scopes, VaultError};
 use secrets_toml::{Document, Invalid, ParseError, Secrets, Template, TemplateError};
 
 use crate::host::Host;
@@ -94,7 +94,7 @@ impl From<VaultError> for Refusal {
     }
 }
 
-/// The current secrets of a place.
+/// The secrets of a place, current or of an earlier revision.
 pub struct Current {
     pub secrets: Secrets,
     /// The template that they were accepted under, if the module had one.
@@ -107,49 +107,60 @@ pub struct Current {
     pub key: String,
 }
 
-impl Host {
-    /// Returns the secrets of a place, or `None` if it has none or they were deleted.
-    pub fn current(&self, place: &Place) -> Result<Option<Current>, Refusal> {
-        let opened = self.vault().get(&place.scope()?)?;
-        let Some(opened) = opened.filter(|opened: &Opened| !opened.is_tombstone()) else {
-            return Ok(None);
-        };
+impl Current {
+    /// Reads a record that has a document.
+    fn of(opened: Opened) -> Result<Self, Refusal> {
         let (revision, key) = (opened.revision(), opened.key_id().to_string());
         let template = opened.template().map(Template::parse).transpose();
         let template = template.map_err(Refusal::StoredTemplate)?;
         let (author, time) = (opened.author().map(str::to_owned), opened.time());
-        Ok(Some(Current { secrets: opened.into_secrets()?, template, revision, author, time, key }))
+        Ok(Self { secrets: opened.into_secrets()?, template, revision, author, time, key })
+    }
+}
+
+impl Host {
+    /// Returns the secrets of a place, or `None` if it has none or they were deleted.
+    pub fn current(&self, place: &Place) -> Result<Option<Current>, Refusal> {
+        self.newest(place)?.filter(|newest| !newest.is_tombstone()).map(Current::of).transpose()
+    }
+
+    /// Returns the newest record of a place, which may say that the secrets were deleted.
+    pub fn newest(&self, place: &Place) -> Result<Option<Opened>, Refusal> {
+        Ok(self.vault().get(&place.scope()?)?)
+    }
+
+    /// Returns the secrets of a place at a revision, or `None` if they are not kept or were deleted
+    /// at that revision.
+    pub fn at(&self, place: &Place, revision: Revision) -> Result<Option<Current>, Refusal> {
+        let opened = self.vault().get_at(&place.scope()?, revision)?;
+        opened.filter(|opened| !opened.is_tombstone()).map(Current::of).transpose()
+    }
+
+    /// Lists the revisions of a place, the current one first. A revision that does not open is an
+    /// error in its place.
+    pub fn history(&self, place: &Place) -> Result<Vec<Result<HistoryEntry, VaultError>>, Refusal> {
+        Ok(self.vault().history(&place.scope()?)?.collect())
     }
 
     /// Lists the versions of a module, or the installs of a version, without the deleted ones.
     pub fn names(&self, scopes: Scopes<'_>) -> Result<Vec<String>, Refusal> {
+        self.listed(scopes, false)
+    }
+
+    /// Lists the deleted versions of a module, or the deleted installs of a version.
+    pub fn deleted(&self, scopes: Scopes<'_>) -> Result<Vec<String>, Refusal> {
+        self.listed(scopes, true)
+    }
+
+    fn listed(&self, scopes: Scopes<'_>, deleted: bool) -> Result<Vec<String>, Refusal> {
         let mut names = Vec::new();
         for listed in self.vault().scopes(scopes)? {
             let listed = listed?;
-            if !listed.is_tombstone() {
+            if listed.is_tombstone() == deleted {
                 names.push(listed.scope().name().to_owned());
             }
         }
         Ok(names)
-    }
-
-    /// Lists the deleted versions of a module that still have installs, with their installs.
-    pub fn deleted_with_installs(
-        &self,
-        module: &str,
-    ) -> Result<Vec<(String, Vec<String>)>, Refusal> {
-        let mut deleted = Vec::new();
-        for listed in self.vault().scopes(Scopes::Versions(module))? {
-            let listed = listed?;
-            if listed.is_tombstone() {
-                let version = listed.scope().name().to_owned();
-                let installs = self.names(Scopes::Installs(module, &version))?;
-                if !installs.is_empty() {
-                    deleted.push((version, installs));
-                }
-            }
-        }
-        Ok(deleted)
     }
 
     /// Creates a version from the text of a form, under the template that is in the checkout now.
@@ -217,7 +228,19 @@ impl Host {
         Ok(self.vault().copy(&place.scope()?, &to, Expected::Absent, by)?)
     }
 
-    /// Deletes the secrets of a place if their revision is still `read`.
+    /// Stores an earlier revision of a place as the next one, if the current revision is still
+    /// `read`. It may be of deleted secrets.
+    pub fn restore(
+        &self,
+        place: &Place,
+        earlier: Revision,
+        read: Revision,
+        by: By,
+    ) -> Result<Revision, Refusal> {
+        Ok(self.vault().restore(&place.scope()?, earlier, Expected::Revision(read), by)?)
+    }
+
+    /// Deletes the secrets of a place if their revision is still `read`. The history keeps them.
     pub fn delete(&self, place: &Place, read: Revision, by: By) -> Result<Revision, Refusal> {
         Ok(self.vault().delete(&place.scope()?, read, by)?)
     }

@@ -30,7 +30,9 @@ use crate::versions::{Current, Earlier, Place, Refusal, is_name};
 use crate::web::editor::Editor;
 use crate::web::guard::{Fields, Held, Sent};
 pub use crate::web::guard::{MAX_BODY, MAX_READ};
-use crate::web::pages::{Ask, Conflict, Delete, Done, Edit, File, NewVersion, Run, Shown};
+use crate::web::pages::{
+    Ask, Conflict, Delete, Done, Edit, File, Installs, NewVersion, Restore, Run, Shown,
+};
 use crate::web::visit::Visit;
 
 const STYLE: &str = include_str!("../assets/style.css");
@@ -61,6 +63,7 @@ pub fn router(host: Arc<Host>, program: &FilePath, port: u16) -> io::Result<Rout
         .route("/", get(show))
         .route("/edit", get(edit).post(replace))
         .route("/delete", get(ask).post(delete))
+        .route("/restore/{revision}", get(ask_to_restore).post(restore))
         .route("/run", get(explain).post(act));
     Ok(Router::new()
         .route("/", get(home))
@@ -242,7 +245,11 @@ async fn module(visit: Visit, Path(module): Path<String>) -> Page {
             versions.push((name, revision, installs));
         }
         let template = entry.template();
-        let deleted = visit.host.deleted_with_installs(&module)?;
+        let mut deleted = Vec::new();
+        for name in visit.host.deleted(Scopes::Versions(&module))? {
+            let installs = visit.host.names(Scopes::Installs(&module, &name))?;
+            deleted.push((name, installs));
+        }
         html(pages::module(&module, &entry, &template, &versions, &deleted))
     })
     .await
@@ -285,9 +292,13 @@ async fn create(visit: Visit, Path(module): Path<String>, sent: Sent) -> Page {
 async fn show(visit: Visit, In(place): In, RawQuery(query): RawQuery) -> Page {
     blocking(visit, move |visit| {
         visit.module(&place.module)?;
-        let installs = visit.installs(&place)?;
-        if visit.host.current(&place)?.is_none() && !installs.is_empty() {
-            return refused(StatusCode::GONE, pages::deleted(&place, &installs));
+        if visit.host.current(&place)?.is_none() {
+            let history = visit.host.history(&place)?;
+            if history.is_empty() {
+                return Err(Failure::NotFound);
+            }
+            let page = pages::deleted(&place, &history, &visit.installs(&place)?);
+            return refused(StatusCode::GONE, page);
         }
         let stored = query.as_deref() == Some("stored");
         html(visit.place_page(&place, stored, None)?)
@@ -378,6 +389,31 @@ async fn delete(visit: Visit, In(place): In, fields: Fields) -> Page {
             _ => format!("/modules/{}", place.module),
         };
         Ok(Redirect::to(&up).into_response())
+    })
+    .await
+}
+
+async fn ask_to_restore(visit: Visit, In(place): In, Past(past): Past) -> Page {
+    blocking(visit, move |visit| html(visit.restore_page(&place, past, Ask::First)?)).await
+}
+
+async fn restore(visit: Visit, In(place): In, Past(past): Past, fields: Fields) -> Page {
+    blocking(visit.sign(&fields), move |visit| {
+        visit.module(&place.module)?;
+        let read = fields.revision()?;
+        let by = match visit.by() {
+            Ok(by) => by,
+            Err(Held { status, why }) => {
+                return refused(status, visit.restore_page(&place, past, Ask::Unsigned(why))?);
+            }
+        };
+        match visit.host.restore(&place, past, read, by) {
+            Ok(_) => Ok(Redirect::to(&pages::stored_url(&place)).into_response()),
+            Err(Refusal::Conflict(Some(_))) => {
+                refused(StatusCode::CONFLICT, visit.restore_page(&place, past, Ask::Again)?)
+            }
+            Err(refusal) => Err(refusal.into()),
+        }
     })
     .await
 }
@@ -523,10 +559,14 @@ impl Visit {
     }
 
     /// Lists the installs of a version. An install has none.
-    fn installs(&self, place: &Place) -> Result<Vec<String>, Failure> {
+    fn installs(&self, place: &Place) -> Result<Installs, Failure> {
+        let scopes = Scopes::Installs(&place.module, &place.version);
         match place.install {
-            Some(_) => Ok(Vec::new()),
-            None => Ok(self.host.names(Scopes::Installs(&place.module, &place.version))?),
+            Some(_) => Ok(Installs::default()),
+            None => Ok(Installs {
+                stored: self.host.names(scopes)?,
+                deleted: self.host.deleted(scopes)?,
+            }),
         }
     }
 
@@ -541,17 +581,26 @@ impl Visit {
         let current = self.current(place)?;
         // Validated again to list the warnings. The secrets stay accepted.
         let warnings = editor::warnings(current.template.as_ref(), current.secrets.expose_text());
-        let installs = &self.installs(place)?;
-        let shown = Shown { place, current: &current, installs, warnings, stored, wrong };
+        let (history, installs) = (&self.host.history(place)?, &self.installs(place)?);
+        let shown = Shown { place, current: &current, history, installs, warnings, stored, wrong };
         Ok(pages::place(self, &shown))
     }
 
     /// Builds the page that asks before it deletes.
     fn delete_page(&self, place: &Place, ask: Ask) -> Result<Markup, Failure> {
         let revision = self.current(place)?.revision;
-        let installs = &self.installs(place)?;
+        let installs = &self.installs(place)?.stored;
         let files = self.deliveries().count(place);
         Ok(pages::delete(self, &Delete { place, revision, installs, files, ask }))
+    }
+
+    /// Builds the page that asks before it restores a revision.
+    fn restore_page(&self, place: &Place, past: Revision, ask: Ask) -> Result<Markup, Failure> {
+        self.module(&place.module)?;
+        let earlier = &self.host.at(place, past)?.ok_or(Failure::NotFound)?;
+        let current = self.host.newest(place)?.ok_or(Failure::NotFound)?;
+        let (current, deleted) = (current.revision(), current.is_tombstone());
+        Ok(pages::restore(self, &Restore { place, earlier, current, deleted, ask }))
     }
 
     /// Locks the delivered files.
@@ -704,6 +753,25 @@ impl<S: Send + Sync> FromRequestParts<S> for In {
             Err(Failure::NotFound)
         }
     }
+}
+
+/// The earlier revision that a URL names. Any other text is "not found".
+struct Past(Revision);
+
+impl<S: Send + Sync> FromRequestParts<S> for Past {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut request::Parts, state: &S) -> Result<Self, Failure> {
+        let path = Path::<Named>::from_request_parts(parts, state).await;
+        let number = path.ok().and_then(|Path(Named { revision })| revision.parse().ok());
+        let revision = number.and_then(|number: u64| Revision::try_from(number).ok());
+        revision.map(Self).ok_or(Failure::NotFound)
+    }
+}
+
+#[derive(Deserialize)]
+struct Named {
+    revision: String,
 }
 
 /// Returns the text of the form that replaces secrets.

@@ -287,6 +287,32 @@ async fn rotation(person: &Person, url: &str) {
     Person::sees(&person.text("[role=status]").await, "as revision 4");
 }
 
+/// An earlier revision of the install is restored, then one of the deleted install.
+async fn history(person: &Person) {
+    Person::sees(&person.text("#history").await, "4 current stored by ada, 20");
+    person.look("16-history").await;
+    person.press("a[href$='/acme/restore/1']").await;
+    Person::sees(&person.text("h1").await, "Restore revision 1 of acme?");
+    Person::sees(&person.text("main").await, "The current revision 4 stays in the history");
+    person.look("17-restore").await;
+    person.press("form[action$='/restore/1'] button").await;
+    Person::sees(&person.text("[role=status]").await, "as revision 5");
+
+    // The page asks before it deletes.
+    person.press("a[href$='/delete']").await;
+    person.look("18-delete").await;
+    person.press("form[action$='/delete'] button").await;
+    assert!(person.driver.current_url().await.unwrap().as_str().ends_with("/modules/chat/2.0.0"));
+    person.look("19-version").await;
+    person.press("a[href$='/installs/acme']").await;
+    Person::sees(&person.text("#history").await, "6 current deleted by ada, 20");
+    person.look("20-deleted").await;
+    person.press("a[href$='/acme/restore/4']").await;
+    person.press("form[action$='/restore/4'] button").await;
+    Person::sees(&person.text("[role=status]").await, "as revision 7");
+    assert!(!person.source().await.contains("hunter2"));
+}
+
 async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str) {
     person.go("/").await;
     person.fill("#name", "chat").await;
@@ -437,9 +463,5 @@ async fn walk(person: &Person, template: &PathBuf, sample: &str, checkout: &str)
 
     rotation(person, url).await;
 
-    // The page asks before it deletes.
-    person.press("a[href$='/delete']").await;
-    person.look("16-delete").await;
-    person.press("form[action$='/delete'] button").await;
-    assert!(person.driver.current_url().await.unwrap().as_str().ends_with("/modules/chat/2.0.0"));
+    history(person).await;
 }

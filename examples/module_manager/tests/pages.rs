@@ -70,7 +70,8 @@ fn deleting_asks_first_and_what_stays_is_linked_to() {
     site.post(&format!("{version}/delete"), &[("revision", "2")]).redirects("/modules/chat");
 
     let page = site.get("/modules/chat");
-    page.has("Installs of deleted versions").lacks("href=\"/modules/chat/1\"");
+    page.has("Deleted versions")
+        .has("<a href=\"/modules/chat/1\">1</a>, whose installs still have");
     page.has("href=\"/modules/chat/1/installs/acme\"");
     site.get(version).is(StatusCode::GONE).has("href=\"/modules/chat/1/installs/other\"");
     for (name, linked) in [("acme", true), ("other", false)] {
@@ -79,9 +80,9 @@ fn deleting_asks_first_and_what_stays_is_linked_to() {
         page.has(&format!("Delete the install {name}?")).lacks("This stays");
         site.post(&format!("{install}/delete"), &[("revision", "1")]).redirects("/modules/chat");
         let page = site.get("/modules/chat");
-        assert_eq!(page.body.contains("Installs of deleted versions"), linked);
+        assert_eq!(page.body.contains("whose installs still have"), linked);
     }
-    site.get(version).is(StatusCode::NOT_FOUND);
+    site.get(version).is(StatusCode::GONE).has("Deleted: ");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The HTML of the pages. They show no secrets, except those that were just typed and rejected.
 
+mod history;
+
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
@@ -20,6 +22,8 @@ use crate::versions::{Current, MAX_NAME, Place};
 use crate::web::chain;
 use crate::web::editor::{self, Editor, Note, capital, code};
 use crate::web::guard::Fields;
+use crate::web::pages::history::Entries;
+pub(super) use crate::web::pages::history::{Restore, deleted, restore};
 use crate::web::visit::{FIELD, Visit};
 
 /// The pattern of a name, which the browser checks. The same rule as `versions::is_name`.
@@ -308,10 +312,14 @@ pub(super) fn module(
             }
             @if !deleted.is_empty() {
                 section {
-                    h2 { "Installs of deleted versions" }
+                    h2 { "Deleted versions" }
                     @for (version, installs) in deleted {
-                        p { (version) ":" }
-                        (install_cards(&Place::version(name, version), installs))
+                        @let version = Place::version(name, version);
+                        p {
+                            a href=(url(&version)) { (version.version) }
+                            @if !installs.is_empty() { ", whose installs still have their secrets:" }
+                        }
+                        @if !installs.is_empty() { (install_cards(&version, installs)) }
                     }
                 }
             }
@@ -332,6 +340,35 @@ fn install_cards(version: &Place, installs: &[String]) -> Markup {
         ul .cards {
             @for install in installs {
                 li { a href=(url(&version.install(install))) { strong { (install) } } }
+            }
+        }
+    }
+}
+
+/// The names of the installs of a version.
+#[derive(Default)]
+pub(super) struct Installs {
+    pub(super) stored: Vec<String>,
+    pub(super) deleted: Vec<String>,
+}
+
+impl Installs {
+    fn is_empty(&self) -> bool {
+        self.stored.is_empty() && self.deleted.is_empty()
+    }
+}
+
+/// Lists the installs of a version as links, and the deleted ones below.
+fn install_lists(version: &Place, installs: &Installs) -> Markup {
+    html! {
+        @if !installs.stored.is_empty() { (install_cards(version, &installs.stored)) }
+        @if !installs.deleted.is_empty() {
+            p .path {
+                "Deleted: "
+                @for (i, install) in installs.deleted.iter().enumerate() {
+                    @if i > 0 { ", " }
+                    a href=(url(&version.install(install))) { (install) }
+                }
             }
         }
     }
@@ -561,7 +598,8 @@ pub(super) fn new_version(visit: &Visit, new: &NewVersion<'_>, editor: &Editor) 
 pub(super) struct Shown<'a> {
     pub(super) place: &'a Place,
     pub(super) current: &'a Current,
-    pub(super) installs: &'a [String],
+    pub(super) history: &'a Entries,
+    pub(super) installs: &'a Installs,
     pub(super) warnings: Vec<Note>,
     /// The secrets were just stored.
     pub(super) stored: bool,
@@ -570,7 +608,7 @@ pub(super) struct Shown<'a> {
 }
 
 pub(super) fn place(visit: &Visit, shown: &Shown<'_>) -> Markup {
-    let Shown { place, current, installs, warnings, stored, wrong } = shown;
+    let Shown { place, current, history, installs, warnings, stored, wrong } = shown;
     let url = url(place);
     let Current { secrets, template, revision, author, time, key } = current;
     let name = place.install.as_deref().unwrap_or(&place.version);
@@ -605,7 +643,7 @@ pub(super) fn place(visit: &Visit, shown: &Shown<'_>) -> Markup {
             section {
                 h2 { "Installs" }
                 p { "An install starts with a copy of these secrets. Later changes do not affect it." }
-                @if !installs.is_empty() { (install_cards(place, installs)) }
+                (install_lists(place, installs))
                 form method="post" action={ (url) "/installs" } {
                     (token(visit))
                     @if let Some((why, _)) = wrong { p .problems role="alert" #problems { (why) } }
@@ -615,6 +653,7 @@ pub(super) fn place(visit: &Visit, shown: &Shown<'_>) -> Markup {
                 }
             }
         }
+        (history::history(place, history))
         p { a .button .danger href={ (url) "/delete" } { "Delete…" } }
     })
 }
@@ -652,7 +691,10 @@ pub(super) fn delete(visit: &Visit, delete: &Delete<'_>) -> Markup {
             }))
             h2 { "This goes" }
             ul {
-                li { "The secrets of this " (what) ", revision " (revision) ". Nobody can get them back." }
+                li {
+                    "The secrets of this " (what) ", revision " (revision) ". The history keeps them, "
+                    "encrypted, and they can be restored."
+                }
                 @match files {
                     0 => {},
                     1 => li { "The file that was delivered with them." },
@@ -693,18 +735,6 @@ fn asked(ask: Ask, nothing: &str, again: &Markup) -> Markup {
             p { (why) }
         }
     }
-}
-
-/// The page of a deleted version that has installs.
-pub(super) fn deleted(place: &Place, installs: &[String]) -> Markup {
-    Trail::to(place, false).layout(
-        &place.version,
-        &html! {
-            h1 { (place.version) " " small { "version of " (place.module) } }
-            p .note { "The secrets of this version were deleted. Its installs still have theirs." }
-            section { h2 { "Installs" } (install_cards(place, installs)) }
-        },
-    )
 }
 
 /// Renders the variables of secrets: their kinds, and how the module reads them.
