@@ -8,6 +8,7 @@ use std::fs;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use axum::http::StatusCode;
 use module_manager::delivery::MAX_FILES;
@@ -745,6 +746,31 @@ fn a_rotation_disturbs_no_open_form() {
     site.get("/modules/chat/2").has("Revision 1, stored by <bdi>ada</bdi>").has("Your token.");
     site.post("/modules/chat/2/delete", &[("revision", &ask.field("revision"))])
         .redirects("/modules/chat");
+}
+
+#[test]
+fn what_is_saved_during_rotations_is_stored() {
+    let site = site_with_version();
+    let url = "/modules/chat/1.0.0/edit";
+    let host = Arc::clone(&site.host);
+    let rotations = std::thread::spawn(move || {
+        for _ in 0..3 {
+            assert!(host.begin_rotation());
+            host.rotate();
+            assert!(matches!(host.rotation(), Status::Done { .. }));
+        }
+    });
+    let mut saved = 0;
+    while !rotations.is_finished() {
+        let form = site.get(url);
+        let fields = [("revision", &*form.field("revision")), ("text", &*form.text_area())];
+        site.post(url, &fields).redirects("/modules/chat/1.0.0?stored");
+        saved += 1;
+    }
+    rotations.join().unwrap();
+    assert!(saved > 3, "{saved}");
+    site.get("/modules/chat/1.0.0").has(&format!("Revision {}, stored by", saved + 1));
+    assert_eq!(site.value("1.0.0", None, "TOKEN"), "hunter2-token");
 }
 
 #[test]
