@@ -1,4 +1,4 @@
-//! What was replaced or deleted is listed, and can be restored.
+//! Revisions that were replaced or deleted are listed, and can be restored.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
