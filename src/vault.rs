@@ -78,12 +78,17 @@ use crate::store::{Blocking, Store, now};
 /// document, so that the revision goes on when a document is written again. Only
 /// [`purge`](Self::purge) removes a record and its revision.
 ///
+/// With [`keep_history`](Self::keep_history), the vault keeps what its writes replace.
+/// [`history`](Self::history) lists it, and [`restore`](Self::restore) brings it back.
+///
 /// # Concurrency
 ///
 /// Any number of threads may share a vault, and as many processes as the store permits may use the
 /// same store. No updates are lost: every write is a compare-and-swap. [`Expected`] says which
 /// record the write replaces. If another record is current, nothing is written, and the call returns
 /// [`VaultError::Conflict`] with the current revision. [`purge`](Self::purge) is the only exception.
+/// A rewrap does not conflict with a write: if the record was only encrypted again meanwhile, the write
+/// is planned anew, up to 100 times.
 ///
 /// # If the store does not answer
 ///
@@ -92,7 +97,9 @@ use crate::store::{Blocking, Store, now};
 /// still happen. The vault sends the same bytes once more, under the same condition. If the condition
 /// no longer holds, the current record tells what happened:
 ///
-/// - It is the record that was sent, or a rewrap of it: the write succeeded.
+/// - It is the record that was sent, or a rewrap of it: the write succeeded. It is written once more over
+///   itself, since a record that is visible need not be durable yet.
+/// - It is a rewrap of the record before: the write did not happen, and is planned anew.
 /// - It is another record of the same revision: the write did not happen, and never will. The call
 ///   returns [`VaultError::Conflict`].
 /// - It has another revision, or is gone: the write may have happened and have been overwritten.
@@ -106,8 +113,12 @@ use crate::store::{Blocking, Store, now};
 ///
 /// Nobody without the key can alter a record or move it to another scope. But whoever can write to the
 /// store can replace a record with an older one, or remove it. A vault therefore remembers the
-/// highest revision of each scope that it has read or written. If the current revision is lower, or
-/// the record is gone, the call returns [`VaultError::RolledBack`].
+/// newest record of each scope that it has read or written: its revision, how often that was rewrapped,
+/// and which write made it.
+///
+/// - If the current record is older, or gone, the call returns [`VaultError::RolledBack`].
+/// - If it has the same revision, but another write made it, the call returns [`VaultError::Forked`]:
+///   one of the two writes replaced the other unseen. A rewrap does not hide that.
 ///
 /// - The vault remembers the 65,536 scopes that were used last, in memory. A new process remembers
 ///   nothing. [`manifest`](Self::manifest) and [`verify_against`](Self::verify_against) detect
@@ -198,6 +209,7 @@ impl<S: Store> Vault<S> {
     ///
     /// - [`VaultError::Open`] if the record does not open.
     /// - [`VaultError::RolledBack`] if the store has an older record than before, or none.
+    /// - [`VaultError::Forked`] if another write made the revision that was seen before.
     /// - [`VaultError::Store`] if the store fails.
     ///
     /// # Examples
@@ -509,7 +521,7 @@ impl<S: Store> Vault<S> {
         Ok(Listing(self.0.scopes(scopes)?))
     }
 
-    /// Counts the records under each key.
+    /// Counts the records under each key, present and past.
     ///
     /// The report shows how much [`rewrap_all`](Self::rewrap_all) has left to do. It reads headers,
     /// which are not authenticated; [`verify`](Self::verify) proves that a key is unused.
@@ -531,8 +543,8 @@ impl<S: Store> Vault<S> {
         now(self.0.usage())
     }
 
-    /// Encrypts every record again that is not under the primary key, documents and tombstones alike.
-    /// Revisions stay.
+    /// Encrypts every record again that is not under the primary key: documents, tombstones and past
+    /// revisions. Revisions stay.
     ///
     /// Records under the primary key are skipped without decrypting them. Other threads and processes
     /// may read and write at the same time: up to 4,096 records are written in one commit, and a record
@@ -569,7 +581,10 @@ impl<S: Store> Vault<S> {
         now(self.0.rewrap_all(progress))
     }
 
-    /// Opens every record, and counts those that open and those that do not.
+    /// Opens every record, present and past, and counts those that open and those that do not.
+    ///
+    /// A past revision that is not below the present one belongs to no history. It is neither opened
+    /// nor counted.
     ///
     /// If a key is disabled and every record opens without it, the report has the
     /// [proof](Report::unused) that [`Keyring::destroy`] asks for.
@@ -666,7 +681,7 @@ impl<S: Store> Vault<S> {
         now(self.0.verify_against(manifest))
     }
 
-    /// Writes all records to a file, encrypted as they are. Returns the number of records.
+    /// Writes all records, present and past, to a file, encrypted as they are. Returns their number.
     ///
     /// No key is needed; no record is opened. The export is not a snapshot: if other processes write
     /// meanwhile, each record is one that was current at some time during the export.
@@ -705,8 +720,15 @@ impl<S: Store> Vault<S> {
     /// nothing is written.
     ///
     /// Then each record is opened, and is written as it is if the vault has no record of its scope, or
-    /// one of a lower revision. Else the vault's own record is kept. The records are written in batches
-    /// of at most 1,000 and 4 MiB. If the import ends with an error, import again to continue.
+    /// one of a lower revision. Else the vault's own record is kept. If it has the same revision, but
+    /// another write made it, the imported one is a failure, [`VaultError::Forked`]. The records are
+    /// written in batches of at most 1,000 and 4 MiB. If the import ends with an error, import again to
+    /// continue.
+    ///
+    /// Past revisions are imported, too, if they are below the present one, whether or not this vault
+    /// [keeps a history](Self::keep_history). The record that an import replaces does not become past.
+    /// Nothing tells if an export is from before a purge of a scope: its past revisions would be imported
+    /// below the new record.
     ///
     /// # Errors
     ///

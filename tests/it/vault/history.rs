@@ -384,7 +384,7 @@ fn a_sweep_leaves_alone_what_was_removed_meanwhile() {
     }
 }
 
-/// Somebody needs the key of a row that became past after the page was read.
+/// A row that became past after a sweep had begun needs its key, too.
 #[test]
 fn what_became_past_during_a_scan_is_found() {
     let vault = Arc::new(keeping(20));

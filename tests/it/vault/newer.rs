@@ -44,7 +44,7 @@ fn the_same_revision_is_not_decrypted() {
     assert!(matches!(vault.get(&acme), Err(VaultError::Open(OpenError::Tampered))));
 }
 
-/// A record that was seen counts, too.
+/// The newest record that the vault has seen counts, too.
 #[test]
 fn a_rollback_and_a_fork_are_no_same() {
     let vault = vault();
