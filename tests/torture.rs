@@ -29,6 +29,9 @@ use secrets_toml::store::{RedbStore, StoreError};
 use secrets_toml::vault::{Expected, Vault};
 use secrets_toml::{Document, Secrets};
 
+/// The number of past revisions that the child keeps.
+const KEPT: u64 = 3;
+
 /// The variable by which a child gets the file to write to.
 const FILE: &str = "SECRETS_TOML_TORTURE";
 
@@ -97,6 +100,10 @@ fn a_killed_process_loses_no_acknowledged_revision() {
                 found == revision || found == revision + 1,
                 "round {round}: {found}, {revision}"
             );
+            let history = vault.history(&scope(number)).unwrap();
+            let history: Vec<_> = history.map(|entry| entry.unwrap().revision().get()).collect();
+            let oldest = found.saturating_sub(KEPT).max(1);
+            assert!(history.into_iter().eq((oldest..=found).rev()), "round {round}: the past");
         }
         assert_eq!(vault.verify().unwrap().failed(), 0);
     }
@@ -104,7 +111,7 @@ fn a_killed_process_loses_no_acknowledged_revision() {
 }
 
 fn write_for_ever(file: &Path) {
-    let vault = Vault::new(RedbStore::open(file).unwrap(), keyring());
+    let vault = Vault::new(RedbStore::open(file).unwrap(), keyring()).keep_history(KEPT).unwrap();
     let mut out = std::io::stdout();
     for i in 0.. {
         let number = i % 4;

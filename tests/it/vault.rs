@@ -1,6 +1,7 @@
 //! The vault: what it keeps, refuses, and says when the store does not answer.
 
 mod doubt;
+mod forms;
 mod history;
 mod list;
 mod model;

@@ -1,6 +1,8 @@
-//! The vault against a map: whatever is done to it, whatever the store fails to do or to tell.
+//! The vault against a plain model of revisions, rewraps, origins and history: whatever is done to it,
+//! whatever the store fails to do or to tell.
 
 use std::collections::BTreeMap;
+use std::io::Cursor;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -8,7 +10,7 @@ use proptest::prelude::*;
 use secrets_toml::seal::{
     KeyState, Keyring, Lock, LockedKeyring, OpenError, Opened, Revision, Scope,
 };
-use secrets_toml::store::backend::Fetch;
+use secrets_toml::store::backend::{Fetch, past};
 use secrets_toml::store::{MemoryStore, Store};
 use secrets_toml::vault::{Expected, Vault, VaultError};
 
@@ -27,7 +29,12 @@ enum Action {
     Put(usize, Expect),
     Delete(usize, Expect),
     Copy(usize, usize, Expect),
+    /// So many revisions back.
+    Restore(usize, u64, Expect),
     Purge(usize),
+    Export,
+    /// The last export.
+    Import,
     AddKey,
     /// The key that was added last.
     Promote,
@@ -36,8 +43,8 @@ enum Action {
     Enable,
     /// Stopped after so many batches, 0 for none.
     Rewrap(bool),
-    /// A new process over the same store, which has seen nothing.
-    Reopen,
+    /// A new process over the same store, which has seen nothing, and keeps so many past revisions.
+    Reopen(u64),
     /// The outcomes of the next writes.
     Fail(Vec<Fault>),
     /// Late writes are carried out.
@@ -80,13 +87,17 @@ fn action() -> impl Strategy<Value = Action> {
         3 => (0..SCOPES, expect()).prop_map(|(scope, expect)| Action::Delete(scope, expect)),
         3 => (0..SCOPES, 0..SCOPES, expect())
             .prop_map(|(from, to, expect)| Action::Copy(from, to, expect)),
+        4 => (0..SCOPES, 0..5_u64, expect())
+            .prop_map(|(scope, back, expect)| Action::Restore(scope, back, expect)),
         1 => (0..SCOPES).prop_map(Action::Purge),
+        1 => Just(Action::Export),
+        1 => Just(Action::Import),
         1 => Just(Action::AddKey),
         2 => Just(Action::Promote),
         1 => Just(Action::Disable),
         2 => Just(Action::Enable),
         2 => any::<bool>().prop_map(Action::Rewrap),
-        1 => Just(Action::Reopen),
+        1 => (0..4_u64).prop_map(Action::Reopen),
         5 => prop::collection::vec(fault, 1..4).prop_map(Action::Fail),
         2 => Just(Action::Land),
     ]
@@ -96,8 +107,125 @@ fn scope(number: usize) -> Scope {
     Scope::module("chat").unwrap().version(&number.to_string()).unwrap()
 }
 
-/// The current record of a scope, its revision, and its text unless it is a tombstone.
-type State = Option<(Vec<u8>, Revision, Option<String>)>;
+/// A record, its place in the order, the write that made it, and its text unless it is a tombstone.
+#[derive(Debug, Clone, PartialEq)]
+struct Kept {
+    record: Vec<u8>,
+    revision: u64,
+    rewraps: u32,
+    origin: [u8; 32],
+    text: Option<String>,
+}
+
+impl Kept {
+    fn of(record: &[u8], opened: &Opened) -> Self {
+        Self {
+            record: record.to_vec(),
+            revision: opened.revision().get(),
+            rewraps: opened.rewraps(),
+            origin: *opened.origin(),
+            text: opened.expose_text().map(str::to_owned),
+        }
+    }
+
+    /// The same write, however it is sealed.
+    fn is(&self, other: &Self) -> bool {
+        (self.revision, self.origin, &self.text) == (other.revision, other.origin, &other.text)
+    }
+
+    /// The same record, or the next sealing of it.
+    fn is_or_rewraps(&self, before: &Self) -> bool {
+        self == before || self.is(before) && self.rewraps == before.rewraps + 1
+    }
+}
+
+/// The present of a scope, and its past by revisions.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct State {
+    present: Option<Kept>,
+    past: BTreeMap<u64, Kept>,
+}
+
+impl State {
+    fn revision(&self) -> Option<u64> {
+        self.present.as_ref().map(|present| present.revision)
+    }
+
+    fn at(&self, revision: u64) -> Option<&Kept> {
+        self.past.get(&revision).or(self.present.as_ref()).filter(|kept| kept.revision == revision)
+    }
+
+    /// Returns `true` if a write of this text over `before` makes this state, keeping so many past
+    /// revisions.
+    fn is_next(&self, before: &Self, text: &Option<String>, keep: u64) -> bool {
+        let next = before.revision().map_or(1, |revision| revision + 1);
+        let mut past = before.past.clone();
+        if let Some(replaced) = before.present.as_ref().filter(|_| keep > 0) {
+            past.insert(replaced.revision, replaced.clone());
+            past.retain(|revision, _| *revision >= next.saturating_sub(keep));
+        }
+        let same = |(found, expected): (&Kept, &Kept)| {
+            let sealed_now = before.revision() == Some(expected.revision);
+            found.is(expected)
+                && (found.record == expected.record || sealed_now && found.rewraps == 0)
+        };
+        self.present.as_ref().is_some_and(|present| {
+            let is_new = before.present.as_ref().is_none_or(|old| old.origin != present.origin);
+            (present.revision, present.rewraps, &present.text) == (next, 0, text) && is_new
+        }) && self.past.len() == past.len()
+            && self.past.values().zip(past.values()).all(same)
+    }
+
+    /// Returns `true` if this is the same state, or some records were sealed again.
+    fn is_or_rewraps(&self, before: &Self) -> bool {
+        let pairs = || self.past.values().zip(before.past.values());
+        let present = match (&self.present, &before.present) {
+            (Some(now), Some(before)) => now.is_or_rewraps(before),
+            (now, before) => now == before,
+        };
+        present
+            && self.past.len() == before.past.len()
+            && pairs().all(|(now, before)| now.is_or_rewraps(before))
+    }
+
+    /// The state after an import without failures.
+    fn imported(&self, export: &Self) -> Self {
+        let mut state = self.clone();
+        if export.revision() > self.revision() {
+            state.present = export.present.clone();
+            state.past.retain(|revision, _| Some(*revision) < self.revision());
+        }
+        for (revision, kept) in &export.past {
+            if Some(*revision) < state.revision() {
+                state.past.entry(*revision).or_insert_with(|| kept.clone());
+            }
+        }
+        state
+    }
+
+    /// Returns `true` if a part of an import makes this state of `before`.
+    fn is_partly_imported(&self, before: &Self, export: &Self) -> bool {
+        let replaced = self.present != before.present;
+        let full = before.imported(export);
+        (!replaced || self.present == full.present && export.revision() > before.revision())
+            && self.past.iter().all(|(revision, kept)| {
+                before.past.get(revision) == Some(kept) || export.past.get(revision) == Some(kept)
+            })
+            && before.past.iter().all(|(revision, kept)| {
+                self.past.get(revision) == Some(kept)
+                    || replaced && Some(*revision) >= before.revision()
+            })
+    }
+}
+
+/// A write that may still land.
+enum Late {
+    /// Over a record, the text, and how many past revisions are kept.
+    Write(usize, Option<Vec<u8>>, Option<String>, u64),
+    /// Over a record.
+    Rewrap(usize),
+    Import(usize, State),
+}
 
 /// The medium of a store, so that the store can be opened again.
 trait Medium {
@@ -136,18 +264,21 @@ struct Machine<M: Medium> {
     vault: Option<Vault<Arc<Faulty<M::Store>>>>,
     /// The keys as the host has them.
     keyring: Keyring,
+    keep: u64,
     model: Vec<State>,
-    /// The writes that may still land: the scope, the record that each replaces, and its text.
-    late: Vec<(usize, Option<Vec<u8>>, Option<String>)>,
+    late: Vec<Late>,
+    exported: Option<(Vec<u8>, Vec<State>)>,
     texts: u64,
 }
 
 impl<M: Medium> Machine<M> {
     fn new(medium: M) -> Self {
-        let model = vec![None; SCOPES];
+        let model = vec![State::default(); SCOPES];
         let keyring = Keyring::from_bytes([7; 32]);
-        let mut machine = Self { medium, vault: None, keyring, model, late: Vec::new(), texts: 0 };
-        machine.reopen();
+        let (late, exported) = (Vec::new(), None);
+        let mut machine =
+            Self { medium, vault: None, keyring, keep: 3, model, late, exported, texts: 0 };
+        machine.reopen(3);
         machine
     }
 
@@ -159,12 +290,13 @@ impl<M: Medium> Machine<M> {
         self.vault().store()
     }
 
-    fn reopen(&mut self) {
+    fn reopen(&mut self, keep: u64) {
+        self.keep = keep;
         // Late writes are lost with the process.
         self.late.clear();
         self.vault = None;
         let store = Arc::new(Faulty::new(self.medium.open()));
-        self.vault = Some(Vault::new(store, self.keys()));
+        self.vault = Some(Vault::new(store, self.keys()).keep_history(keep).unwrap());
     }
 
     /// The host's keyring once more.
@@ -182,30 +314,45 @@ impl<M: Medium> Machine<M> {
         let rows: BTreeMap<_, _> =
             rows.iter().map(|row| (row.scope().to_vec(), row.record().to_vec())).collect();
         let state = |number| {
-            let record = rows.get(scope(number).as_bytes())?;
-            let opened = keys.open(&scope(number), record).expect("every record authenticates");
-            let text = opened.expose_text().map(str::to_owned);
-            Some((record.clone(), opened.revision(), text))
+            let scope = scope(number);
+            let range = past(scope.as_bytes());
+            let present = rows.get(scope.as_bytes()).map(|record| {
+                Kept::of(record, &keys.open(&scope, record).expect("every record authenticates"))
+            });
+            let past: BTreeMap<_, _> = rows
+                .range(range)
+                .map(|(key, record)| {
+                    let number = u64::from_be_bytes(*key.last_chunk().unwrap());
+                    let revision = Revision::try_from(number).unwrap();
+                    let opened = keys.open_past(&scope, revision, record);
+                    (number, Kept::of(record, &opened.expect("every past record, too")))
+                })
+                .collect();
+            let state = State { present, past };
+            let below = state.past.keys().all(|past| Some(*past) < state.revision());
+            assert!(below, "the past is below the present");
+            state
         };
         (0..SCOPES).map(state).collect()
     }
 
     fn expected(&self, scope: usize, expect: Expect) -> Expected {
-        let current = self.model[scope].as_ref().map(|(_, revision, _)| *revision);
-        match (expect, current) {
-            (Expect::Current, Some(revision)) => Expected::Revision(revision),
-            (Expect::Other, revision) => Expected::Revision(
-                Revision::try_from(revision.map_or(0, Revision::get) + 7).unwrap(),
-            ),
+        let at = |number| Expected::Revision(Revision::try_from(number).unwrap());
+        match (expect, self.model[scope].revision()) {
+            (Expect::Current, Some(revision)) => at(revision),
+            (Expect::Other, revision) => at(revision.unwrap_or(0) + 7),
             (Expect::Absent | Expect::Current, _) => Expected::Absent,
         }
     }
 
     /// Returns `true` if a write with this condition would happen if nothing failed.
     fn holds(&self, scope: usize, expected: Expected) -> bool {
-        match (expected, &self.model[scope]) {
-            (Expected::Absent, state) => state.as_ref().is_none_or(|(_, _, text)| text.is_none()),
-            (Expected::Revision(expected), Some((_, revision, _))) => expected == *revision,
+        let present = self.model[scope].present.as_ref();
+        match expected {
+            Expected::Absent => present.is_none_or(|present| present.text.is_none()),
+            Expected::Revision(revision) => {
+                present.is_some_and(|present| present.revision == revision.get())
+            }
             _ => false,
         }
     }
@@ -217,22 +364,18 @@ impl<M: Medium> Machine<M> {
             assert_eq!(actual[other], self.model[other], "nothing else was changed");
         }
         let before = self.model[scope].clone();
-        let next = before.as_ref().map_or(1, |(_, revision, _)| revision.get() + 1);
-        let is_next = |state: &State| {
-            state
-                .as_ref()
-                .is_some_and(|(_, revision, found)| revision.get() == next && *found == text)
-        };
-        let record = before.as_ref().map(|(record, ..)| record.clone());
-        self.late.push((scope, record, text.clone()));
+        let record = before.present.as_ref().map(|present| present.record.clone());
+        let is_next = actual[scope].is_next(&before, &text, self.keep);
+        self.late.push(Late::Write(scope, record, text, self.keep));
         match done {
             Ok(revision) => {
-                assert_eq!(revision.get(), next);
-                assert!(is_next(&actual[scope]), "a confirmed write is current");
+                assert_eq!(actual[scope].revision(), Some(revision.get()));
+                assert!(is_next, "a confirmed write is current: {:?}", actual[scope]);
             }
             Err(VaultError::Unknown(_) | VaultError::Superseded { .. }) => {
-                assert!(actual[scope] == before || is_next(&actual[scope]), "one or the other");
+                assert!(actual[scope] == before || is_next, "one or the other");
             }
+            Err(VaultError::Forked { .. }) => panic!("nothing was forked"),
             Err(VaultError::RolledBack { .. }) => panic!("nothing was rolled back"),
             Err(_) => assert_eq!(actual[scope], before, "nothing was changed"),
         }
@@ -252,7 +395,8 @@ impl<M: Medium> Machine<M> {
             }
             Action::Delete(number, expect) => {
                 let Expected::Revision(revision) = self.expected(number, expect) else { return };
-                let deleted = matches!(self.model[number], Some((_, _, Some(_))));
+                let present = self.model[number].present.as_ref();
+                let deleted = present.is_some_and(|present| present.text.is_some());
                 let done = self.vault().delete(&scope(number), revision, None);
                 assert!(deleted || done.is_err(), "there was nothing to delete");
                 self.settle(number, None, done);
@@ -260,16 +404,36 @@ impl<M: Medium> Machine<M> {
             Action::Copy(from, to, expect) => {
                 let expected = self.expected(to, expect);
                 let done = self.vault().copy(&scope(from), &scope(to), expected, None);
-                match self.model[from].clone() {
-                    Some((_, _, Some(text))) => self.settle(to, Some(text), done),
-                    _ => assert!(done.is_err(), "there was nothing to copy"),
+                match self.model[from].present.clone().and_then(|present| present.text) {
+                    Some(text) => self.settle(to, Some(text), done),
+                    None => assert!(done.is_err(), "there was nothing to copy"),
                 }
             }
+            Action::Restore(number, back, expect) => {
+                let expected = self.expected(number, expect);
+                let revision = self.model[number].revision().unwrap_or(1).saturating_sub(back);
+                let Ok(at) = Revision::try_from(revision) else { return };
+                let holds = self.holds(number, expected);
+                let done = self.vault().restore(&scope(number), at, expected, None);
+                assert!(holds || done.is_err(), "nothing is restored over what was not expected");
+                match self.model[number].at(revision).and_then(|kept| kept.text.clone()) {
+                    Some(text) => self.settle(number, Some(text), done),
+                    None => assert!(done.is_err(), "there was nothing to restore"),
+                }
+            }
+            Action::Export => {
+                let mut file = Vec::new();
+                let count = self.vault().export(&mut file).unwrap();
+                let rows = |state: &State| state.past.len() + state.present.iter().len();
+                assert_eq!(count as usize, self.model.iter().map(rows).sum::<usize>());
+                self.exported = Some((file, self.model.clone()));
+            }
+            Action::Import => self.import(),
             Action::Purge(number) => {
                 let done = self.vault().purge(&scope(number));
                 let actual = self.actual();
                 match done {
-                    Ok(_) => assert_eq!(actual[number], None),
+                    Ok(_) => assert_eq!(actual[number], State::default()),
                     Err(VaultError::Unknown(_)) => {}
                     Err(_) => assert_eq!(actual[number], self.model[number]),
                 }
@@ -299,7 +463,7 @@ impl<M: Medium> Machine<M> {
                 self.load();
             }
             Action::Rewrap(stop) => self.rewrap(stop),
-            Action::Reopen => self.reopen(),
+            Action::Reopen(keep) => self.reopen(keep),
             Action::Fail(ref faults) => {
                 self.faulty().writes(faults.iter().map(|fault| match fault {
                     Fault::Pass => Step::Pass,
@@ -323,19 +487,31 @@ impl<M: Medium> Machine<M> {
         let done = self.vault().rewrap_all(|_| flow);
         let actual = self.actual();
         for (number, (before, after)) in self.model.iter().zip(&actual).enumerate() {
-            let Some((record, revision, text)) = before else {
-                assert_eq!(after, before);
-                continue;
-            };
-            let moved =
-                after.as_ref().is_some_and(|(_, now, same)| now == revision && same == text);
-            assert!(moved || after == before, "the same revision of the same text");
-            self.late.push((number, Some(record.clone()), text.clone()));
+            assert!(after.is_or_rewraps(before), "the same revisions of the same texts");
+            self.late.push(Late::Rewrap(number));
         }
         if done.is_ok_and(|done| done.is_complete() && done.failed() == 0) {
             let usage = self.vault().usage().unwrap();
-            let count = actual.iter().flatten().count() as u64;
-            assert_eq!(usage.records(&self.keyring.primary()), count, "all under the primary key");
+            let count = actual.iter().map(|state| state.past.len() + state.present.iter().len());
+            let count: usize = count.sum();
+            let primary = usage.records(&self.keyring.primary());
+            assert_eq!(primary, count as u64, "all under the primary key");
+        }
+        self.model = actual;
+    }
+
+    fn import(&mut self) {
+        let Some((file, exported)) = self.exported.clone() else { return };
+        let done = self.vault().import(Cursor::new(file));
+        let actual = self.actual();
+        let is_whole = done.is_ok_and(|done| done.failed() == 0);
+        for (number, export) in exported.into_iter().enumerate() {
+            let (before, after) = (&self.model[number], &actual[number]);
+            if is_whole {
+                assert_eq!(*after, before.imported(&export));
+            }
+            assert!(after.is_partly_imported(before, &export), "{before:?} {after:?} {export:?}");
+            self.late.push(Late::Import(number, export));
         }
         self.model = actual;
     }
@@ -353,18 +529,19 @@ impl<M: Medium> Machine<M> {
             if before == after {
                 continue;
             }
-            let current = before.as_ref().map(|(record, ..)| record);
-            let (_, revision, text) = after.as_ref().expect("what lands is a record");
-            let next = before.as_ref().map_or(1, |(_, revision, _)| revision.get() + 1);
-            let was_late = self.late.iter().any(|(scope, over, late)| {
-                *scope == number && over.as_ref() == current && late == text
+            let current = before.present.as_ref().map(|present| &present.record);
+            let was_late = self.late.iter().any(|late| match late {
+                Late::Write(scope, over, text, keep) => {
+                    *scope == number
+                        && over.as_ref() == current
+                        && after.is_next(before, text, *keep)
+                }
+                Late::Rewrap(scope) => *scope == number && after.is_or_rewraps(before),
+                Late::Import(scope, export) => {
+                    *scope == number && after.is_partly_imported(before, export)
+                }
             });
-            let is_rewrap =
-                before.as_ref().is_some_and(|(_, before, same)| before == revision && same == text);
-            assert!(
-                was_late && (revision.get() == next || is_rewrap),
-                "a write that lands was sent, over the current record"
-            );
+            assert!(was_late, "a write that lands was sent, over the current record");
         }
         self.model = actual;
     }
@@ -373,19 +550,42 @@ impl<M: Medium> Machine<M> {
     fn check(&mut self) {
         for number in 0..SCOPES {
             let read = self.vault().get(&scope(number));
-            match (read, &self.model[number]) {
-                (Err(VaultError::Open(OpenError::KeyDisabled(id))), Some(_)) => {
-                    let state = self.keyring.entries().find(|(other, _)| *other == id);
-                    assert_eq!(state.map(|(_, state)| state), Some(KeyState::Disabled));
+            let state = &self.model[number];
+            let disabled = |error| {
+                let VaultError::Open(OpenError::KeyDisabled(id)) = error else {
+                    panic!("{error:?}");
+                };
+                let found = self.keyring.entries().find(|(other, _)| *other == id);
+                assert_eq!(found.map(|(_, state)| state), Some(KeyState::Disabled));
+            };
+            match read {
+                Err(error) => disabled(error),
+                Ok(read) => {
+                    let read = read.map(|opened| {
+                        let text = opened.expose_text().map(str::to_owned);
+                        (opened.revision().get(), opened.rewraps(), *opened.origin(), text)
+                    });
+                    let present = state.present.clone();
+                    let present =
+                        present.map(|one| (one.revision, one.rewraps, one.origin, one.text));
+                    assert_eq!(read, present);
+                    let mut history = state.present.iter().chain(state.past.values().rev());
+                    for entry in self.vault().history(&scope(number)).unwrap() {
+                        let kept = history.next().expect("no more than the past");
+                        match entry {
+                            Err(error) => disabled(error),
+                            Ok(entry) => {
+                                let found = (entry.revision().get(), entry.is_tombstone());
+                                assert_eq!(found, (kept.revision, kept.text.is_none()));
+                                let opened = self.vault().get_at(&scope(number), entry.revision());
+                                let opened = opened.unwrap().unwrap();
+                                assert_eq!(opened.expose_text(), kept.text.as_deref());
+                                assert_eq!(*opened.origin(), kept.origin);
+                            }
+                        }
+                    }
+                    assert_eq!(history.next(), None, "all of the past");
                 }
-                (Ok(read), state) => {
-                    let seen = |opened: &Opened| {
-                        (opened.revision(), opened.expose_text().map(str::to_owned))
-                    };
-                    let state = state.as_ref().map(|(_, revision, text)| (*revision, text.clone()));
-                    assert_eq!(read.as_ref().map(seen), state);
-                }
-                (Err(error), _) => panic!("{error:?}"),
             }
         }
     }

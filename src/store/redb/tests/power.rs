@@ -70,7 +70,7 @@ impl Tape {
         let options = RedbOptions::new().cache_len(1 << 20);
         let store = store_on(&options, move || Ok(backend.clone())).unwrap();
         let mut keyring = keyring();
-        let vault = Vault::new(store, copy(&mut keyring));
+        let vault = Vault::new(store, copy(&mut keyring)).keep_history(3).unwrap();
         let start = disk.record();
         let mut acknowledged = vec![(0, Records::new())];
         for operation in 0..operations {
@@ -96,6 +96,11 @@ impl Tape {
                     let text = format!("A = '{}'", "x".repeat(dice.roll(20_000)));
                     vault.put(&scope, &secrets(&text), expected).unwrap();
                 }
+                4 if current.is_some() => {
+                    let past = vault.history(&scope).unwrap().map(Result::unwrap);
+                    let past = past.filter(|entry| !entry.is_tombstone()).last().unwrap();
+                    vault.restore(&scope, past.revision(), expected, None).unwrap();
+                }
                 _ => {
                     let text = format!("A = {operation}");
                     vault.put(&scope, &secrets(&text), expected).unwrap();
@@ -108,7 +113,10 @@ impl Tape {
         assert!(states > 1, "keys were added");
         for (_, records) in &acknowledged {
             for (scope, record) in records {
-                keyring.open(&Scope::from_bytes(scope).unwrap(), record).unwrap();
+                match Scope::of_past(scope) {
+                    Some((scope, past)) => keyring.open_past(&scope, past, record).unwrap(),
+                    None => keyring.open(&Scope::from_bytes(scope).unwrap(), record).unwrap(),
+                };
             }
         }
         drop(vault);
