@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Once;
 
-use secrets_toml::seal::{Custody, Keyring, Lock, LockedKeyring, Scope};
+use secrets_toml::seal::{By, Contents, Custody, Keyring, Lock, LockedKeyring, Revision, Scope};
 use secrets_toml::store::{MemoryStore, Store};
 use secrets_toml::vault::{Expected, Vault, VaultError};
 use secrets_toml::{Document, Secrets};
@@ -43,7 +43,7 @@ fn secrets() -> Secrets {
 fn assert_wiped<S: Store, T>(store: S, run: impl FnOnce(&Vault<S>) -> T) {
     watch();
     let (_, report) = probe::during(|| {
-        let vault = Vault::new(store, Keyring::from_bytes(KEY));
+        let vault = Vault::new(store, Keyring::from_bytes(KEY)).keep_history(5).unwrap();
         vault.put(&scope("1"), &secrets(), Expected::Absent).unwrap();
         drop(run(&vault));
         drop(vault);
@@ -58,7 +58,17 @@ fn all_of_it<S: Store>(vault: &Vault<S>) {
     let at = Expected::Revision(opened.revision());
     let secrets = opened.into_secrets().unwrap();
     assert_eq!(secrets.env().unwrap().get("ESCAPED"), Some("CANARYvaultsA"));
-    vault.put(&one, &secrets, at).unwrap();
+    let by = || By::author("CANARYvaults, the author").unwrap().time(1);
+    let second = vault.put(&one, Contents::new(&secrets).by(by()), at).unwrap();
+    drop(vault.get_newer(&one, Revision::FIRST).unwrap());
+    drop(vault.get_at(&one, Revision::FIRST).unwrap());
+    vault.restore(&one, Revision::FIRST, Expected::Revision(second), by()).unwrap();
+    let authors = vault.history(&one).unwrap().map(|entry| entry.unwrap().author().is_some());
+    assert_eq!(authors.collect::<Vec<_>>(), [true, true, false]);
+    let mut export = Vec::new();
+    assert_eq!(vault.export(&mut export).unwrap(), 3);
+    let imported = vault.import(std::io::Cursor::new(export)).unwrap();
+    assert_eq!((imported.kept(), imported.failed()), (3, 0));
     vault.copy(&one, &two, Expected::Absent, None).unwrap();
 
     let conflict = vault.put(&two, &secrets, Expected::Absent).unwrap_err();
@@ -72,7 +82,7 @@ fn all_of_it<S: Store>(vault: &Vault<S>) {
     let locked = keyring.lock(&custody(Lock::raw(&KEK))).unwrap();
     vault.set_keyring(keyring);
     let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
-    assert_eq!((moved.written(), moved.failed()), (2, 0));
+    assert_eq!((moved.written(), moved.failed()), (4, 0));
 
     let mut keyring =
         LockedKeyring::parse(&locked).unwrap().unlock(&custody(Lock::raw(&KEK))).unwrap();
