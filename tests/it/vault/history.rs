@@ -457,6 +457,49 @@ fn an_import_makes_no_past_of_what_it_replaces() {
     }
 }
 
+/// Past rows that are not below the present, in the store and in the export: neither gets below it.
+#[test]
+fn an_import_brings_no_row_below_the_present_that_was_not() {
+    let (vault, acme) = put_back();
+    let old = crate::vault::vault();
+    write(&old, &acme, 5);
+    let imported = vault.import(Cursor::new(exported(&old))).unwrap();
+    assert_eq!((imported.written(), imported.failed()), (1, 0));
+    assert_eq!(listed(&vault, &acme), [5, 1]);
+
+    // The present of the export does not open.
+    let old = keeping(20);
+    write(&old, &acme, 4);
+    let strange = Keyring::from_bytes([9; 32]).seal(&acme, revision(4), &secrets()).unwrap();
+    old.store().show(acme.as_bytes(), strange.into_bytes());
+    for (writes, kept, history) in [(0, 3, &[][..]), (2, 3, &[2])] {
+        let new = crate::vault::vault();
+        write(&new, &acme, writes);
+        let imported = new.import(Cursor::new(exported(&old))).unwrap();
+        let written = u64::from(writes == 2);
+        assert_eq!((imported.written(), imported.kept()), (written, kept - written));
+        assert_eq!(imported.failed(), 1);
+        assert_eq!(listed(&new, &acme)[..history.len()], *history);
+        assert_eq!(stored(&new.store().store, &acme).len() as u64, written);
+    }
+}
+
+/// A sweep reads the present of each scope that has a past, and sets no watermark.
+#[test]
+fn a_sweep_over_the_past_remembers_nothing() {
+    let vault = keeping(20);
+    let acme = install("acme");
+    write(&vault, &acme, 3);
+    let store = &vault.store().store;
+    let reader = Vault::new(store, keyring());
+    assert_eq!(reader.verify().unwrap().past(), 2);
+    reader.rewrap_all(|_| Continue(())).unwrap();
+    let present = store.get(acme.as_bytes()).unwrap().unwrap();
+    let old = keyring().seal(&acme, revision(2), &secrets()).unwrap();
+    store.apply(&[Write::replace(&acme, *commitment(&present).unwrap(), old)]).unwrap();
+    assert!(reader.get(&acme).is_ok());
+}
+
 /// The present is written or purged between reading and writing: the past rows are decided anew.
 #[test]
 fn past_rows_are_imported_below_the_record_that_was_read() {
