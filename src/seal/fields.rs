@@ -43,7 +43,7 @@ impl<'a> Fields<'a> {
 
     /// Reads the fields of a plaintext, or returns `None` if it breaks the format.
     ///
-    /// What is left to the caller: the document may not be UTF-8, and the keyring may be malformed.
+    /// The caller checks that a document is UTF-8 and that a keyring is well-formed.
     pub(super) fn read(plaintext: &'a [u8], kind: Kind, rewraps: u32) -> Option<Self> {
         let mut fields = Self::default();
         let (mut rest, mut last) = (plaintext, 0);

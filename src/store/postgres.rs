@@ -207,7 +207,8 @@ const ATTEMPTS: usize = 5;
 /// - [`StoreError::Unknown`] if a write takes too long, or its answer is lost.
 /// - [`StoreError::Corrupt`] if the server reports corrupted data.
 ///
-/// What the server rolls back because of a deadlock is sent again, up to 5 times in all.
+/// The store sends a transaction that the server rolled back because of a deadlock again, up to 5
+/// times in all.
 /// An error has the server's message and `SQLSTATE`, without its details. An error of your function
 /// is passed on as it is, so it must not contain a password.
 ///

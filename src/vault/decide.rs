@@ -263,7 +263,7 @@ pub(super) fn rewrap_past(
 /// Plans to write a record of an export as it is. Returns `None` if the current record has a higher
 /// revision, or the same one of the same origin.
 ///
-/// What is replaced does not become past: the export has the past of the record.
+/// The replaced record does not become past, since the export has the past of its own record.
 pub(super) fn import(
     scope: &Scope,
     current: Option<&Current>,
