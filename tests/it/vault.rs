@@ -1,5 +1,6 @@
 //! The vault: what it keeps, refuses, and says when the store does not answer.
 
+mod altered;
 mod doubt;
 mod forms;
 mod history;

@@ -5,12 +5,13 @@ use std::io::Cursor;
 use std::ops::ControlFlow::Continue;
 
 use secrets_toml::seal::{Revision, Scope};
-use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
+use secrets_toml::store::backend::Outcome;
 use secrets_toml::store::{MemoryStore, Store, StoreError};
 use secrets_toml::vault::{Expected, TransferError, Vault, VaultError};
 
 use crate::faulty::Step;
 use crate::seal::{install, keyring, revision, secrets};
+use crate::vault::altered::Altered;
 use crate::vault::{Rings, Tested, beside, conflicts, document, holds, vault};
 
 const OURS: &str = "WHOSE = 'ours'";
@@ -289,35 +290,6 @@ fn a_purge_is_sent_again() {
     holds(&vault, &acme, 1, crate::seal::TEXT);
 }
 
-/// Does what it is asked to, and gives an outcome too few.
-struct Forgetful(MemoryStore);
-
-impl Store for Forgetful {
-    fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.get(scope)
-    }
-
-    fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
-        let mut outcomes = self.0.apply(writes)?;
-        outcomes.pop();
-        Ok(outcomes)
-    }
-
-    fn scan(
-        &self,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-        fetch: Fetch,
-    ) -> Result<Vec<Row>, StoreError> {
-        self.0.scan(prefix, after, limit, fetch)
-    }
-
-    fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
-        self.0.purge(scope)
-    }
-}
-
 #[test]
 fn an_outcome_too_few_is_no_answer() {
     let mut keyring = keyring();
@@ -327,17 +299,20 @@ fn an_outcome_too_few_is_no_answer() {
     }
     let mut file = Vec::new();
     vault.export(&mut file).unwrap();
-    let forgetful = |store| Vault::new(Forgetful(store), self::keyring());
+    // It does what it is asked to, and gives an outcome too few.
+    let forgetful =
+        |store| Altered::outcomes(store, |_, outcomes| outcomes.truncate(outcomes.len() - 1));
+    let vault_of = |store| Vault::new(forgetful(store), self::keyring());
 
-    let error = forgetful(MemoryStore::new()).put(&install("one"), &secrets(), Expected::Absent);
+    let error = vault_of(MemoryStore::new()).put(&install("one"), &secrets(), Expected::Absent);
     assert!(matches!(error, Err(VaultError::Unknown(_))), "{error:?}");
-    let error = forgetful(MemoryStore::new()).import(Cursor::new(&file));
+    let error = vault_of(MemoryStore::new()).import(Cursor::new(&file));
     assert!(matches!(error, Err(TransferError::Vault(VaultError::Unknown(_)))), "{error:?}");
 
     let new = keyring.add().unwrap();
     keyring.promote(&new).unwrap();
     let store = MemoryStore::new();
     Vault::new(&store, self::keyring()).import(Cursor::new(&file)).unwrap();
-    let error = Vault::new(Forgetful(store), keyring).rewrap_all(|_| Continue(())).unwrap_err();
+    let error = Vault::new(forgetful(store), keyring).rewrap_all(|_| Continue(())).unwrap_err();
     assert!(matches!(error, VaultError::Unknown(_)), "{error:?}");
 }

@@ -3,12 +3,13 @@
 use std::ops::ControlFlow::Continue;
 
 use secrets_toml::seal::{KeyId, Keyring, Kind, OpenError, Scope};
-use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
-use secrets_toml::store::{MemoryStore, Store, StoreError};
+use secrets_toml::store::backend::Row;
+use secrets_toml::store::{MemoryStore, StoreError};
 use secrets_toml::vault::{Expected, Scopes, Vault, VaultError};
 
 use crate::faulty::Step;
 use crate::seal::{install, keyring, revision, secrets};
+use crate::vault::altered::Altered;
 use crate::vault::vault;
 
 fn names(vault: &Vault<MemoryStore>, scopes: Scopes<'_>) -> Vec<String> {
@@ -126,40 +127,14 @@ fn usage_counts_by_key() {
     assert_eq!((usage.records(&old), usage.records(&new)), (2, 1));
 }
 
-/// Shows a row that is filed under no scope, before the others.
-struct Strange(MemoryStore);
-
-impl Store for Strange {
-    fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.get(scope)
-    }
-
-    fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
-        self.0.apply(writes)
-    }
-
-    fn scan(
-        &self,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-        fetch: Fetch,
-    ) -> Result<Vec<Row>, StoreError> {
-        let mut rows = self.0.scan(prefix, after, limit, fetch)?;
-        if after.is_none() {
-            rows.insert(0, Row::new(b"\0no scope".to_vec(), b"no record".to_vec()));
-        }
-        Ok(rows)
-    }
-
-    fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
-        self.0.purge(scope)
-    }
-}
-
 #[test]
 fn a_row_with_a_malformed_scope_is_reported() {
-    let vault = Vault::new(Strange(MemoryStore::new()), keyring());
+    let strange = Altered::pages(|_, after, page| {
+        if after.is_none() {
+            page.insert(0, Row::new(b"\0no scope".to_vec(), b"no record".to_vec()));
+        }
+    });
+    let vault = Vault::new(strange, keyring());
     vault.put(&install("acme"), &secrets(), Expected::Absent).unwrap();
     let told = "these bytes are not the encoding of a scope";
     let mut listing = vault.scopes(Scopes::All).unwrap();

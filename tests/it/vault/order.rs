@@ -2,50 +2,20 @@
 
 use std::io::Cursor;
 use std::ops::ControlFlow::Continue;
+use std::sync::{Arc, Mutex};
 
 use secrets_toml::seal::{Lock, Revision, Scope};
-use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
+use secrets_toml::store::backend::{Fetch, Row, Write};
 use secrets_toml::store::{MemoryStore, Store, StoreError};
 use secrets_toml::vault::{Expected, Scopes, TransferError, Vault, VaultError};
 
 use crate::chain;
 use crate::seal::{custody, keyring, secrets};
+use crate::vault::altered::Altered;
 
-/// Changes each page of an honest store.
-struct Hostile {
-    store: MemoryStore,
-    change: fn(&MemoryStore, &mut Vec<Row>),
-}
-
-impl Store for Hostile {
-    fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.store.get(scope)
-    }
-
-    fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
-        self.store.apply(writes)
-    }
-
-    /// Returns pages of three rows.
-    fn scan(
-        &self,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-        fetch: Fetch,
-    ) -> Result<Vec<Row>, StoreError> {
-        let mut page = self.store.scan(prefix, after, limit.min(3), fetch)?;
-        (self.change)(&self.store, &mut page);
-        Ok(page)
-    }
-
-    fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
-        self.store.purge(scope)
-    }
-}
-
-fn vault(change: fn(&MemoryStore, &mut Vec<Row>)) -> Vault<Hostile> {
-    let vault = Vault::new(Hostile { store: MemoryStore::new(), change }, keyring());
+fn vault(change: fn(&MemoryStore, &mut Vec<Row>)) -> Vault<Altered> {
+    let store = Altered::pages(move |store, _, page| change(store, page));
+    let vault = Vault::new(store, keyring());
     for name in ["a", "b", "c", "d", "e", "f"] {
         vault.put(&Scope::module(name).unwrap(), &secrets(), Expected::Absent).unwrap();
     }
@@ -200,35 +170,6 @@ fn a_row_that_is_not_a_record_ends_an_export() {
     }
 }
 
-/// Counts the bytes of each batch.
-struct Counting(MemoryStore, std::sync::Mutex<Vec<usize>>);
-
-impl Store for Counting {
-    fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.get(scope)
-    }
-
-    fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
-        let len = writes.iter().map(|write| write.scope().len() + write.record().len()).sum();
-        self.1.lock().unwrap().push(len);
-        self.0.apply(writes)
-    }
-
-    fn scan(
-        &self,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-        fetch: Fetch,
-    ) -> Result<Vec<Row>, StoreError> {
-        self.0.scan(prefix, after, limit, fetch)
-    }
-
-    fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
-        self.0.purge(scope)
-    }
-}
-
 #[test]
 fn a_batch_of_an_import_has_a_limit_in_bytes() {
     let vault = Vault::new(MemoryStore::new(), keyring());
@@ -239,9 +180,15 @@ fn a_batch_of_an_import_has_a_limit_in_bytes() {
     }
     let mut file = Vec::new();
     vault.export(&mut file).unwrap();
-    let counting = Vault::new(Counting(MemoryStore::new(), Default::default()), keyring());
-    assert_eq!(counting.import(Cursor::new(&file)).unwrap().written(), 20);
-    let batches = counting.store().1.lock().unwrap().clone();
+    let batches = Arc::new(Mutex::new(Vec::new()));
+    let counted = batches.clone();
+    let counting = Altered::outcomes(MemoryStore::new(), move |writes, _| {
+        let len = |write: &Write| write.scope().len() + write.record().len();
+        counted.lock().unwrap().push(writes.iter().map(len).sum::<usize>());
+    });
+    let written = Vault::new(counting, keyring()).import(Cursor::new(&file)).unwrap().written();
+    assert_eq!(written, 20);
+    let batches = batches.lock().unwrap();
     assert_eq!(batches.len(), 3, "{batches:?}");
     assert!(batches.iter().all(|len| *len <= 4 << 20), "{batches:?}");
 }
