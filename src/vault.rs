@@ -725,10 +725,11 @@ impl<S: Store> Vault<S> {
     /// written in batches of at most 1,000 and 4 MiB. If the import ends with an error, import again to
     /// continue.
     ///
-    /// Past revisions are imported, too, if they are below the present one, whether or not this vault
-    /// [keeps a history](Self::keep_history). The record that an import replaces does not become past.
-    /// Nothing tells if an export is from before a purge of a scope: its past revisions would be imported
-    /// below the new record.
+    /// Past revisions are imported, too, whether or not this vault [keeps a history](Self::keep_history).
+    /// A record that an import replaces does not become past, and its own past is removed: the export has
+    /// the past of the new one. If the vault's record is kept, past revisions of the export are added to
+    /// its history only if that shows the export's record, as the present or a past one. Otherwise they
+    /// may be of a scope that was purged since, and are left out.
     ///
     /// # Errors
     ///

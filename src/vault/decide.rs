@@ -263,7 +263,8 @@ pub(super) fn rewrap_past(
 /// Plans to write a record of an export as it is. Returns `None` if the current record has a higher
 /// revision, or the same one of the same origin.
 ///
-/// The replaced record does not become past, since the export has the past of its own record.
+/// The export has the past of its own record. So the replaced record does not become past, and what was
+/// past of it goes.
 pub(super) fn import(
     scope: &Scope,
     current: Option<&Current>,
@@ -275,8 +276,7 @@ pub(super) fn import(
         return is_kept(&current.opened, opened).map(|()| None);
     }
     let write = over(scope, current, Record::from_sealed(record));
-    let past = Past::plan(current.map(Current::revision), revision, 0);
-    Ok(Some(past.add_to(write, None)))
+    Ok(Some(Past::plan(None, revision, 0).add_to(write, None)))
 }
 
 /// Compares a record of the store with one of an export that does not replace it.

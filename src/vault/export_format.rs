@@ -68,7 +68,17 @@ pub(super) struct ExportReader<R> {
 impl<R: Read> ExportReader<R> {
     pub(super) fn new(mut from: R) -> Result<Self, TransferError> {
         check_magic(&mut from, &MAGIC)?;
-        Ok(Self { from, count: 0, last: Vec::new() })
+        Ok(Self::within(from))
+    }
+
+    /// Reads on from a row inside an export. The number of rows at the end cannot be checked then.
+    pub(super) fn within(from: R) -> Self {
+        Self { from, count: 0, last: Vec::new() }
+    }
+
+    /// Returns the file, which is read row by row, and never ahead.
+    pub(super) fn file(&mut self) -> &mut R {
+        &mut self.from
     }
 
     /// Returns the next row of a record, or `None` at the end.

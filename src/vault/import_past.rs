@@ -1,12 +1,17 @@
 //! The past rows of an export, written below the present records of a store.
 
+use std::collections::VecDeque;
+use std::io::{Read, Seek, SeekFrom};
+
 use crate::seal::{Keyring, Record, Revision, Scope};
 use crate::store::AsyncStore;
-use crate::store::backend::{MAX_PAGE_LEN, Outcome};
+use crate::store::backend::{MAX_PAGE_LEN, Outcome, Row};
 use crate::vault::asynchronous::AsyncVault;
 use crate::vault::decide::{self, ATTEMPTS, Current};
-use crate::vault::error::VaultError;
+use crate::vault::error::{TransferError, VaultError};
+use crate::vault::export_format::ExportReader;
 use crate::vault::report::Report;
+use crate::vault::watermark::Mark;
 
 /// The most records that an import writes in one commit.
 pub(super) const BATCH: usize = 1000;
@@ -15,16 +20,81 @@ pub(super) const BATCH: usize = 1000;
 /// scan has. It bounds the memory that an import takes. The longest record fits.
 pub(super) const MAX_BATCH_LEN: usize = MAX_PAGE_LEN;
 
+/// Finds the present records of an export for its past rows, which are in the same order.
+///
+/// It reads the first part of the file once more, side by side with the second one, a batch at a time.
+pub(super) struct Presents {
+    /// The place in the file of the next batch.
+    next: u64,
+    batch: VecDeque<Row>,
+}
+
+impl Presents {
+    /// Starts at the file's position, that of the first row.
+    pub(super) fn new(file: &mut impl Seek) -> Result<Self, TransferError> {
+        Ok(Self { next: file.stream_position()?, batch: VecDeque::new() })
+    }
+
+    /// Returns the present record of a scope. The scopes are asked for in ascending order. The file
+    /// keeps its position.
+    pub(super) fn find(
+        &mut self,
+        file: &mut (impl Read + Seek),
+        scope: &Scope,
+    ) -> Result<Option<&[u8]>, TransferError> {
+        let scope = scope.as_bytes();
+        while self.batch.back().is_none_or(|row| row.scope() < scope) {
+            self.batch.clear();
+            self.read_batch(file)?;
+            if self.batch.is_empty() {
+                return Ok(None);
+            }
+        }
+        while self.batch.front().is_some_and(|row| row.scope() < scope) {
+            self.batch.pop_front();
+        }
+        Ok(self.batch.front().filter(|row| row.scope() == scope).map(Row::record))
+    }
+
+    fn read_batch(&mut self, file: &mut (impl Read + Seek)) -> Result<(), TransferError> {
+        let back = file.stream_position()?;
+        file.seek(SeekFrom::Start(self.next))?;
+        let mut rows = ExportReader::within(&mut *file);
+        let mut len = 0;
+        while self.batch.len() < BATCH && len < MAX_BATCH_LEN {
+            let before = rows.file().stream_position()?;
+            // A past row follows somewhere: the caller has it.
+            let Some(row) = rows.next()?.filter(|row| Scope::from_bytes(row.scope()).is_ok())
+            else {
+                self.next = before;
+                break;
+            };
+            len += row.scope().len() + row.record().len();
+            self.next = rows.file().stream_position()?;
+            self.batch.push_back(row);
+        }
+        file.seek(SeekFrom::Start(back))?;
+        Ok(())
+    }
+}
+
 /// Past rows of one scope that are written in one commit.
 pub(super) struct PastRows {
     scope: Scope,
+    /// The present record of the export, if it opens.
+    present: Option<Mark>,
     rows: Vec<(Revision, Record)>,
     len: usize,
 }
 
 impl PastRows {
-    pub(super) fn new(scope: Scope, revision: Revision, record: Record) -> Self {
-        let mut rows = Self { scope, rows: Vec::new(), len: 0 };
+    pub(super) fn new(
+        scope: Scope,
+        present: Option<Mark>,
+        revision: Revision,
+        record: Record,
+    ) -> Self {
+        let mut rows = Self { scope, present, rows: Vec::new(), len: 0 };
         rows.push(revision, record);
         rows
     }
@@ -59,12 +129,12 @@ impl<S: AsyncStore> AsyncVault<S> {
         let scope = &past.scope;
         let mut revision_now = None;
         for _ in 0..ATTEMPTS {
-            let mut current = None;
+            let mut known: Option<Option<Current>> = None;
             let mut decisions = Vec::with_capacity(past.rows.len());
             for (revision, record) in &past.rows {
-                if current.is_none() {
-                    match self.read(keyring, scope).await {
-                        Ok((now, _)) => current = Some(now),
+                if known.is_none() {
+                    match self.present_of(keyring, past).await {
+                        Ok(present) => known = Some(present),
                         Err(error) if error.ends_the_call() => return Err(error),
                         Err(error) => {
                             decisions.push(Decision::Failed(error));
@@ -72,15 +142,15 @@ impl<S: AsyncStore> AsyncVault<S> {
                         }
                     }
                 }
-                let now = current.as_ref().and_then(Option::as_ref);
-                match self.decide_past(keyring, scope, now, *revision, record).await {
+                let present = known.as_ref().and_then(Option::as_ref);
+                match self.decide_past(keyring, past, present, *revision, record).await {
                     Err(error) if error.ends_the_call() => return Err(error),
                     decision => decisions.push(decision.unwrap_or_else(Decision::Failed)),
                 }
             }
             let put =
                 || past.rows.iter().zip(&decisions).filter(|(_, is)| matches!(is, Decision::Put));
-            if let Some(current) = current.flatten().filter(|_| put().next().is_some()) {
+            if let Some(current) = known.flatten().filter(|_| put().next().is_some()) {
                 let write = put()
                     .fold(current.over_itself(scope), |write, ((revision, record), _)| {
                         write.put_past(*revision, record.clone())
@@ -108,18 +178,44 @@ impl<S: AsyncStore> AsyncVault<S> {
         Ok(())
     }
 
-    /// Decides about one row. One that is not below the present is ignored, as it would be in the
-    /// store.
+    /// Returns the present record of the store that the rows are past of: the export's own present
+    /// record, or one above it in whose history that one is. Returns `None` if there is none.
+    ///
+    /// If the scope was purged and made again since the export, its past is another tenant's.
+    async fn present_of(
+        &self,
+        keyring: &Keyring,
+        past: &PastRows,
+    ) -> Result<Option<Current>, VaultError> {
+        let (current, _) = self.read(keyring, &past.scope).await?;
+        let Some((current, exported)) = current.zip(past.present) else { return Ok(None) };
+        let ours = if current.revision() > exported.revision {
+            let row = self.store.get(&past.scope.past(exported.revision)).await?;
+            let Some(row) = row else { return Ok(None) };
+            Mark::of(&keyring.open_past(&past.scope, exported.revision, &row)?)
+        } else {
+            current.mark()
+        };
+        if ours.is_fork_of(exported) {
+            return Err(VaultError::Forked { revision: exported.revision });
+        }
+        Ok((ours.revision == exported.revision).then_some(current))
+    }
+
+    /// Decides about one row, `present` being the record of the store that it is past of.
     async fn decide_past(
         &self,
         keyring: &Keyring,
-        scope: &Scope,
-        current: Option<&Current>,
+        past: &PastRows,
+        present: Option<&Current>,
         revision: Revision,
         record: &Record,
     ) -> Result<Decision, VaultError> {
+        let scope = &past.scope;
         let opened = keyring.open_past(scope, revision, record.as_bytes())?;
-        if current.map(Current::revision) <= Some(revision) {
+        // One that is not below its own present is ignored, as it would be in a store.
+        let exported = past.present.filter(|exported| exported.revision > revision);
+        if present.is_none() || exported.is_none() {
             return Ok(Decision::Kept);
         }
         match self.store.get(&scope.past(revision)).await? {

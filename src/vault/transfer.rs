@@ -9,7 +9,7 @@ use crate::vault::asynchronous::AsyncVault;
 use crate::vault::decide::{self, Current};
 use crate::vault::error::{TransferError, VaultError};
 use crate::vault::export_format::{ExportReader, ExportWriter};
-use crate::vault::import_past::{BATCH, MAX_BATCH_LEN, PastRows};
+use crate::vault::import_past::{BATCH, MAX_BATCH_LEN, PastRows, Presents};
 use crate::vault::place::Place;
 use crate::vault::report::Report;
 use crate::vault::watermark::{Mark, Seen};
@@ -53,6 +53,7 @@ impl<S: AsyncStore> AsyncVault<S> {
         let keyring = self.keyring();
         let mut report = Report::default();
         let mut rows = ExportReader::new(&mut from)?;
+        let mut presents = Presents::new(rows.file())?;
         let (mut batch, mut len) = (Vec::new(), 0);
         let mut past: Option<PastRows> = None;
         while let Some(row) = rows.next()? {
@@ -78,7 +79,10 @@ impl<S: AsyncStore> AsyncVault<S> {
                     match &mut past {
                         Some(rows) if rows.has_room(&scope, row_len) => rows.push(revision, record),
                         _ => {
-                            let next = PastRows::new(scope, revision, record);
+                            let present = presents.find(rows.file(), &scope)?;
+                            let present = present.and_then(|row| keyring.open(&scope, row).ok());
+                            let present = present.as_ref().map(Mark::of);
+                            let next = PastRows::new(scope, present, revision, record);
                             if let Some(rows) = past.replace(next) {
                                 self.write_past(&keyring, &rows, &mut report).await?;
                             }

@@ -193,10 +193,11 @@ impl State {
         let mut state = self.clone();
         if export.revision() > self.revision() {
             state.present = export.present.clone();
-            state.past.retain(|revision, _| Some(*revision) < self.revision());
+            state.past.clear();
         }
-        for (revision, kept) in &export.past {
-            if Some(*revision) < state.revision() {
+        let Some(exported) = &export.present else { return state };
+        if state.at(exported.revision).is_some_and(|ours| ours.is(exported)) {
+            for (revision, kept) in export.past.range(..exported.revision) {
                 state.past.entry(*revision).or_insert_with(|| kept.clone());
             }
         }
@@ -209,12 +210,13 @@ impl State {
         let full = before.imported(export);
         (!replaced || self.present == full.present && export.revision() > before.revision())
             && self.past.iter().all(|(revision, kept)| {
-                before.past.get(revision) == Some(kept) || export.past.get(revision) == Some(kept)
+                let ours = before.past.get(revision) == Some(kept);
+                ours && !replaced || export.past.get(revision) == Some(kept)
             })
-            && before.past.iter().all(|(revision, kept)| {
-                self.past.get(revision) == Some(kept)
-                    || replaced && Some(*revision) >= before.revision()
-            })
+            && before
+                .past
+                .iter()
+                .all(|(revision, kept)| replaced || self.past.get(revision) == Some(kept))
     }
 }
 
