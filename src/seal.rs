@@ -43,12 +43,14 @@ mod kms_key;
 mod lock;
 mod locked;
 mod locked_text;
+mod locking;
 mod manifest;
 mod opened;
 mod passphrase;
 mod past;
 mod random;
 mod record;
+mod ring;
 mod scope;
 mod scope_keyring;
 #[cfg(test)]
@@ -63,6 +65,8 @@ pub use header::{Header, Kind, Revision};
 pub use key_id::KeyId;
 pub use keyring::{Keyring, Unused};
 pub(crate) use keyring_row::check_keyring_row;
+#[allow(unused_imports, reason = "for a vault that keeps its keyring in its store")]
+pub(crate) use keyring_row::{keyring_row, keyring_text};
 pub use kms_key::KmsKey;
 pub use lock::Lock;
 pub use locked::{KmsLock, LockedKeyring};

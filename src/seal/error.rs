@@ -83,7 +83,7 @@ pub enum KeyringError {
     /// The key is primary or active.
     #[error("key {0} is in use: disable it first")]
     NotDisabled(KeyId),
-    /// The keyring has 256 keys already, destroyed ones included.
+    /// The keyring has 256 keys already, and at most 128 of them are destroyed, so none is forgotten.
     #[error("the keyring has {MAX_KEYS} keys, which is the most it can hold")]
     Full,
     /// The record has the last revision, 2^63 - 1, or was rewrapped 2^32 - 1 times.
@@ -119,8 +119,8 @@ impl LockError {
     ///
     /// It tells a wrong key from an edited text:
     ///
-    /// - [`OpenError::UnknownKey`] if the key or the passphrase is wrong. An edited salt or cost
-    ///   looks the same.
+    /// - [`OpenError::UnknownKey`] if the key or the passphrase is wrong. An edited salt or cost of a
+    ///   passphrase looks the same.
     /// - Another error if the sealed keys, or the KMS fields beside them, were edited.
     ///
     /// ```
@@ -137,8 +137,30 @@ impl LockError {
     pub fn open_error(&self) -> Option<&OpenError> {
         match &self.0 {
             LockFault::Open(error) | LockFault::Record(error) => Some(error),
+            LockFault::WrongKey { error, .. } => Some(error),
             _ => None,
         }
+    }
+
+    /// Returns `true` if the text is under another ring key than the keyring keeps, so that it has to
+    /// be unlocked by one of its locks.
+    #[must_use]
+    pub fn is_other_set(&self) -> bool {
+        matches!(self.0, LockFault::OtherSet)
+    }
+
+    /// Returns `true` if the keyring is older than one that was seen before, or below the floor: an
+    /// old copy was put back.
+    #[must_use]
+    pub fn is_rolled_back(&self) -> bool {
+        matches!(self.0, LockFault::RolledBack { .. } | LockFault::BelowFloor { .. })
+    }
+
+    /// Returns `true` if the keyring has the set and the generation of one that was seen before, and
+    /// another write made it: one of the two is forged, or replaced the other unseen.
+    #[must_use]
+    pub fn is_forked(&self) -> bool {
+        matches!(self.0, LockFault::Forked { .. })
     }
 }
 
@@ -177,8 +199,22 @@ pub(super) enum LockFault {
     OtherKmsKey,
     #[error("the wrapped key is not the one in the keyring's text")]
     OtherWrapped,
-    #[error("{}", unopened(.0))]
+    #[error("the {kind} of the lock `{name}` is wrong")]
+    WrongKey { kind: &'static str, name: String, error: OpenError },
+    #[error("the sealed keys were not opened")]
     Open(#[from] OpenError),
+
+    // The order of sets and generations. A place is both numbers.
+    #[error("the keyring was neither locked nor unlocked: lock it under a custody first")]
+    NeverLocked,
+    #[error("the keyring was locked under other locks: unlock it by one of these")]
+    OtherSet,
+    #[error("the keyring is older than before: it has {}, after {}", at(.found), at(.seen))]
+    RolledBack { seen: (u64, u64), found: (u64, u64) },
+    #[error("the keyring is older than the floor: it has {}, below {}", at(.found), at(.floor))]
+    BelowFloor { floor: (u64, u64), found: (u64, u64) },
+    #[error("forked: {} of the keyring was written by another write than before", at(.found))]
+    Forked { found: (u64, u64) },
 
     // The text of a locked keyring.
     #[error("the keyring's text is longer than {MAX_LOCKED_LEN} bytes")]
@@ -219,11 +255,6 @@ pub(super) enum CostFault {
     Work,
 }
 
-fn unopened(error: &OpenError) -> &'static str {
-    match error {
-        OpenError::UnknownKey(_) => {
-            "the passphrase or key is wrong, or the keyring's text was edited"
-        }
-        _ => "the sealed keys were not opened",
-    }
+fn at((set, generation): &(u64, u64)) -> String {
+    format!("set {set}, generation {generation}")
 }

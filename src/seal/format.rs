@@ -108,7 +108,7 @@ pub const MAX_COMPONENT_LEN: usize = 255;
 
 // A keyring.
 
-/// How many keys a keyring holds, destroyed ones included: a new one every month for 21 years.
+/// How many keys a keyring holds. Destroyed ones beyond [`MAX_DESTROYED`] make room for new ones.
 pub(super) const MAX_KEYS: usize = 256;
 /// How many destroyed keys a keyring is written with. Older ones are forgotten.
 pub(super) const MAX_DESTROYED: usize = 128;

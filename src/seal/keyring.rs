@@ -17,6 +17,7 @@ use crate::seal::key_id::KeyId;
 use crate::seal::opened::Opened;
 use crate::seal::random::{Random, random};
 use crate::seal::record::{Draft, Place, Record, Sealed, WipedBytes};
+use crate::seal::ring::Ring;
 use crate::seal::scope::Scope;
 use crate::seal::scope_keyring::ScopeKeyring;
 
@@ -56,7 +57,8 @@ use crate::seal::scope_keyring::ScopeKeyring;
 /// ```
 pub struct Keyring {
     entries: Vec<Entry>,
-    generation: u64,
+    /// `None` if the keyring was neither locked nor unlocked.
+    ring: Option<Ring>,
 }
 
 impl Keyring {
@@ -84,7 +86,7 @@ impl Keyring {
 
     fn of(bytes: &[u8; 32]) -> Self {
         let entry = Entry::new(Material::copy_of(bytes), KeyState::Primary);
-        Self { entries: vec![entry], generation: 0 }
+        Self { entries: vec![entry], ring: None }
     }
 
     /// Generates another key and returns its ID.
@@ -93,14 +95,18 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// - Returns [`KeyringError::Full`] if the keyring has 256 keys already.
+    /// - Returns [`KeyringError::Full`] if the keyring has 256 keys already, of which at most 128 are
+    ///   destroyed. If more are, the first of these are forgotten.
     /// - Returns [`KeyringError::Randomness`] if the operating system gives no randomness.
     pub fn add(&mut self) -> Result<KeyId, KeyringError> {
-        if self.entries.len() == MAX_KEYS {
+        if self.entries.len() >= MAX_KEYS && self.surplus() == 0 {
             return Err(KeyringError::Full);
         }
         let entry = Entry::new(Material::copy_of(&*fresh()?), KeyState::Active);
         let id = entry.id;
+        if self.entries.len() >= MAX_KEYS {
+            self.forget_destroyed();
+        }
         self.entries.push(entry);
         Ok(id)
     }
@@ -239,12 +245,21 @@ impl Keyring {
         self.primary_entry().id
     }
 
-    /// Returns how often the keyring has been [locked](Self::lock), 0 for a new one.
+    /// Returns the generation: how often the keyring has been locked, [anew](Self::lock) or
+    /// [again](Self::lock_again), and 0 if it never was.
     ///
-    /// A host that also keeps this number elsewhere notices if somebody puts an old keyring back.
+    /// A host that also keeps this number elsewhere notices if somebody puts an old keyring back: see
+    /// [`Custody::at_least`](crate::seal::Custody::at_least).
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.generation
+        self.ring.as_ref().map_or(0, |ring| ring.text.place().1)
+    }
+
+    /// Returns the set: the generation in which the present set of locks was [written](Self::lock),
+    /// or 0 if the keyring was never locked.
+    #[must_use]
+    pub fn set(&self) -> u64 {
+        self.ring.as_ref().map_or(0, |ring| ring.text.place().0)
     }
 
     /// Seals a document for a scope under the primary key.
@@ -391,6 +406,14 @@ impl Keyring {
         Ok((sealed, plaintext))
     }
 
+    /// Returns the first key that an earlier keyring could open with and that this one lacks.
+    #[allow(dead_code, reason = "for a vault whose keyring the host replaces")]
+    pub(crate) fn lacks(&self, earlier: &Self) -> Option<KeyId> {
+        let mut needed = earlier.entries.iter().filter(|entry| entry.material.is_some());
+        let here = |id| self.entries.iter().any(|entry| entry.id == id && entry.material.is_some());
+        needed.find(|entry| !here(entry.id)).map(|entry| entry.id)
+    }
+
     pub(super) fn keys(&self) -> &[Entry] {
         &self.entries
     }
@@ -399,9 +422,7 @@ impl Keyring {
     ///
     /// Of many destroyed keys, the last [`MAX_DESTROYED`] are kept.
     pub(super) fn encode(&self) -> WipedBytes {
-        let is_destroyed = |entry: &&Entry| entry.state == KeyState::Destroyed;
-        let destroyed = self.entries.iter().filter(is_destroyed).count();
-        let mut dropped = destroyed.saturating_sub(MAX_DESTROYED);
+        let mut dropped = self.surplus();
         let mut doc = WipedBytes(Vec::with_capacity(2 + ENTRY_LEN * self.entries.len()));
         let count = u16::try_from(self.entries.len() - dropped).expect("at most 256 keys");
         doc.0.extend_from_slice(&count.to_be_bytes());
@@ -416,7 +437,7 @@ impl Keyring {
     }
 
     /// Reads what [`encode`](Self::encode) wrote, or returns `None` if it breaks the format.
-    pub(super) fn decode(doc: &[u8], generation: u64) -> Option<Self> {
+    pub(super) fn decode(doc: &[u8]) -> Option<Self> {
         let (count, rest) = doc.split_first_chunk::<2>()?;
         let count = usize::from(u16::from_be_bytes(*count));
         if !(1..=MAX_KEYS).contains(&count) || rest.len() != count * ENTRY_LEN {
@@ -431,11 +452,31 @@ impl Keyring {
             entries.push(entry);
         }
         let primaries = entries.iter().filter(|entry| entry.state == KeyState::Primary).count();
-        (primaries == 1).then_some(Self { entries, generation })
+        (primaries == 1).then_some(Self { entries, ring: None })
     }
 
-    pub(super) fn set_generation(&mut self, generation: Revision) {
-        self.generation = generation.get();
+    pub(super) fn ring(&self) -> Option<&Ring> {
+        self.ring.as_ref()
+    }
+
+    pub(super) fn set_ring(&mut self, ring: Ring) {
+        self.ring = Some(ring);
+    }
+
+    /// Counts the destroyed keys beyond [`MAX_DESTROYED`].
+    fn surplus(&self) -> usize {
+        let is_destroyed = |entry: &&Entry| entry.state == KeyState::Destroyed;
+        self.entries.iter().filter(is_destroyed).count().saturating_sub(MAX_DESTROYED)
+    }
+
+    /// Forgets the first destroyed keys beyond [`MAX_DESTROYED`].
+    fn forget_destroyed(&mut self) {
+        let mut surplus = self.surplus();
+        self.entries.retain(|entry| {
+            let forgotten = surplus > 0 && entry.state == KeyState::Destroyed;
+            surplus -= usize::from(forgotten);
+            !forgotten
+        });
     }
 
     fn primary_entry(&self) -> &Entry {
@@ -457,7 +498,7 @@ impl Keyring {
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keyring")
-            .field("generation", &self.generation)
+            .field("generation", &self.generation())
             .field("entries", &self.entries)
             .finish()
     }

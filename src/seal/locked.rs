@@ -5,15 +5,15 @@ use std::fmt;
 use crate::seal::custody::{Custody, context, context_bytes};
 use crate::seal::derive::Material;
 use crate::seal::error::{LockError, LockFault, OpenError};
-use crate::seal::format::{PROTECTION_KMS, PROTECTION_RAW, TAG_KEYRING, TAG_RING_KEY};
-use crate::seal::header::{Header, Kind};
+use crate::seal::format::{PROTECTION_KMS, PROTECTION_RAW, TAG_RING_KEY};
+use crate::seal::header::Kind;
 use crate::seal::keyring::Keyring;
 use crate::seal::kms_key::KmsKey;
 use crate::seal::lock::{Lock, Means};
 use crate::seal::locked_text::{LockText, LockedText, Protection};
 #[cfg(feature = "passphrase")]
 use crate::seal::passphrase::PassphraseCost;
-use crate::seal::record::{Place, Sealed, WipedBytes};
+use crate::seal::ring::{Ring, is_below, open_under};
 
 /// The text of a locked keyring, parsed and still locked.
 ///
@@ -93,8 +93,13 @@ impl LockedKeyring {
     /// Returns how often the keyring had been locked, 1 or more, as the text says.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        let header = Header::of_record(&self.0.sealed, &[Kind::Keyring]);
-        header.expect("it was read when the text was").revision().get()
+        self.0.place().1
+    }
+
+    /// Returns the generation in which the set of locks was written, 1 or more, as the text says.
+    #[must_use]
+    pub fn set(&self) -> u64 {
+        self.0.place().0
     }
 
     /// Unlocks the keyring, by the first lock of the custody that the text has.
@@ -109,6 +114,7 @@ impl LockedKeyring {
     /// - the lock is of another kind than the text's of this name,
     /// - the lock names another KMS key than the text, or has another wrapped key,
     /// - the sealed keys do not open; see [`LockError::open_error`],
+    /// - the keyring is below the custody's [floor](Custody::at_least),
     /// - the text asks for too much or too little work for a passphrase, or
     /// - there is not enough memory for the cost of the passphrase.
     pub fn unlock(&self, custody: &Custody<'_>) -> Result<Keyring, LockError> {
@@ -119,24 +125,104 @@ impl LockedKeyring {
         let found = locks.find_map(|(name, lock)| Some((self.find(name)?, lock)));
         let (text, lock) = found.ok_or(LockFault::NoSuchLock)?;
         let kek = kek(text, lock)?;
-        Ok(self.open(text, &kek).map_err(LockFault::Open)?)
+        let key = self.ring_key(text, &kek).map_err(|error| match error {
+            OpenError::UnknownKey(_) => LockFault::WrongKey {
+                kind: secret_of(text.protection.name()),
+                name: text.name.clone(),
+                error,
+            },
+            error => LockFault::Open(error),
+        })?;
+        let keyring = self.open(key).map_err(LockFault::Open)?;
+        let (floor, found) = (custody.floor, self.0.place());
+        if is_below(found, floor) {
+            return Err(LockFault::BelowFloor { floor, found }.into());
+        }
+        Ok(keyring)
     }
 
     fn find(&self, name: &str) -> Option<&LockText> {
         self.0.locks.iter().find(|lock| lock.name == name)
     }
 
-    fn open(&self, lock: &LockText, kek: &Material) -> Result<Keyring, OpenError> {
+    /// Opens the ring key with the key of a lock.
+    fn ring_key(&self, lock: &LockText, kek: &Material) -> Result<Material, OpenError> {
         let scope = lock.scope(&self.0.deployment);
         let (sealed, plaintext) = open_under(kek, &scope, &Kind::Lock, &lock.sealed)?;
-        let ring_key = sealed.fields(&plaintext)?.get(TAG_RING_KEY);
-        let ring_key = ring_key.and_then(|key| key.try_into().ok()).ok_or(OpenError::BadPayload)?;
+        let key = sealed.fields(&plaintext)?.get(TAG_RING_KEY);
+        let key = key.and_then(|key| key.try_into().ok()).ok_or(OpenError::BadPayload)?;
+        Ok(Material::copy_of(key))
+    }
 
-        let (ring_key, scope) = (Material::copy_of(ring_key), self.0.scope());
-        let (sealed, plaintext) = open_under(&ring_key, &scope, &Kind::Keyring, &self.0.sealed)?;
-        let keys = sealed.fields(&plaintext)?.get(TAG_KEYRING);
-        let keyring = keys.and_then(|keys| Keyring::decode(keys, self.generation()));
-        keyring.ok_or(OpenError::BadPayload)
+    /// Opens the keys with the ring key, and keeps it.
+    fn open(&self, key: Material) -> Result<Keyring, OpenError> {
+        let ring = Ring { key, text: self.0.clone() };
+        let mut keyring = ring.open(Keyring::decode)?;
+        keyring.set_ring(ring);
+        Ok(keyring)
+    }
+}
+
+impl Keyring {
+    /// Opens a text with the ring key that this keyring keeps, such as a later
+    /// [generation](Self::lock_again) that another process wrote.
+    ///
+    /// This needs no key management service and no passphrase. The very same text gives a copy of the
+    /// keyring as it was locked.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LockError`] if
+    ///
+    /// - this keyring was neither locked nor unlocked,
+    /// - the text has another ring key, because the locks were [written anew](Self::lock): see
+    ///   [`LockError::is_other_set`],
+    /// - the set or the generation is lower than this keyring's: see
+    ///   [`LockError::is_rolled_back`],
+    /// - both are the same, and another write made the text: see [`LockError::is_forked`], or
+    /// - the sealed keys do not open: see [`LockError::open_error`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use secrets_toml::seal::{Custody, Keyring, Lock, LockedKeyring};
+    ///
+    /// # let kek = [7; 32];
+    /// let custody = Custody::new("production")?.lock("host", Lock::raw(&kek))?;
+    /// let mut theirs = Keyring::generate()?;
+    /// let first = theirs.lock(&custody)?;
+    /// let ours = LockedKeyring::parse(&first)?.unlock(&custody)?;
+    /// theirs.add()?;
+    /// let second = theirs.lock_again()?;
+    ///
+    /// let ours = ours.reload(&LockedKeyring::parse(&second)?)?;
+    /// assert_eq!(ours.entries().len(), 2);
+    /// let error = ours.reload(&LockedKeyring::parse(&first)?).unwrap_err();
+    /// assert!(error.is_rolled_back());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reload(&self, locked: &LockedKeyring) -> Result<Self, LockError> {
+        let ring = self.ring().ok_or(LockFault::NeverLocked)?;
+        if !ring.sealed(&locked.0) {
+            // An old set is refused at once: it would be refused after it was unlocked, too.
+            ring.check_later(&locked.0)?;
+            return Err(LockFault::OtherSet.into());
+        }
+        let keyring = locked.open(Material::copy_of(ring.key.expose()));
+        let keyring = keyring.map_err(LockFault::Open)?;
+        keyring.check_later_than(self)?;
+        Ok(keyring)
+    }
+
+    /// Refuses a keyring that is older than another, or a fork of it, whatever the locks of both.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LockError`] if [`reload`](Self::reload) would, for the same reasons.
+    pub(crate) fn check_later_than(&self, seen: &Self) -> Result<(), LockError> {
+        let places = self.ring().zip(seen.ring());
+        let (ours, seen) = places.ok_or(LockFault::NeverLocked)?;
+        Ok(seen.check_later(&ours.text)?)
     }
 }
 
@@ -207,21 +293,6 @@ fn kek(text: &LockText, lock: &Lock<'_>) -> Result<Material, LockFault> {
     }
 }
 
-/// Opens a record that may be under this one key only.
-fn open_under<'a>(
-    key: &Material,
-    scope: &'a [u8],
-    kind: &'a Kind,
-    record: &'a [u8],
-) -> Result<(Sealed<'a>, WipedBytes), OpenError> {
-    let sealed = Sealed::parse(record, Place::of_kind(scope, kind))?;
-    if key.key_id() != sealed.header.key_id() {
-        return Err(OpenError::UnknownKey(sealed.header.key_id()));
-    }
-    let plaintext = sealed.open(&key.scope_key(scope))?;
-    Ok((sealed, plaintext))
-}
-
 fn other_kind(text: &LockText, given: &str) -> LockFault {
     let (expected, given) = (described(text.protection.name()), described(given));
     LockFault::OtherKind { expected, given }
@@ -234,5 +305,14 @@ fn described(protection: &str) -> &'static str {
         PROTECTION_KMS => "a KMS key",
         _ if cfg!(feature = "passphrase") => "a passphrase",
         _ => "a passphrase (which needs the feature `passphrase`)",
+    }
+}
+
+/// The secret of a lock, in the words of an error.
+fn secret_of(protection: &str) -> &'static str {
+    match protection {
+        PROTECTION_RAW => "key",
+        PROTECTION_KMS => "key that the KMS gave",
+        _ => "passphrase",
     }
 }

@@ -16,7 +16,8 @@ use crate::seal::kms_key::KmsKey;
 use crate::seal::scope::{check, encode, push};
 use crate::value::Table;
 
-/// The text of a locked keyring. Nothing in it is authenticated yet.
+/// The text of a locked keyring. Nothing in it is secret, and nothing is authenticated yet.
+#[derive(Clone)]
 pub(super) struct LockedText {
     pub(super) deployment: String,
     pub(super) locks: Vec<LockText>,
@@ -25,6 +26,7 @@ pub(super) struct LockedText {
 }
 
 /// One lock of the text.
+#[derive(Clone)]
 pub(super) struct LockText {
     pub(super) name: String,
     pub(super) protection: Protection,
@@ -34,6 +36,7 @@ pub(super) struct LockText {
 
 /// The fields of a lock that its protection needs. They are in clear, and the records are bound to
 /// them. The cost of a passphrase is checked when it is used.
+#[derive(Clone)]
 pub(super) enum Protection {
     Raw,
     Argon2id { m_kib: u32, t: u32, p: u32, salt: [u8; 16] },
@@ -78,6 +81,19 @@ impl LockedText {
             return Err(LockFault::Record(OpenError::Mismatch));
         }
         Ok(())
+    }
+
+    /// The header of the keys' record.
+    pub(super) fn header(&self) -> Header {
+        let header = Header::of_record(&self.sealed, &[Kind::Keyring]);
+        header.expect("it was read when the text was, or written")
+    }
+
+    /// The revisions of the set of locks and of the keys.
+    pub(super) fn place(&self) -> (u64, u64) {
+        let set = Header::of_record(&self.locks[0].sealed, &[Kind::Lock]);
+        let set = set.expect("it was read when the text was, or written");
+        (set.revision().get(), self.header().revision().get())
     }
 
     /// The scope of the keys' record. It contains every lock with its record, so that the keys do

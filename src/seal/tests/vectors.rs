@@ -181,6 +181,9 @@ fn name(error: &OpenError) -> String {
 fn fault_name(fault: &LockFault) -> String {
     match fault {
         LockFault::Open(error) | LockFault::Record(error) => return name(error),
+        LockFault::WrongKey { error, .. } => return name(error),
+        LockFault::RolledBack { .. } | LockFault::BelowFloor { .. } => "RolledBack",
+        LockFault::Forked { .. } => "Forked",
         LockFault::UnsupportedFormat => "UnsupportedVersion",
         LockFault::OtherKmsKey | LockFault::OtherDeployment => "Mismatch",
         LockFault::NoSuchLock => "UnknownKey",
@@ -309,6 +312,6 @@ impl Vector {
         let material = if state == 4 { [0; 32] } else { *material.expose() };
         let ours = [&[state], &id[..], &material].concat();
         let theirs = [&[spare_state], &spare.key_id().as_bytes()[..], spare.expose()].concat();
-        Keyring::decode(&[&[0, 2], &ours[..], &theirs].concat(), 1).unwrap()
+        Keyring::decode(&[&[0, 2], &ours[..], &theirs].concat()).unwrap()
     }
 }

@@ -152,10 +152,7 @@ fn a_passphrase_unlocks_and_another_does_not() {
     for wrong in ["", "correct horse ", "Correct horse"] {
         let error = locked.unlock(&custody(Lock::passphrase(wrong))).unwrap_err();
         assert!(matches!(error.open_error(), Some(OpenError::UnknownKey(_))));
-        assert_eq!(
-            error.to_string(),
-            "the passphrase or key is wrong, or the keyring's text was edited"
-        );
+        assert_eq!(chain(&error), "the passphrase of the lock `host` is wrong");
     }
     let error = locked.unlock(&custody(Lock::raw(&KEK))).unwrap_err();
     assert_eq!(error.to_string(), "the keyring is locked with a passphrase, not with a raw key");
