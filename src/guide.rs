@@ -305,7 +305,11 @@
 //!         self.0.get(scope)
 //!     }
 //!
-//!     fn apply(&self, _: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+//!     fn apply(
+//!         &self,
+//!         _: Option<&[u8; 32]>,
+//!         _: &[Write],
+//!     ) -> Result<Vec<Outcome>, StoreError> {
 //!         Err(StoreError::Unavailable("the store is being migrated".into()))
 //!     }
 //!

@@ -64,9 +64,7 @@ pub use format::MAX_COMPONENT_LEN;
 pub use header::{Header, Kind, Revision};
 pub use key_id::KeyId;
 pub use keyring::{Keyring, Unused};
-pub(crate) use keyring_row::check_keyring_row;
-#[allow(unused_imports, reason = "for a vault that keeps its keyring in its store")]
-pub(crate) use keyring_row::{keyring_row, keyring_text};
+pub(crate) use keyring_row::{check_keyring_row, keyring_row, keyring_text};
 pub use kms_key::KmsKey;
 pub use lock::Lock;
 pub use locked::{KmsLock, LockedKeyring};

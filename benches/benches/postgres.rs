@@ -130,7 +130,7 @@ async fn fill(vault: &AsyncVault<PostgresStore>, records: usize) -> Result<()> {
             let record = keyring.seal(&scope, Revision::FIRST, &secrets)?;
             writes.push(Write::create(&scope, record));
         }
-        vault.store().apply(&writes).await?;
+        vault.store().apply(None, &writes).await?;
     }
     Ok(())
 }
@@ -147,7 +147,7 @@ async fn rewrap(vault: &AsyncVault<PostgresStore>, records: usize) -> Result<(f6
         let record = vault.store().get(scope.as_bytes()).await?.ok_or("it was filled")?;
         let current = *commitment(&record).ok_or("a record")?;
         let moved = keyring.rewrap(&scope, &record)?.ok_or("it is stale")?;
-        vault.store().apply(&[Write::replace(&scope, current, moved)]).await?;
+        vault.store().apply(None, &[Write::replace(&scope, current, moved)]).await?;
     }
     let one_by_one = started.elapsed().as_secs_f64() / singly as f64;
 

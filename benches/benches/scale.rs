@@ -172,7 +172,7 @@ fn fill(store: &RedbStore, size: u64, keyring: &Keyring, secrets: &Secrets) -> R
             let record = keyring.seal(&scope, Revision::FIRST, secrets)?;
             writes.push(Write::create(&scope, record));
         }
-        let outcomes = store.apply(&writes)?;
+        let outcomes = store.apply(None, &writes)?;
         assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Applied));
     }
     Ok(())

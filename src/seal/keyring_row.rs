@@ -11,7 +11,6 @@ use crate::seal::format::{
 ///
 /// The hash of the text is at the place of a record's commitment, so that the same compare-and-swap
 /// serves. It protects against damage and authenticates nothing.
-#[allow(dead_code, reason = "for a vault that keeps its keyring in its store")]
 pub(crate) fn keyring_row(text: &str) -> Vec<u8> {
     let mut row = vec![0; HEAD_LEN];
     row[..VERSION_AT].copy_from_slice(&KEYRING_ROW_MAGIC);

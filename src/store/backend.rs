@@ -5,14 +5,17 @@
 //!
 //! # Examples
 //!
-//! A complete store, in memory. [`Write::holds`] decides each write, [`past()`] tells which rows are
-//! purged with a record, and [`Fetch::of`] cuts off what a scan does not ask for.
+//! A complete store, in memory. [`fence_holds`] decides each batch and [`Write::holds`] each write,
+//! [`past()`] tells which rows are purged with a record, and [`Fetch::of`] cuts off what a scan does not
+//! ask for.
 //!
 //! ```
 //! use std::collections::{BTreeMap, HashSet};
 //! use std::sync::Mutex;
 //!
-//! use secrets_toml::store::backend::{Fetch, MAX_PAGE_LEN, Outcome, Row, Write, past};
+//! use secrets_toml::store::backend::{
+//!     Fetch, KEYRING_ROW, MAX_PAGE_LEN, Outcome, Row, Write, fence_holds, past,
+//! };
 //! use secrets_toml::store::{Store, StoreError};
 //!
 //! #[derive(Default)]
@@ -23,13 +26,20 @@
 //!         Ok(self.0.lock().unwrap().get(scope).cloned())
 //!     }
 //!
-//!     fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+//!     fn apply(
+//!         &self,
+//!         fence: Option<&[u8; 32]>,
+//!         writes: &[Write],
+//!     ) -> Result<Vec<Outcome>, StoreError> {
 //!         let mut scopes = HashSet::new();
 //!         if !writes.iter().all(|write| scopes.insert(write.scope())) {
 //!             return Err(StoreError::Repeated);
 //!         }
 //!         // The lock makes checking and writing one step, for the whole batch.
 //!         let mut records = self.0.lock().unwrap();
+//!         if !fence_holds(fence, records.get(KEYRING_ROW).map(Vec::as_slice)) {
+//!             return Ok(vec![Outcome::Fenced; writes.len()]);
+//!         }
 //!         let mut outcomes = Vec::new();
 //!         for write in writes {
 //!             if !write.holds(records.get(write.scope()).map(Vec::as_slice)) {
@@ -93,7 +103,12 @@
 
 use crate::seal::format;
 pub use crate::store::row::{Fetch, Row};
-pub use crate::store::write::{Outcome, Write, commitment, past};
+pub use crate::store::write::{Outcome, Write, commitment, fence_holds, past};
+
+/// The key of the row that holds the locked keyring, in a store that a vault keeps its keyring in.
+///
+/// It is not the encoding of a scope. The [fence](fence_holds) of a batch is about this row.
+pub const KEYRING_ROW: &[u8] = format::KEYRING_ROW;
 
 /// The length of a record's head, in bytes.
 ///

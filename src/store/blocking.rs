@@ -24,8 +24,12 @@ impl<S: Store> AsyncStore for Blocking<S> {
         self.0.get(scope)
     }
 
-    async fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
-        self.0.apply(writes)
+    async fn apply(
+        &self,
+        fence: Option<&[u8; 32]>,
+        writes: &[Write],
+    ) -> Result<Vec<Outcome>, StoreError> {
+        self.0.apply(fence, writes)
     }
 
     async fn scan(

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 
+use crate::seal::format::KEYRING_ROW;
 use crate::seal::{Header, KeyId, Kind, Scope, past_key};
 use crate::store::error::StoreError;
 use crate::store::row::{Fetch, Row};
@@ -27,6 +28,11 @@ use crate::store::write::{Outcome, Write};
 ///   ([`MemoryStore`](crate::store::MemoryStore) is the exception, and says so.)
 /// - **Conditional.** A write applies if and only if [`Write::holds`] for the record that is then
 ///   stored under its scope. Checking and writing are one atomic step, whoever else writes.
+/// - **Fenced.** A batch applies only if its fence holds, by
+///   [`fence_holds`](crate::store::backend::fence_holds), for the
+///   [keyring's row](crate::store::backend::KEYRING_ROW) as it is at the moment of the commit. So a write
+///   that was sealed under a keyring does not apply once another keyring is acknowledged, however long
+///   the write took.
 /// - **Whole.** A [`Write`] puts and removes past rows, too. They change if and only if the write
 ///   applies, in the same atomic step.
 /// - **Atomic.** The writes of a batch whose conditions hold commit together, or none does. A
@@ -54,8 +60,9 @@ use crate::store::write::{Outcome, Write};
 ///
 /// let store: Box<dyn Store> = Box::new(MemoryStore::new());
 /// let writes = [Write::create(&scope, record.clone())];
-/// assert_eq!(store.apply(&writes)?, [Outcome::Applied]);
-/// assert_eq!(store.apply(&writes)?, [Outcome::Conflict], "the scope has a record now");
+/// assert_eq!(store.apply(None, &writes)?, [Outcome::Applied]);
+/// assert_eq!(store.apply(None, &writes)?, [Outcome::Conflict], "the scope has a record now");
+/// assert_eq!(store.apply(Some(&[7; 32]), &writes)?, [Outcome::Fenced], "no keyring is stored");
 /// assert_eq!(store.get(scope.as_bytes())?.as_deref(), Some(record.as_bytes()));
 /// assert_eq!(store.scan(&[], None, 10, Fetch::Heads)?.len(), 1);
 /// assert!(store.purge(scope.as_bytes())?);
@@ -72,10 +79,14 @@ pub trait Store: Send + Sync {
     /// [`Repeated`](StoreError::Repeated), if the store cannot tell. It never returns `None` then.
     fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Applies the writes whose conditions hold, and returns the outcome of each, in the order of
-    /// `writes`.
+    /// Applies the writes whose conditions hold, if the fence holds. Returns the outcome of each, in the
+    /// order of `writes`.
     ///
-    /// An empty batch changes nothing and returns no outcomes.
+    /// If the fence does not hold, each outcome is [`Outcome::Fenced`], and nothing was done. An empty
+    /// batch changes nothing and returns no outcomes.
+    ///
+    /// A batch that writes the [keyring's row](crate::store::backend::KEYRING_ROW) has this one write, with
+    /// a fence that equals the write's condition.
     ///
     /// # Errors
     ///
@@ -83,7 +94,8 @@ pub trait Store: Send + Sync {
     ///   row that another one names.
     /// - [`StoreError::Unknown`] if the batch may have been committed, or may still be.
     /// - Any other [`StoreError`] if nothing was changed.
-    fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError>;
+    fn apply(&self, fence: Option<&[u8; 32]>, writes: &[Write])
+    -> Result<Vec<Outcome>, StoreError>;
 
     /// Returns one page of the scopes that begin with `prefix` and come after `after`, in the order
     /// of their bytes. A vault refuses a page that is out of order.
@@ -111,8 +123,8 @@ pub trait Store: Send + Sync {
         fetch: Fetch,
     ) -> Result<Vec<Row>, StoreError>;
 
-    /// Removes the record of a scope, and all its [past](crate::store::backend::past) rows with it, without a condition. Returns
-    /// `true` if there was a record.
+    /// Removes the record of a scope, and all its [past](crate::store::backend::past) rows with it, without a
+    /// condition and without a fence. Returns `true` if there was a record.
     ///
     /// It is one atomic step. A past row that a write put before is removed, too, if the write was
     /// applied while the purge waited for it.
@@ -138,6 +150,7 @@ pub trait AsyncStore: Send + Sync {
     /// Same as [`Store::apply`].
     fn apply(
         &self,
+        fence: Option<&[u8; 32]>,
         writes: &[Write],
     ) -> impl Future<Output = Result<Vec<Outcome>, StoreError>> + Send;
 
@@ -153,7 +166,8 @@ pub trait AsyncStore: Send + Sync {
     /// Same as [`Store::purge`].
     fn purge(&self, scope: &[u8]) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Counts all records by the key ID in their heads. Rows that are not records count under `None`.
+    /// Counts all records by the key ID in their heads. Rows that are not records count under `None`. The
+    /// [keyring's row](crate::store::backend::KEYRING_ROW) is left out.
     ///
     /// The default implementation scans all heads. Override it if the store can count faster. The
     /// key IDs are not authenticated, and the counts need not be of one moment.
@@ -186,7 +200,7 @@ pub trait AsyncStore: Send + Sync {
 ///
 /// A store that returns a row again would be counted twice, and one that returns a page again would
 /// be scanned for ever. So a row that is out of order is [`StoreError::Corrupt`], and nothing of its
-/// page is returned.
+/// page is returned. The keyring's row is left out.
 pub(crate) struct Scan<'a, S: ?Sized> {
     store: &'a S,
     prefix: Vec<u8>,
@@ -210,6 +224,17 @@ impl<'a, S: AsyncStore + ?Sized> Scan<'a, S> {
 
     /// Returns the next page. It is empty at the end.
     pub(crate) async fn next_page(&mut self) -> Result<Vec<Row>, StoreError> {
+        loop {
+            let mut page = self.checked_page().await?;
+            let is_end = page.is_empty();
+            page.retain(|row| row.scope() != KEYRING_ROW);
+            if is_end || !page.is_empty() {
+                return Ok(page);
+            }
+        }
+    }
+
+    async fn checked_page(&mut self) -> Result<Vec<Row>, StoreError> {
         let after = self.after.as_deref();
         let mut page = self.store.scan(&self.prefix, after, self.limit, self.fetch).await?;
         let mut last = after;
@@ -241,8 +266,12 @@ macro_rules! forward {
                 (**self).get(scope)
             }
 
-            fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
-                (**self).apply(writes)
+            fn apply(
+                &self,
+                fence: Option<&[u8; 32]>,
+                writes: &[Write],
+            ) -> Result<Vec<Outcome>, StoreError> {
+                (**self).apply(fence, writes)
             }
 
             fn scan(

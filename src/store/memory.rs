@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::{Bound, Range};
 use std::sync::{PoisonError, RwLock};
 
-use crate::store::backend::{Fetch, Outcome, Row, Write, past};
+use crate::store::backend::{Fetch, KEYRING_ROW, Outcome, Row, Write, fence_holds, past};
 use crate::store::contract::Store;
 use crate::store::error::StoreError;
 use crate::store::page::{Page, check_batch, start};
@@ -35,9 +35,16 @@ impl Store for MemoryStore {
         Ok(records.get(scope).cloned())
     }
 
-    fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+    fn apply(
+        &self,
+        fence: Option<&[u8; 32]>,
+        writes: &[Write],
+    ) -> Result<Vec<Outcome>, StoreError> {
         check_batch(writes)?;
         let mut records = self.records.write().unwrap_or_else(PoisonError::into_inner);
+        if !fence_holds(fence, records.get(KEYRING_ROW).map(Vec::as_slice)) {
+            return Ok(vec![Outcome::Fenced; writes.len()]);
+        }
         let outcomes = writes.iter().map(|write| {
             if !write.holds(records.get(write.scope()).map(Vec::as_slice)) {
                 return Outcome::Conflict;

@@ -12,7 +12,9 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, SimpleQueryMessage, Statement};
 
 use crate::seal::KeyId;
-use crate::store::backend::{Fetch, HEAD_LEN, MAX_PAGE_LEN, Outcome, Row, Write, past};
+use crate::store::backend::{
+    Fetch, HEAD_LEN, KEYRING_ROW, MAX_PAGE_LEN, Outcome, Row, Write, past,
+};
 use crate::store::contract::AsyncStore;
 use crate::store::error::{Cause, StoreError};
 use crate::store::page::check_batch;
@@ -51,6 +53,13 @@ const GET: &str = "SELECT record FROM secrets_toml_records WHERE scope = $1";
 
 /// One statement, hence one transaction: a batch is atomic without a `BEGIN`.
 ///
+/// `fence` locks the keyring's row, if it is the expected one. If a transaction is just replacing it,
+/// `FOR SHARE` waits for that one and checks the commitment again; and nobody replaces the row before
+/// this statement is committed. A subquery with `EXISTS` does neither: it sees the row as it was at the
+/// start of the statement. If no keyring is expected, no row can be locked: whoever makes one locks
+/// the table (`KEYRING`), and this statement locks it before it looks. `writes` is empty unless the
+/// fence holds, and the row without a scope tells that it does.
+///
 /// `UPDATE` waits for a row that another transaction has locked, and then checks `commitment` again.
 /// `INSERT` waits for another one of the same scope, and then does nothing. Past rows are removed and
 /// put for the scopes that were written, and those scopes are returned. A row that is put is not
@@ -59,8 +68,17 @@ const GET: &str = "SELECT record FROM secrets_toml_records WHERE scope = $1";
 /// The whole statement sees the table as it was at its start. So whoever removes a record removes
 /// its past rows in the same transaction: a write that saw the record saw all of them.
 const APPLY: &str = r"
-WITH writes AS (
-    SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) AS w (scope, expected, record)
+WITH fence AS MATERIALIZED (
+    SELECT 1 FROM secrets_toml_records
+     WHERE scope = '\x7d' AND commitment = $10::bytea FOR SHARE
+), open AS MATERIALIZED (
+    SELECT 1 FROM fence
+    UNION ALL
+    SELECT 1 WHERE $10::bytea IS NULL
+       AND NOT EXISTS (SELECT FROM secrets_toml_records WHERE scope = '\x7d')
+), writes AS MATERIALIZED (
+    SELECT w.* FROM open,
+           unnest($1::bytea[], $2::bytea[], $3::bytea[]) AS w (scope, expected, record)
 ), past AS (
     SELECT * FROM unnest($4::bytea[], $5::bytea[], $6::bytea[]) AS p (scope, key, record)
 ), ranges AS (
@@ -85,7 +103,15 @@ WITH writes AS (
     SELECT p.key, p.record FROM applied AS a JOIN past AS p ON p.scope = a.scope
     ON CONFLICT (scope) DO UPDATE SET record = excluded.record
 )
-SELECT scope FROM applied";
+SELECT NULL::bytea FROM open UNION ALL SELECT scope FROM applied";
+
+/// Begins the transaction that writes the keyring's row.
+///
+/// It waits until no write is under way, and no write begins before it is committed. Without the lock,
+/// a write that expects no keyring would not notice one that is just being made. And a row that one
+/// `FOR SHARE` after another locks could never be replaced: they overlap for ever, while a lock of the
+/// table waits in line.
+const KEYRING: &str = "BEGIN; LOCK TABLE secrets_toml_records IN SHARE ROW EXCLUSIVE MODE";
 
 /// The query of one page, of records or of heads.
 ///
@@ -135,7 +161,8 @@ fn purge_of(scope: &[u8]) -> String {
     )
 }
 
-const COUNT: &str = "SELECT key_id, count(*) FROM secrets_toml_records GROUP BY key_id";
+const COUNT: &str = r"
+SELECT key_id, count(*) FROM secrets_toml_records WHERE scope <> '\x7d' GROUP BY key_id";
 
 /// An upper bound of all scopes: no encoding begins with 0xFF.
 const LAST: [u8; 1024] = [0xFF; 1024];
@@ -315,6 +342,39 @@ impl PostgresStore {
         failure(error, Doing::Writing)
     }
 
+    /// Runs `APPLY`, while others run it, too.
+    async fn apply_beside_others(
+        &self,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+        let mut attempts = 1;
+        loop {
+            let session = self.session().await?;
+            match session.client.query(&session.apply, parameters).await {
+                Ok(rows) => return Ok(rows),
+                // The server rolls back one of two batches that wait for each other.
+                Err(error) if is_rolled_back(&error) && attempts < ATTEMPTS => attempts += 1,
+                Err(error) => return Err(self.wrote(&session, error)),
+            }
+        }
+    }
+
+    /// Runs `APPLY` while nobody else does, on a connection of its own: tasks share the other one, and
+    /// their statements would be in this transaction.
+    async fn apply_alone(
+        &self,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+        let client = self.client().await?;
+        // Until the commit is sent, nothing is changed: the transaction ends with the connection.
+        let not_yet = |error| failure(error, Doing::Reading);
+        client.batch_execute(KEYRING).await.map_err(not_yet)?;
+        let rows = client.query(APPLY, parameters).await.map_err(not_yet)?;
+        let committed = client.batch_execute("COMMIT").await;
+        committed.map_err(|error| failure(error, Doing::Writing))?;
+        Ok(rows)
+    }
+
     /// Runs a query that changes nothing. Repeats it once on a new connection if the connection is
     /// lost, which is safe for a read only.
     async fn read(
@@ -357,7 +417,11 @@ impl AsyncStore for PostgresStore {
         rows.first().map(|row| column(row, 0)).transpose()
     }
 
-    async fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+    async fn apply(
+        &self,
+        fence: Option<&[u8; 32]>,
+        writes: &[Write],
+    ) -> Result<Vec<Outcome>, StoreError> {
         check_batch(writes)?;
         let scopes: Vec<_> = writes.iter().map(Write::scope).collect();
         let expected: Vec<_> =
@@ -373,23 +437,21 @@ impl AsyncStore for PostgresStore {
             }
         }
         let ([past_of, past_keys, past_records], [of, low, high]) = (&past, &ranges);
-        let parameters: [&(dyn ToSql + Sync); 9] =
-            [&scopes, &expected, &records, past_of, past_keys, past_records, of, low, high];
-        let mut attempts = 1;
-        let rows = loop {
-            let session = self.session().await?;
-            match session.client.query(&session.apply, &parameters).await {
-                Ok(rows) => break rows,
-                // The server rolls back one of two batches that wait for each other.
-                Err(error) if is_rolled_back(&error) && attempts < ATTEMPTS => attempts += 1,
-                Err(error) => return Err(self.wrote(&session, error)),
-            }
+        let fence = fence.map(|fence| &fence[..]);
+        let parameters: [&(dyn ToSql + Sync); 10] =
+            [&scopes, &expected, &records, past_of, past_keys, past_records, of, low, high, &fence];
+        let rows = if scopes.contains(&KEYRING_ROW) {
+            self.apply_alone(&parameters).await?
+        } else {
+            self.apply_beside_others(&parameters).await?
         };
-        let applied = rows.iter().map(|row| column::<&[u8]>(row, 0));
+        let applied = rows.iter().map(|row| column::<Option<&[u8]>>(row, 0));
         let applied = applied.collect::<Result<HashSet<_>, _>>()?;
-        let outcome = |write: &Write| match applied.contains(write.scope()) {
+        let is_open = applied.contains(&None);
+        let outcome = |write: &Write| match applied.contains(&Some(write.scope())) {
             true => Outcome::Applied,
-            false => Outcome::Conflict,
+            false if is_open => Outcome::Conflict,
+            false => Outcome::Fenced,
         };
         Ok(writes.iter().map(outcome).collect())
     }

@@ -15,7 +15,7 @@ use redb::{
     TableHandle, WriteTransaction,
 };
 
-use crate::store::backend::{Fetch, Outcome, Row, Write, past};
+use crate::store::backend::{Fetch, KEYRING_ROW, Outcome, Row, Write, fence_holds, past};
 use crate::store::contract::Store;
 use crate::store::error::StoreError;
 use crate::store::page::{Page, check_batch, start};
@@ -214,10 +214,19 @@ impl Store for RedbStore {
         self.read(|database| look_up(database, scope))
     }
 
-    fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+    fn apply(
+        &self,
+        fence: Option<&[u8; 32]>,
+        writes: &[Write],
+    ) -> Result<Vec<Outcome>, StoreError> {
         check_batch(writes)?;
         let run = |transaction: &WriteTransaction| {
             let mut records = transaction.open_table(RECORDS)?;
+            let keyring = records.get(KEYRING_ROW)?;
+            if !fence_holds(fence, keyring.as_ref().map(|row| row.value())) {
+                return Ok((vec![Outcome::Fenced; writes.len()], Commit::Nothing));
+            }
+            drop(keyring);
             let mut outcomes = Vec::with_capacity(writes.len());
             for write in writes {
                 let holds = write.holds(records.get(write.scope())?.as_ref().map(|r| r.value()));

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::seal::format::COMMITMENT;
-use crate::seal::{Record, Revision, Scope, past_key};
+use crate::seal::format::{COMMITMENT, KEYRING_ROW};
+use crate::seal::{Record, Revision, Scope, keyring_row, past_key};
 use crate::store::row::Row;
 
 /// A conditional write: a compare-and-swap of one record, and of the past rows that belong to it.
@@ -79,6 +79,15 @@ impl Write {
         Self::new(key, Some(commitment), record)
     }
 
+    /// Creates a write of the keyring's row, over the one of this [commitment](commitment()), or over
+    /// none.
+    ///
+    /// It is the only write of its batch, and `expected` is the batch's fence, too.
+    #[must_use]
+    pub fn keyring(expected: Option<[u8; 32]>, text: &str) -> Self {
+        Self::new(KEYRING_ROW.to_vec(), expected, Record::from_sealed(&keyring_row(text)))
+    }
+
     fn new(scope: Vec<u8>, expected: Option<[u8; 32]>, record: Record) -> Self {
         Self { scope, expected, record, past: Vec::new(), removed: Vec::new() }
     }
@@ -100,7 +109,8 @@ impl Write {
         self
     }
 
-    /// The encoding of the scope to write to, or the key of a past row.
+    /// The encoding of the scope to write to, or the key of a past row or of the
+    /// [keyring's row](crate::store::backend::KEYRING_ROW).
     #[must_use]
     pub fn scope(&self) -> &[u8] {
         &self.scope
@@ -134,11 +144,7 @@ impl Write {
     /// Returns `true` if the condition holds for the scope's current record, `None` if it has none.
     #[must_use]
     pub fn holds(&self, current: Option<&[u8]>) -> bool {
-        match (&self.expected, current) {
-            (None, None) => true,
-            (Some(expected), Some(current)) => commitment(current) == Some(expected),
-            _ => false,
-        }
+        fence_holds(self.expected(), current)
     }
 }
 
@@ -150,6 +156,9 @@ pub enum Outcome {
     Applied,
     /// The condition did not hold. Nothing of the write was done.
     Conflict,
+    /// The batch's [fence](fence_holds) did not hold. Nothing of the batch was done. All of its writes
+    /// have this outcome, or none has it.
+    Fenced,
 }
 
 /// Returns the commitment of a record: 32 bytes that distinguish it from every other record.
@@ -159,6 +168,19 @@ pub enum Outcome {
 #[must_use]
 pub fn commitment(record: &[u8]) -> Option<&[u8; 32]> {
     record.get(COMMITMENT)?.try_into().ok()
+}
+
+/// Returns `true` if the fence of a batch holds for the [keyring's row](crate::store::backend::KEYRING_ROW)
+/// as it is when the batch is committed, `None` if the row is absent.
+///
+/// A fence names the row by its [commitment](commitment()), and `None` stands for no row.
+#[must_use]
+pub fn fence_holds(fence: Option<&[u8; 32]>, row: Option<&[u8]>) -> bool {
+    match (fence, row) {
+        (None, None) => true,
+        (Some(fence), Some(row)) => commitment(row) == Some(fence),
+        _ => false,
+    }
 }
 
 /// Returns the range of the keys of a scope's past rows.

@@ -243,7 +243,11 @@ impl<S: AsyncStore> AsyncVault<S> {
 
     /// Applies writes. The outcome is unknown if the store returns another number of outcomes.
     pub(super) async fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
-        let outcomes = self.store.apply(writes).await?;
+        let outcomes = self.store.apply(None, writes).await?;
+        if outcomes.contains(&Outcome::Fenced) {
+            let reason = "the store has a keyring in it, and this vault has one of its own";
+            return Err(StoreError::Unavailable(reason.into()));
+        }
         if outcomes.len() != writes.len() {
             let reason = "the store returned another number of outcomes than of writes";
             return Err(StoreError::Unknown(reason.into()));

@@ -1,5 +1,6 @@
 //! Tests that need a server: many connections, restarts, permissions, time limits.
 
+mod fence;
 mod purge;
 
 use std::future::Future;
@@ -114,7 +115,7 @@ fn the_vault_lists_counts_moves_and_verifies() {
         let verified = vault.verify().await.unwrap();
         assert_eq!((verified.documents(), verified.tombstones(), verified.failed()), (19, 1, 0));
 
-        vault.store().apply(&[]).await.unwrap();
+        vault.store().apply(None, &[]).await.unwrap();
         assert!(vault.purge(&gone).await.unwrap() && !vault.purge(&gone).await.unwrap());
         assert!(vault.get(&gone).await.unwrap().is_none());
     });
@@ -139,7 +140,7 @@ fn a_batch_that_is_rolled_back_is_sent_again() {
             });
             let store = schema.store();
             if number == 1 {
-                assert_eq!(store.apply(&writes).await.unwrap(), [Outcome::Applied; 2]);
+                assert_eq!(store.apply(None, &writes).await.unwrap(), [Outcome::Applied; 2]);
                 continue;
             }
             let holder = schema.client().await;
@@ -147,7 +148,7 @@ fn a_batch_that_is_rolled_back_is_sent_again() {
             // The batch detects the deadlock first, and is rolled back.
             holder.batch_execute("SET deadlock_timeout = '20s'; BEGIN").await.unwrap();
             holder.query(hold, &[&scopes[last].as_bytes()]).await.unwrap();
-            let applying = tokio::spawn(async move { store.apply(&writes).await });
+            let applying = tokio::spawn(async move { store.apply(None, &writes).await });
             tokio::time::sleep(Duration::from_millis(300)).await;
             holder.query(hold, &[&scopes[first].as_bytes()]).await.unwrap();
             holder.batch_execute("COMMIT").await.unwrap();
@@ -193,7 +194,7 @@ fn what_waits_too_long_is_unknown_and_then_resolved() {
         let record = keyring().seal_tombstone(&chat, revision(2), None).unwrap();
         let current = hasty.get(chat.as_bytes()).await.unwrap().unwrap();
         let write = Write::replace(&chat, *commitment(&current).unwrap(), record);
-        let error = hasty.apply(std::slice::from_ref(&write)).await.unwrap_err();
+        let error = hasty.apply(None, std::slice::from_ref(&write)).await.unwrap_err();
         assert!(matches!(error, StoreError::Unknown(_)), "{error:?}");
         assert!(chain(&error).contains("57014"), "{}", chain(&error));
         let again = AsyncVault::new(hasty, keyring());
@@ -279,11 +280,11 @@ fn bad_surroundings_are_told_apart_and_lose_nothing() {
         let schema = migrated().await;
         let store = schema.store();
         let record = keyring().seal_tombstone(&chat, Revision::FIRST, None).unwrap();
-        store.apply(&[Write::create(&chat, record)]).await.unwrap();
+        store.apply(None, &[Write::create(&chat, record)]).await.unwrap();
         let reader = schema.store_with("SELECT").await;
         assert!(reader.get(chat.as_bytes()).await.unwrap().is_some());
         let next = keyring().seal_tombstone(&scope("other"), Revision::FIRST, None).unwrap();
-        let error = reader.apply(&[Write::create(&scope("other"), next)]).await.unwrap_err();
+        let error = reader.apply(None, &[Write::create(&scope("other"), next)]).await.unwrap_err();
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
         assert!(chain(&error).contains("permission denied"), "{}", chain(&error));
         let error = reader.migrate().await.unwrap_err();

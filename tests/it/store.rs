@@ -1,5 +1,6 @@
 //! The contract of `Store`, checked for every store.
 
+mod fence;
 #[cfg(feature = "redb")]
 mod file;
 mod groups;
@@ -15,6 +16,7 @@ use secrets_toml::store::backend::{
 use secrets_toml::store::{MemoryStore, Store, StoreError};
 use secrets_toml::vault::{Expected, Vault};
 
+use self::fence::*;
 use self::groups::*;
 use crate::seal::{keyring, revision};
 
@@ -64,6 +66,11 @@ every_store! {
     a_planned_write_fails_whole_after_a_purge,
     two_writers_leave_one_past,
     a_purge_leaves_no_past_of_a_write,
+    a_batch_is_fenced_whole,
+    the_keyrings_row_is_replaced_by_who_read_it,
+    there_is_one_keyring,
+    no_write_passes_a_keyring_that_was_replaced,
+    no_write_without_a_keyring_passes_a_new_one,
 }
 
 fn scope(name: &str) -> Scope {
@@ -80,13 +87,13 @@ fn commitment_of(record: &Record) -> [u8; 32] {
 
 #[track_caller]
 fn applies(store: &dyn Store, write: Write) {
-    assert_eq!(store.apply(&[write]).unwrap(), [Outcome::Applied]);
+    assert_eq!(store.apply(None, &[write]).unwrap(), [Outcome::Applied]);
 }
 
 #[track_caller]
 fn conflicts(store: &dyn Store, write: Write) {
     let before = store.get(write.scope()).unwrap();
-    assert_eq!(store.apply(std::slice::from_ref(&write)).unwrap(), [Outcome::Conflict]);
+    assert_eq!(store.apply(None, std::slice::from_ref(&write)).unwrap(), [Outcome::Conflict]);
     assert_eq!(store.get(write.scope()).unwrap(), before, "a conflict changes nothing");
 }
 
@@ -109,7 +116,7 @@ fn a_write_is_decided_on_its_condition(store: &dyn Store) {
     conflicts(store, Write::replace(&chat, commitment_of(&first), other));
     assert_eq!(store.get(chat.as_bytes()).unwrap().as_deref(), Some(second.as_bytes()));
     assert_eq!(store.get(scope("cha").as_bytes()).unwrap(), None);
-    assert_eq!(store.apply(&[]).unwrap(), []);
+    assert_eq!(store.apply(None, &[]).unwrap(), []);
 }
 
 #[test]
@@ -140,7 +147,7 @@ fn no_increment_is_lost(store: &dyn Store) {
                         let header = Header::parse(&current).unwrap();
                         let next = tombstone(&chat, header.revision().get() + 1);
                         let write = Write::replace(&chat, *header.commitment(), next);
-                        if store.apply(&[write]).unwrap() == [Outcome::Applied] {
+                        if store.apply(None, &[write]).unwrap() == [Outcome::Applied] {
                             break;
                         }
                     }
@@ -162,7 +169,7 @@ fn there_is_one_creator(store: &dyn Store) {
             let create = || {
                 let record = tombstone(&scope, 1);
                 barrier.wait();
-                let outcome = store.apply(&[Write::create(&scope, record.clone())]).unwrap();
+                let outcome = store.apply(None, &[Write::create(&scope, record.clone())]).unwrap();
                 (outcome == [Outcome::Applied]).then_some(record)
             };
             let threads: Vec<_> = (0..THREADS).map(|_| threads.spawn(create)).collect();
@@ -197,7 +204,7 @@ fn neighbours() -> Vec<Scope> {
 fn fill(store: &dyn Store, scopes: &[Scope]) {
     let writes: Vec<_> =
         scopes.iter().rev().map(|scope| Write::create(scope, tombstone(scope, 1))).collect();
-    let outcomes = store.apply(&writes).unwrap();
+    let outcomes = store.apply(None, &writes).unwrap();
     assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Applied));
 }
 
@@ -294,12 +301,12 @@ fn of_a_batch_what_holds_is_written(store: &dyn Store) {
         Write::replace(&b, commitment_of(&old_b), tombstone(&b, 2)),
     ];
     use Outcome::{Applied, Conflict};
-    assert_eq!(store.apply(&writes).unwrap(), [Conflict, Applied, Conflict, Applied]);
+    assert_eq!(store.apply(None, &writes).unwrap(), [Conflict, Applied, Conflict, Applied]);
     assert_eq!(store.get(a.as_bytes()).unwrap().as_deref(), Some(writes[1].record()));
     assert_eq!(store.get(b.as_bytes()).unwrap().as_deref(), Some(writes[3].record()));
     assert_eq!(store.get(c.as_bytes()).unwrap().as_deref(), Some(old_c.as_bytes()));
     assert_eq!(store.get(d.as_bytes()).unwrap(), None);
-    assert_eq!(store.apply(&writes).unwrap(), [Conflict; 4], "sent again");
+    assert_eq!(store.apply(None, &writes).unwrap(), [Conflict; 4], "sent again");
 }
 
 fn a_batch_commits_together(store: &dyn Store) {
@@ -319,7 +326,7 @@ fn a_batch_commits_together(store: &dyn Store) {
                     let commitment = *commitment(&current).unwrap();
                     Write::replace(scope, commitment, tombstone(scope, number))
                 });
-                assert_eq!(store.apply(&writes).unwrap(), [Outcome::Applied; 2]);
+                assert_eq!(store.apply(None, &writes).unwrap(), [Outcome::Applied; 2]);
             }
         });
         while !writer.is_finished() {
@@ -335,7 +342,7 @@ fn a_batch_names_a_scope_once(store: &dyn Store) {
     let writes = [&a, &b, &a].map(|scope| Write::create(scope, tombstone(scope, 1)));
     let [first, _, again] = writes.clone();
     for batch in [&writes[..], &[first, again]] {
-        let error = store.apply(batch).unwrap_err();
+        let error = store.apply(None, batch).unwrap_err();
         assert!(matches!(error, StoreError::Repeated), "{error:?}");
         assert_eq!(error.to_string(), "the batch has two writes to one scope");
     }

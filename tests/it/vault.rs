@@ -279,7 +279,7 @@ fn the_last_revision_has_no_next() {
     let acme = install("acme");
     let last = revision(i64::MAX as u64);
     let record = keyring().seal(&acme, last, &secrets()).unwrap();
-    vault.store().store.apply(&[Write::create(&acme, record)]).unwrap();
+    vault.store().store.apply(None, &[Write::create(&acme, record)]).unwrap();
     for result in [
         vault.put(&acme, &secrets(), Expected::Revision(last)),
         vault.delete(&acme, last, None),
@@ -367,6 +367,6 @@ fn nothing_printed_holds_a_value_or_a_name() {
         &install("x"),
         keyring().seal(&install("x"), revision(1), &secrets()).unwrap(),
     )];
-    assert_eq!(vault.store().apply(&writes).unwrap(), [Outcome::Applied]);
+    assert_eq!(vault.store().apply(None, &writes).unwrap(), [Outcome::Applied]);
     assert!(!format!("{writes:?}").contains("hunter2"));
 }

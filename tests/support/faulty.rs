@@ -30,12 +30,15 @@ impl<S> Step<S> {
     }
 }
 
+/// A fence, and the writes behind it.
+type Batch = (Option<[u8; 32]>, Vec<Write>);
+
 /// The wrapper. Calls without a [`Step`] succeed.
 pub(crate) struct Faulty<S> {
     pub(crate) store: S,
     writes: Mutex<VecDeque<Step<S>>>,
     reads: Mutex<VecDeque<Step<S>>>,
-    late: Mutex<Vec<Vec<Write>>>,
+    late: Mutex<Vec<Batch>>,
     overlay: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
 }
 
@@ -63,7 +66,8 @@ impl<S: Store> Faulty<S> {
     /// Carries out all late writes.
     pub(crate) fn land(&self) -> Vec<Outcome> {
         let late = std::mem::take(&mut *self.late.lock().unwrap());
-        late.into_iter().flat_map(|writes| self.store.apply(&writes).unwrap()).collect()
+        let land = |(fence, writes): Batch| self.store.apply(fence.as_ref(), &writes).unwrap();
+        late.into_iter().flat_map(land).collect()
     }
 
     /// Carries out the first late write. Returns `false` if there is none.
@@ -72,7 +76,8 @@ impl<S: Store> Faulty<S> {
         if late.is_empty() {
             return false;
         }
-        self.store.apply(&late.remove(0)).unwrap();
+        let (fence, writes) = late.remove(0);
+        self.store.apply(fence.as_ref(), &writes).unwrap();
         true
     }
 
@@ -100,7 +105,7 @@ impl<S: Store> Faulty<S> {
 
     fn write<T>(
         &self,
-        writes: Option<&[Write]>,
+        batch: Option<(Option<&[u8; 32]>, &[Write])>,
         run: impl FnOnce() -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let step = self.writes.lock().unwrap().pop_front();
@@ -113,7 +118,8 @@ impl<S: Store> Faulty<S> {
                 Err(unknown())
             }
             Step::Late => {
-                self.late.lock().unwrap().extend(writes.map(<[Write]>::to_vec));
+                let owned = batch.map(|(fence, writes)| (fence.copied(), writes.to_vec()));
+                self.late.lock().unwrap().extend(owned);
                 Err(unknown())
             }
             Step::After(first) => {
@@ -132,8 +138,12 @@ impl<S: Store> Store for Faulty<S> {
         })
     }
 
-    fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
-        self.write(Some(writes), || self.store.apply(writes))
+    fn apply(
+        &self,
+        fence: Option<&[u8; 32]>,
+        writes: &[Write],
+    ) -> Result<Vec<Outcome>, StoreError> {
+        self.write(Some((fence, writes)), || self.store.apply(fence, writes))
     }
 
     fn scan(

@@ -132,8 +132,12 @@ impl Store for Waiting {
         self.runtime.block_on(self.store().get(scope))
     }
 
-    fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
-        self.runtime.block_on(self.store().apply(writes))
+    fn apply(
+        &self,
+        fence: Option<&[u8; 32]>,
+        writes: &[Write],
+    ) -> Result<Vec<Outcome>, StoreError> {
+        self.runtime.block_on(self.store().apply(fence, writes))
     }
 
     fn scan(

@@ -17,7 +17,7 @@ fn a_purge_removes_the_past_row_of_a_write_that_it_waited_for() {
         let chat = scope("chat");
         let record = keyring().seal_tombstone(&chat, Revision::FIRST, None).unwrap();
         let create = [Write::create(&chat, record.clone())];
-        assert_eq!(schema.store().apply(&create).await.unwrap(), [Outcome::Applied]);
+        assert_eq!(schema.store().apply(None, &create).await.unwrap(), [Outcome::Applied]);
 
         let writer = schema.client().await;
         let update = "UPDATE secrets_toml_records SET record = $2 WHERE scope = $1";

@@ -139,11 +139,11 @@ pub(super) fn of_a_batch_each_group_is_whole(store: &dyn Store) {
         third.remove_past(0..u64::MAX),
     ];
     use Outcome::{Applied, Conflict};
-    assert_eq!(store.apply(&batch).unwrap(), [Applied, Conflict, Applied]);
+    assert_eq!(store.apply(None, &batch).unwrap(), [Applied, Conflict, Applied]);
     assert_eq!(past_of(store, &a), [(2, 2), (3, 3)]);
     assert_eq!(past_of(store, &b), [(1, 1), (2, 2)]);
     assert_eq!(past_of(store, &c), []);
-    assert_eq!(store.apply(&batch).unwrap(), [Conflict; 3], "sent again");
+    assert_eq!(store.apply(None, &batch).unwrap(), [Conflict; 3], "sent again");
     assert_eq!(past_of(store, &a), [(2, 2), (3, 3)]);
 }
 
@@ -158,7 +158,7 @@ pub(super) fn a_batch_names_a_past_row_once(store: &dyn Store) {
         vec![past(), past()],
         vec![write().put_past(revision(3), kept(&chat, 3)).put_past(revision(3), kept(&chat, 9))],
     ] {
-        let error = store.apply(&twice).unwrap_err();
+        let error = store.apply(None, &twice).unwrap_err();
         assert!(matches!(error, StoreError::Repeated), "{error:?}");
     }
     assert_eq!(store.scan(&[], None, 9, Fetch::Heads).unwrap(), []);
@@ -166,7 +166,7 @@ pub(super) fn a_batch_names_a_past_row_once(store: &dyn Store) {
     let own = write().put_past(revision(3), kept(&chat, 3)).remove_past(0..4);
     let beside = Write::replace_past(&chat, revision(4), [0; 32], kept(&chat, 4));
     assert_eq!(
-        store.apply(&[own, other, beside]).unwrap(),
+        store.apply(None, &[own, other, beside]).unwrap(),
         [Outcome::Applied, Outcome::Applied, Outcome::Conflict]
     );
     assert_eq!(past_of(store, &chat), [(3, 3)]);
@@ -257,7 +257,8 @@ pub(super) fn two_writers_leave_one_past(store: &dyn Store) {
                         .put_past(revision(number), kept(&chat, number))
                         .remove_past(0..number.saturating_sub(1))
                         .remove_past(number + 1..u64::MAX);
-                    applied += u64::from(store.apply(&[write]).unwrap() == [Outcome::Applied]);
+                    applied +=
+                        u64::from(store.apply(None, &[write]).unwrap() == [Outcome::Applied]);
                 }
             });
         }
@@ -288,7 +289,7 @@ pub(super) fn a_purge_leaves_no_past_of_a_write(store: &dyn Store) {
                             .put_past(revision(number), kept(&chat, number))
                         }
                     };
-                    store.apply(&[write]).unwrap();
+                    store.apply(None, &[write]).unwrap();
                 }
             });
         }

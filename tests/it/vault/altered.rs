@@ -35,8 +35,12 @@ impl Store for Altered {
         self.store.get(scope)
     }
 
-    fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
-        let mut outcomes = self.store.apply(writes)?;
+    fn apply(
+        &self,
+        fence: Option<&[u8; 32]>,
+        writes: &[Write],
+    ) -> Result<Vec<Outcome>, StoreError> {
+        let mut outcomes = self.store.apply(fence, writes)?;
         (self.outcomes)(writes, &mut outcomes);
         Ok(outcomes)
     }

@@ -251,7 +251,7 @@ fn put_back() -> (Vault<Faulty<MemoryStore>>, Scope) {
     let Faulty { store, .. } = vault.store();
     let present = store.get(acme.as_bytes()).unwrap().unwrap();
     let old = keyring().seal(&acme, revision(2), &document("OLD = 2")).unwrap();
-    store.apply(&[Write::replace(&acme, *commitment(&present).unwrap(), old)]).unwrap();
+    store.apply(None, &[Write::replace(&acme, *commitment(&present).unwrap(), old)]).unwrap();
     vault.accept_restore();
     (vault, acme)
 }
@@ -547,7 +547,7 @@ fn a_sweep_over_the_past_remembers_nothing() {
     reader.rewrap_all(|_| Continue(())).unwrap();
     let present = store.get(acme.as_bytes()).unwrap().unwrap();
     let old = keyring().seal(&acme, revision(2), &secrets()).unwrap();
-    store.apply(&[Write::replace(&acme, *commitment(&present).unwrap(), old)]).unwrap();
+    store.apply(None, &[Write::replace(&acme, *commitment(&present).unwrap(), old)]).unwrap();
     assert!(reader.get(&acme).is_ok());
 }
 

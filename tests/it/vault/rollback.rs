@@ -16,7 +16,7 @@ fn put_back(vault: &Tested, scope: &Scope, record: Option<Record>) {
     let store = &vault.store().store;
     store.purge(scope.as_bytes()).unwrap();
     if let Some(record) = record {
-        store.apply(&[Write::create(scope, record)]).unwrap();
+        store.apply(None, &[Write::create(scope, record)]).unwrap();
     }
 }
 
@@ -208,7 +208,7 @@ fn a_restore_of_one_scope_is_accepted_and_no_other() {
 fn a_purge_of_another_scope_forgets_nothing() {
     let acme = install("acme");
     let store = MemoryStore::new();
-    store.apply(&[Write::create(&acme, old(&acme, 3).unwrap())]).unwrap();
+    store.apply(None, &[Write::create(&acme, old(&acme, 3).unwrap())]).unwrap();
     let reader = std::sync::Arc::new(Vault::new(Faulty::new(store), keyring()));
     for write in [false, true] {
         let inside = reader.clone();

@@ -101,10 +101,10 @@ fn what_does_not_open_is_reported_and_the_rest_is_imported() {
     let strange = Keyring::from_bytes([9; 32]);
     let record = strange.seal(&scope("strange"), Revision::FIRST, &secrets()).unwrap();
     let id = strange.primary();
-    old.store().apply(&[Write::create(&scope("strange"), record)]).unwrap();
+    old.store().apply(None, &[Write::create(&scope("strange"), record)]).unwrap();
     // A record that is filed under another scope.
     let moved = keyring().seal(&scope("x"), Revision::FIRST, &secrets()).unwrap();
-    old.store().apply(&[Write::create(&scope("y"), moved)]).unwrap();
+    old.store().apply(None, &[Write::create(&scope("y"), moved)]).unwrap();
     let new = fresh();
     let imported = new.import(Cursor::new(exported(&old))).unwrap();
     assert_eq!((imported.written(), imported.failed()), (6, 2));
@@ -151,7 +151,7 @@ fn a_record_that_is_written_in_between_is_held_against_the_imported() {
         let new = crate::vault::vault();
         new.store().writes([Step::after(move |store: &MemoryStore| {
             let record = keyring().seal(&scope(name), revision(number), &secrets()).unwrap();
-            store.apply(&[Write::create(&scope(name), record)]).unwrap();
+            store.apply(None, &[Write::create(&scope(name), record)]).unwrap();
         })]);
         let imported = new.import(Cursor::new(exported(&old))).unwrap();
         let told: Vec<_> = imported.failures().iter().map(ToString::to_string).collect();
@@ -225,7 +225,7 @@ fn of_a_damaged_export_nothing_is_written() {
         let record = keyring().seal_tombstone(&scope, Revision::FIRST, None).unwrap();
         Write::create(&scope, record)
     };
-    long.store().apply(&(0..2_100).map(seal).collect::<Vec<_>>()).unwrap();
+    long.store().apply(None, &(0..2_100).map(seal).collect::<Vec<_>>()).unwrap();
     let long = exported(&long);
     assert_eq!(fresh().import(Cursor::new(&long)).unwrap().written(), 2_100);
     let (imported, count) = import(&long[..long.len() - 1]);
@@ -380,7 +380,7 @@ fn a_manifest_names_what_was_deleted_rolled_back_or_forked() {
     let replace = |name: &str, record| {
         let current = store.get(scope(name).as_bytes()).unwrap().unwrap();
         let write = Write::replace(&scope(name), *commitment(&current).unwrap(), record);
-        assert!(matches!(store.apply(&[write]).unwrap()[..], [Outcome::Applied]));
+        assert!(matches!(store.apply(None, &[write]).unwrap()[..], [Outcome::Applied]));
     };
     let keyring = keyring();
     let first = keyring.seal(&scope("a"), Revision::FIRST, &secrets()).unwrap();
@@ -468,7 +468,7 @@ fn of_many_failures_the_first_hundred_are_kept() {
     let scopes: Vec<_> = (0..=100).map(|i| scope(&format!("{i:03}"))).collect();
     for scope in &scopes {
         let record = keyring().seal_tombstone(scope, Revision::FIRST, None).unwrap();
-        vault.store().apply(&[Write::create(scope, record)]).unwrap();
+        vault.store().apply(None, &[Write::create(scope, record)]).unwrap();
     }
     let mut manifest = Vec::new();
     vault.manifest(Revision::FIRST, &mut manifest).unwrap();
@@ -483,7 +483,7 @@ fn of_many_failures_the_first_hundred_are_kept() {
 fn what_does_not_open_is_listed_in_no_manifest() {
     let vault = filled();
     let moved = keyring().seal(&scope("x"), Revision::FIRST, &secrets()).unwrap();
-    vault.store().apply(&[Write::create(&scope("y"), moved)]).unwrap();
+    vault.store().apply(None, &[Write::create(&scope("y"), moved)]).unwrap();
     let error = vault.manifest(Revision::FIRST, Vec::new()).unwrap_err();
     let TransferError::Vault(VaultError::Open(error)) = error else { panic!("{error:?}") };
     assert_eq!(error, OpenError::Mismatch);

@@ -27,7 +27,7 @@ fn create(scope: &Scope) -> Write {
 
 #[track_caller]
 fn applies(store: &RedbStore, write: Write) {
-    assert_eq!(store.apply(&[write]).unwrap(), [Outcome::Applied]);
+    assert_eq!(store.apply(None, &[write]).unwrap(), [Outcome::Applied]);
 }
 
 /// A file in memory that fails on request.
@@ -131,7 +131,7 @@ fn after_an_error_of_the_disk_what_was_in_flight_is_known() {
         let store = disk.store();
         disk.set(|platter| platter.until_failure = Some(until_failure));
         let write = create(&chat);
-        let result = store.apply(std::slice::from_ref(&write));
+        let result = store.apply(None, std::slice::from_ref(&write));
         let failed = disk.0.lock().unwrap().until_failure.take().is_none();
         let current = store.get(chat.as_bytes()).unwrap();
         match result {
@@ -180,7 +180,7 @@ fn after_an_error_of_the_disk_the_past_is_known_too() {
             disk.set(|platter| platter.until_failure = Some(until_failure));
             let write = over_itself();
             let write = if removes { write.remove_past(0..9) } else { puts(write) };
-            let result = store.apply(&[write]);
+            let result = store.apply(None, &[write]);
             let failed = disk.0.lock().unwrap().until_failure.take().is_none();
             let is_done = has_past(&store) != removes;
             assert_eq!(result.is_ok(), is_done, "after {until_failure}: {result:?}");
@@ -201,10 +201,10 @@ fn a_write_to_a_disk_that_is_gone_is_unknown() {
     let store = disk.store();
     disk.set(|platter| (platter.until_failure, platter.gone) = (Some(3), true));
     let write = create(&chat);
-    let error = store.apply(std::slice::from_ref(&write)).unwrap_err();
+    let error = store.apply(None, std::slice::from_ref(&write)).unwrap_err();
     assert!(matches!(error, StoreError::Unknown(_)), "{error:?}");
     assert_eq!(error.to_string(), "the store did not report whether the write happened");
-    let error = store.apply(std::slice::from_ref(&write)).unwrap_err();
+    let error = store.apply(None, std::slice::from_ref(&write)).unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     disk.set(|platter| platter.gone = false);
     applies(&store, write);
@@ -236,7 +236,7 @@ fn a_panic_is_a_damaged_file() {
     assert!(store.get(chat.as_bytes()).unwrap().is_some(), "it was opened again");
     disk.set(|platter| platter.panics = true);
     let next = Write::replace(&chat, [0; 32], tombstone(&chat, Revision::FIRST.next().unwrap()));
-    assert!(matches!(store.apply(&[next]).unwrap_err(), StoreError::Corrupt(_)));
+    assert!(matches!(store.apply(None, &[next]).unwrap_err(), StoreError::Corrupt(_)));
     assert!(store.purge(chat.as_bytes()).unwrap());
     disk.set(|platter| platter.ends = true);
     let error = store.get(chat.as_bytes()).unwrap_err();
