@@ -521,6 +521,22 @@ fn an_import_brings_no_row_below_the_present_that_was_not() {
     assert_eq!((imported.written(), imported.failed()), (1, 0));
     assert_eq!(listed(&vault, &acme), [5]);
 
+    // Rows 3 and 4 of the export are above its present record, 2. Here, 2 is past.
+    let second = keyring().seal(&acme, revision(2), &document("OLD = 2")).unwrap();
+    let old = keeping(20);
+    write(&old, &acme, 5);
+    let store = &old.store().store;
+    let fifth = *commitment(&store.get(acme.as_bytes()).unwrap().unwrap()).unwrap();
+    store.apply(None, &[Write::replace(&acme, fifth, second.clone())]).unwrap();
+    let file = exported(&old);
+    let ahead = keeping(20);
+    ahead.store().store.apply(None, &[Write::create(&acme, second)]).unwrap();
+    write(&ahead, &acme, 1);
+    write(&Vault::new(&ahead.store().store, keyring()), &acme, 2);
+    let imported = ahead.import(Cursor::new(file)).unwrap();
+    assert_eq!((imported.written(), imported.kept(), imported.failed()), (1, 4, 0));
+    assert_eq!(listed(&ahead, &acme), [5, 2, 1]);
+
     // The present of the export does not open.
     let old = keeping(20);
     write(&old, &acme, 4);
