@@ -1,6 +1,7 @@
 //! Sealing and the keyring, from outside.
 
 mod exhaustive;
+mod generation;
 mod keyring;
 mod lock;
 mod scope;
