@@ -58,6 +58,11 @@ fn without_randomness_nothing_is_made() {
         assert_eq!((error.to_string().as_str(), keyring.generation()), (MESSAGE, 0));
     }
 
+    LEFT.set(3);
+    keyring.lock(&custody(Lock::raw(&[2; 32]))).unwrap();
+    let error = keyring.lock_again().unwrap_err();
+    assert_eq!((error.to_string().as_str(), keyring.generation()), (MESSAGE, 1));
+
     LEFT.set(1);
     let record = keyring.seal(&scope, Revision::FIRST, &secrets).unwrap();
     LEFT.set(1);

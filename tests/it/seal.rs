@@ -1,5 +1,6 @@
 //! Sealing and the keyring, from outside.
 
+mod altered;
 mod exhaustive;
 mod generation;
 mod keyring;

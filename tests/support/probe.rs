@@ -303,6 +303,11 @@ impl Freed {
         self.blocks.len()
     }
 
+    /// Returns the number of freed blocks of at least this size.
+    pub(crate) fn at_least(&self, size: usize) -> usize {
+        self.blocks.iter().filter(|block| block.len() >= size).count()
+    }
+
     /// Returns the size of the largest block that was requested.
     pub(crate) fn largest(&self) -> usize {
         self.largest

@@ -288,9 +288,18 @@ def read_entries(doc):
     return "".join(lines)
 
 
-def unlock(text, means):
+def check_place(place, commitment, vector):
+    """Compares set and generation with a floor, and with what is remembered."""
+    for least in (vector.get("floor"), vector.get("memory")):
+        check(least is None or all(ours >= theirs for ours, theirs in zip(place, least)), "RolledBack")
+    forked = vector.get("memory") == list(place) and vector["commitment"] != commitment.hex()
+    check(not forked, "Forked")
+
+
+def unlock(text, means, vector):
     """Returns set, generation, ring key, keyring field, and the KEK."""
     deployment, locks, sealed = parse_keyring(text)
+    check(vector.get("deployment", deployment) == deployment, "Mismatch")
     lock = next((lock for lock in locks if lock[0] == means["lock"]), None)
     check(lock is not None, "UnknownKey")
     kek = derive_kek(lock, means)
@@ -298,6 +307,7 @@ def unlock(text, means):
     ring_key = fields["ring_key"]
     scope = keyring_scope(deployment, locks)
     generation, _, fields = open_record({key_id(ring_key): ring_key}, scope, sealed)
+    check_place((revision, generation), sealed[72:104], vector)
     return revision, generation, ring_key, fields["keyring"], kek
 
 
@@ -389,7 +399,7 @@ def verify_keyring(vector):
     if "error" in vector:
 
         def call():
-            _, _, _, doc, _ = unlock(text, means[0])
+            _, _, _, doc, _ = unlock(text, means[0], vector)
             read_entries(doc)
 
         refused(vector["error"], call)
@@ -397,7 +407,7 @@ def verify_keyring(vector):
     deployment, locks, sealed = parse_keyring(text)
     random32 = bytes.fromhex(vector["random"])
     for opened in means:
-        revision, generation, ring_key, doc, kek = unlock(text, opened)
+        revision, generation, ring_key, doc, kek = unlock(text, opened, vector)
         assert (revision, generation) == (vector["set"], vector["generation"])
         assert read_entries(doc) == vector["entries"] and ring_key.hex() == vector["ring_key"]
         assert "kek" not in opened or kek.hex() == opened["kek"]

@@ -11,7 +11,8 @@ use sha2::block_api::compress256;
 
 use crate::probe::{Freed, keep};
 
-const KEY: [u8; 32] = *b"the key of the keyring: 32 bytes";
+/// No message has eight bytes of it.
+const KEY: [u8; 32] = *b"seals-the-records:-32-bytes-long";
 const KEK: [u8; 32] = *b"what locks the keyring: 32 bytes";
 const SECRET: &str = "the value of a credential";
 const AUTHOR: &str = "the author of a credential";
@@ -333,6 +334,61 @@ fn locking_and_unlocking() {
     clean(&freed, &KEK, RAW, &sealed);
 }
 
+/// Opens the ring key of a text whose last lock is of the raw key.
+fn ring_key(text: &str) -> Vec<u8> {
+    let record = sealed(text);
+    let key = aead_key(&scope_key(&KEK, RAW), &record[72..104]);
+    let cipher = ChaCha20Poly1305::new_from_slice(&key).unwrap();
+    let (mut body, aad) = (record[104..record.len() - 16].to_vec(), [&record[..104], RAW].concat());
+    let tag = record[record.len() - 16..].try_into().unwrap();
+    cipher.decrypt_inout_detached(&[0; 12].into(), &aad, body.as_mut_slice().into(), tag).unwrap();
+    assert_eq!(body[..5], [6, 0, 0, 0, 32]);
+    body[5..37].to_vec()
+}
+
+/// The scope of the keys of a text with one lock, of the raw key.
+fn keys_scope(text: &str) -> Vec<u8> {
+    let lock = sealed(text);
+    let len = |bytes: &[u8]| (bytes.len() as u16).to_be_bytes();
+    let fields = b"\0\x04host\0\x03raw";
+    [b"\x7D\0\x04test", &len(fields)[..], fields, &len(&lock), &lock].concat()
+}
+
+#[test]
+fn the_ring_key_is_kept_and_wiped() {
+    let (text, freed) = keep(|| Keyring::from_bytes(KEY).lock(&custody(Lock::raw(&KEK))).unwrap());
+    let ring_key = ring_key(&text);
+    let check = |freed: &Freed| {
+        clean(freed, &KEK, RAW, &sealed(&text));
+        let scope_key = scope_key(&ring_key, &keys_scope(&text));
+        for (name, secret) in [("the ring key", &ring_key), ("the key of its scope", &scope_key)] {
+            assert_eq!(freed.hits(secret), 0, "{name}");
+            for pad in [0x36, 0x5C] {
+                assert_eq!(freed.hits(&state(secret, pad)), 0, "the state of {name}");
+            }
+        }
+    };
+    check(&freed);
+    let unlock =
+        |text: &str| LockedKeyring::parse(text).unwrap().unlock(&custody(Lock::raw(&KEK))).unwrap();
+    let (keyring, freed) = keep(|| unlock(&text));
+    check(&freed);
+    let mut theirs = unlock(&text);
+    let next = theirs.lock_again().unwrap();
+    let relocked = theirs.lock(&custody(Lock::raw(&KEK))).unwrap();
+    let ((), freed) = keep(|| {
+        let keyring = keyring;
+        let mut copy = keyring.reload(&LockedKeyring::parse(&text).unwrap()).unwrap();
+        copy.lock_again().unwrap();
+        copy.reload(&LockedKeyring::parse(&next).unwrap()).unwrap_err();
+        let keyring = keyring.reload(&LockedKeyring::parse(&next).unwrap()).unwrap();
+        keyring.reload(&LockedKeyring::parse(&relocked).unwrap()).unwrap_err();
+        copy.lock(&custody(Lock::raw(&KEK))).unwrap();
+        drop(format!("{keyring:?}"));
+    });
+    check(&freed);
+}
+
 #[test]
 fn a_lock_that_is_refused() {
     let mut keyring = Keyring::from_bytes(KEY);
@@ -415,6 +471,37 @@ mod passphrase {
         });
         check(&freed);
         assert_eq!(freed.hits(b"incorrect horse"), 0, "the wrong passphrase");
+    }
+
+    /// The cost of a lock shows which one Argon2id has run for.
+    #[test]
+    fn only_the_lock_that_is_asked_for_costs_memory() {
+        let cost = |m_kib| PassphraseCost::new(m_kib, 2, 1).unwrap();
+        let (small, large) = (19 * 1024, 40 * 1024);
+        let named = |name, passphrase, m_kib| {
+            let lock = Lock::passphrase_at(passphrase, cost(m_kib));
+            Custody::new("test").and_then(|custody| custody.lock(name, lock)).unwrap()
+        };
+        let both = named("small", "first", small);
+        let both = both.lock("large", Lock::passphrase_at("second", cost(large))).unwrap();
+        let mut keyring = Keyring::from_bytes(KEY);
+        let (text, freed) = keep(|| keyring.lock(&both).unwrap());
+        assert!(freed.largest() >= (large as usize) << 10, "a set needs every lock");
+        let locked = LockedKeyring::parse(&text).unwrap();
+        for (custody, m_kib) in
+            [(named("small", "first", small), small), (named("large", "second", large), large)]
+        {
+            let (opened, freed) = keep(|| locked.unlock(&custody));
+            let matrices = freed.at_least((small as usize) << 10);
+            assert!(opened.is_ok() && freed.largest() >> 10 == m_kib as usize, "{m_kib}");
+            assert_eq!(matrices, 1, "{m_kib}");
+        }
+        // A generation needs none.
+        let (_, freed) = keep(|| {
+            let text = keyring.lock_again().unwrap();
+            keyring.reload(&LockedKeyring::parse(&text).unwrap()).unwrap()
+        });
+        assert!(freed.largest() < 1 << 16, "{} bytes", freed.largest());
     }
 
     #[test]

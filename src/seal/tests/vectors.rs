@@ -264,6 +264,13 @@ impl Vector {
         self.document.get(field).unwrap().as_integer().unwrap() as u64
     }
 
+    /// A set and a generation.
+    fn place(&self, field: &str) -> Option<(u64, u64)> {
+        let numbers = self.document.get(field)?.as_array()?;
+        let mut numbers = numbers.iter().map(|number| number.as_integer().unwrap() as u64);
+        Some((numbers.next()?, numbers.next()?))
+    }
+
     #[track_caller]
     fn scope(&self, field: &str) -> Scope {
         Scope::from_bytes(&self.bytes(field)).unwrap()

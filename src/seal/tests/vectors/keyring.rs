@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use crate::seal::derive::Material;
+use crate::seal::error::LockError;
 use crate::seal::fields::Fields;
+use crate::seal::format::COMMITMENT;
 use crate::seal::locked_text::{LockText, LockedText, Protection};
 use crate::seal::passphrase::PassphraseCost;
 use crate::seal::random::Random;
+use crate::seal::ring::Ring;
 use crate::seal::tests::vectors::write::{Files, OTHER_KEY, RANDOM};
-use crate::seal::tests::vectors::{fault_name, vectors};
+use crate::seal::tests::vectors::{Vector, fault_name, vectors};
 use crate::seal::tests::{Sealer, hex, unhex};
 use crate::seal::{Custody, Keyring, Kind, KmsKey, Lock, LockedKeyring, Revision};
 use crate::value::Table;
@@ -36,7 +39,8 @@ fn keyrings() {
         };
         let opens = vector.document.get("open").unwrap().as_array().unwrap();
         for open in opens.iter().map(|open| open.as_table().unwrap()) {
-            let Some(result) = unlock(&locked, open, vector.find("deployment")) else { continue };
+            let Some(result) = unlock(&locked, open, &vector) else { continue };
+            let result = result.and_then(|keyring| check_memory(keyring, &vector));
             if let Some(expected) = vector.find("error") {
                 let error = result.unwrap_err();
                 assert_eq!(fault_name(&error.0), expected, "{}: {error}", vector.path);
@@ -54,8 +58,8 @@ fn keyrings() {
     }
     let with_passphrase = usize::from(cfg!(feature = "passphrase"));
     // One, two and sixteen locks, each opened by each.
-    assert_eq!(opened, 4 + 2 + 16 + with_passphrase);
-    assert_eq!(refused.len(), 46 + 5 * with_passphrase);
+    assert_eq!(opened, 7 + 2 + 16 + with_passphrase);
+    assert_eq!(refused.len(), 56 + 5 * with_passphrase);
 }
 
 /// Unlocks by one lock. The KMS key and the wrapped key are those that the text names, so that it is
@@ -63,8 +67,8 @@ fn keyrings() {
 fn unlock(
     locked: &LockedKeyring,
     open: Table<'_>,
-    deployment: Option<&str>,
-) -> Option<Result<Keyring, crate::seal::LockError>> {
+    vector: &Vector,
+) -> Option<Result<Keyring, LockError>> {
     let text = |field| open.get(field).and_then(|value| value.as_str());
     let (name, kek) = (text("lock").unwrap(), text("kek").map_or([0; 32], to_key));
     let of_kms = locked.lock(name).and_then(|lock| match &lock.protection {
@@ -79,8 +83,23 @@ fn unlock(
         (_, Some(_)) => return None,
         _ => Lock::raw(&kek),
     };
-    let custody = Custody::new(deployment.unwrap_or(locked.deployment())).unwrap();
-    Some(locked.unlock(&custody.lock(name, lock).unwrap()))
+    let custody = Custody::new(vector.find("deployment").unwrap_or(locked.deployment())).unwrap();
+    let custody = custody.lock(name, lock).unwrap();
+    let (set, generation) = vector.place("floor").unwrap_or_default();
+    Some(locked.unlock(&custody.at_least(set, generation)))
+}
+
+/// Refuses what is older than the keyring that the vector remembers, or a fork of it.
+fn check_memory(keyring: Keyring, vector: &Vector) -> Result<Keyring, LockError> {
+    if let Some((set, generation)) = vector.place("memory") {
+        let mut seen =
+            seal(DEPLOYMENT, vec![(raw("host"), KEK)], (set, generation), RING_KEY, &states());
+        seen.sealed[COMMITMENT].copy_from_slice(&vector.bytes("commitment"));
+        let mut earlier = Keyring::decode(&states()).unwrap();
+        earlier.set_ring(Ring { key: Material::copy_of(&RING_KEY), text: seen });
+        keyring.check_later_than(&earlier)?;
+    }
+    Ok(keyring)
 }
 
 fn to_key(text: &str) -> [u8; 32] {
@@ -231,6 +250,35 @@ pub(super) fn generate(files: &mut Files) {
     let later = seal(DEPLOYMENT, vec![(raw("host"), KEK)], (3, 7), RING_KEY, &states());
     let note = "a later generation under the locks of an earlier one";
     write("later", note, &rest(3, 7), &later.write(), &[("host", first)]);
+    let commitment = |text: &LockedText| hex(&text.sealed[COMMITMENT]);
+    let (own, other) = (commitment(&later), "00".repeat(32));
+    let memory = |set: u64, generation: u64, commitment: &str| {
+        format!("memory = [{set}, {generation}]\ncommitment = \"{commitment}\"\n")
+    };
+    for (name, note, before) in [
+        ("remembered", "the keyring that is remembered", memory(3, 7, &own)),
+        ("remembered-earlier", "an earlier generation is remembered", memory(3, 6, &other)),
+        ("floor", "the floor", "floor = [3, 7]\n".to_owned()),
+    ] {
+        write(name, note, &(before + &rest(3, 7)), &later.write(), &[("host", first)]);
+    }
+
+    for (name, note, before, error, how) in [
+        ("older-set", "a later set is remembered", memory(4, 6, &other), "RolledBack", first),
+        ("older", "a later generation is remembered", memory(3, 8, &other), "RolledBack", first),
+        ("older-2", "the same, and an earlier set", memory(2, 8, &other), "RolledBack", first),
+        ("forked", "another write is remembered", memory(3, 7, &other), "Forked", first),
+        ("floor-set", "a set below the floor", "floor = [4, 0]\n".to_owned(), "RolledBack", first),
+        ("floor", "a generation below it", "floor = [0, 8]\n".to_owned(), "RolledBack", first),
+        ("floor-key", "it is compared last", "floor = [9, 9]\n".to_owned(), "UnknownKey", second),
+    ] {
+        let rest = format!("{before}error = \"{error}\"\n");
+        write(&format!("reject-{name}"), note, &rest, &later.write(), &[("host", how)]);
+    }
+
+    let expected = "deployment = \"staging\"\nerror = \"Mismatch\"\n";
+    let note = "the keyring of another deployment than the host's";
+    write("reject-other-deployment", note, expected, &one(), &[("host", first)]);
 
     let mut reject = |name: &str, note: &str, error: &str, text: &str, open: (&str, &str)| {
         let rest = format!("error = \"{error}\"\n");
@@ -288,6 +336,12 @@ pub(super) fn generate(files: &mut Files) {
     let note = "the records of the locks were exchanged";
     reject("exchanged", note, "UnknownKey", &swapped.write(), host);
 
+    let mut foreign = two();
+    foreign.sealed =
+        seal(DEPLOYMENT, vec![(raw("host"), KEK)], (7, 7), OTHER_KEY, &states()).sealed;
+    let note = "the keys of another keyring, under another ring key";
+    reject("foreign-keys", note, "UnknownKey", &foreign.write(), host);
+
     // The revisions of a set.
     let doc_of_states = states();
     let mut unequal = two();
@@ -323,6 +377,9 @@ pub(super) fn generate(files: &mut Files) {
     });
     record("lock-tag", "a bit of the lock's tag", "Tampered", |text| {
         *text.locks[0].sealed.last_mut().unwrap() ^= 1;
+    });
+    record("lock-record-65536", "a lock's record of 65,536 bytes", "Malformed", |text| {
+        text.locks[0].sealed.resize(65_536, 0);
     });
     record("lock-record-4097", "a lock's record of 4,097 bytes", "Malformed", |text| {
         text.locks[0].sealed.resize(4097, 0);
