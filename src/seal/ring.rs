@@ -1,4 +1,4 @@
-//! What an unlocked keyring keeps of its locked text: the ring key, the locks, and its place in the order of
+//! The ring key that an unlocked keyring keeps, with its locks and its place in the order of
 //! generations.
 
 use crate::seal::derive::Material;

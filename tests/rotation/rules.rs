@@ -1,6 +1,6 @@
 //! The rules of the protocol, each of which can be left out.
 
-/// What the processes do, and what they leave out.
+/// The rules that the processes keep.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     /// A write carries the keyring that it was sealed under.
@@ -19,7 +19,7 @@ pub(crate) struct Rules {
     pub(crate) one_rotation_of_its_own: bool,
 }
 
-/// What a process does with a record that does not open.
+/// The steps that a process takes if a record does not open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Doubts {
     /// Reports it at once.

@@ -128,8 +128,8 @@ impl State {
         self.slots.iter().position(unreadable)
     }
 
-    /// Returns the state that stands in for all that differ in what makes no difference: the order of
-    /// processes of one role, and generations that no process knows any more.
+    /// Returns one state for all that differ only in the order of the processes of one role, and in
+    /// generations that no process knows any more.
     pub(crate) fn canonical(mut self) -> Self {
         let known = |ring| self.processes.iter().flatten().any(|process| process.ring == ring);
         let late = self.late.map(|write| write.fence);

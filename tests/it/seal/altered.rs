@@ -30,7 +30,7 @@ fn unlock(text: &str, i: usize) -> Result<Keyring, secrets_toml::seal::LockError
     LockedKeyring::parse(text)?.unlock(&custody)
 }
 
-/// What is before the locks, and each lock.
+/// The text before the locks, and each lock.
 fn parts(text: &str) -> (&str, Vec<&str>) {
     let (head, locks) = text.split_once("[[lock]]").unwrap();
     (head, locks.split("[[lock]]").collect())
