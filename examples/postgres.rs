@@ -65,7 +65,7 @@ async fn run(config: String) -> Result<(), Box<dyn Error>> {
 
     let new = keyring.add()?;
     keyring.promote(&new)?;
-    vault.set_keyring(copy(&mut keyring)?);
+    vault.set_keyring(copy(&mut keyring)?)?;
     let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).await?;
     println!("{} records were rewrapped under key {new}.", moved.written());
 

@@ -94,13 +94,13 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     let mut keyring = host.load()?;
     let (old, new) = (keyring.primary(), keyring.add()?);
     host.save(keyring)?;
-    vault.set_keyring(host.load()?);
+    vault.set_keyring(host.load()?)?;
     println!("1. added and saved; every process that loads the keyring can open with it");
 
     let mut keyring = host.load()?;
     keyring.promote(&new)?;
     host.save(keyring)?;
-    vault.set_keyring(host.load()?);
+    vault.set_keyring(host.load()?)?;
     println!("2. promoted and saved; it seals everything from now on");
 
     let bar = ProgressBar::new(vault.usage()?.records(&old));
@@ -115,7 +115,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     let mut keyring = host.load()?;
     keyring.disable(&old)?;
     host.save(keyring)?;
-    vault.set_keyring(host.load()?);
+    vault.set_keyring(host.load()?)?;
 
     let verified = vault.verify()?;
     let proof = verified.unused(&old).ok_or("a record needs the old key")?;
@@ -124,7 +124,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     let mut keyring = host.load()?;
     keyring.destroy(proof)?;
     host.save(keyring)?;
-    vault.set_keyring(host.load()?);
+    vault.set_keyring(host.load()?)?;
     println!("6. destroyed the old key; acme still has {:?}", names(&read(&vault, &acme)?)?);
     Ok(())
 }

@@ -208,7 +208,7 @@
 //! let publish = |mut keyring: Keyring| {
 //!     let text = keyring.lock(&custody)?;
 //!     // Store the text here, and wait until every process has loaded it.
-//!     vault.set_keyring(keyring);
+//!     vault.set_keyring(keyring)?;
 //!     Ok::<_, LockError>(text)
 //! };
 //!

@@ -5,17 +5,23 @@
 //! code.
 
 mod asynchronous;
+mod custody;
 mod decide;
 mod error;
 mod export_format;
+mod held;
 mod history;
 mod import_past;
+mod imported;
+mod keys;
 mod list;
 mod manifest;
 mod newer;
 mod past;
 mod place;
+mod reload;
 mod report;
+mod rotate;
 mod sweep;
 mod transfer;
 mod watermark;
@@ -31,6 +37,7 @@ pub use self::history::{AsyncHistory, History, HistoryEntry};
 pub use self::list::{AsyncListing, Listed, Listing, Scopes};
 pub use self::newer::Newer;
 pub use self::report::{Failure, Report};
+pub use self::rotate::RotateError;
 use crate::seal::{By, Contents, Keyring, Opened, Revision, Scope};
 use crate::store::{Blocking, Store, now};
 
@@ -126,12 +133,29 @@ use crate::store::{Blocking, Store, now};
 /// - Call [`accept_restore`](Self::accept_restore) after you restored a backup, and
 ///   [`accept_restore_of`](Self::accept_restore_of) if another process has purged a record.
 ///
-/// # Rotating keys
+/// # The keyring in the store
 ///
-/// In this order, no process meets a record that it cannot open, and no key is destroyed that a record
-/// needs:
+/// [`create`](Self::create) makes a keyring and keeps it in the store, locked; [`open`](Self::open) opens the
+/// store again, by any of the locks. Then keys cannot be lost by a mistake of an operator:
 ///
-/// 1. [`Keyring::add`] a key. It opens records, but does not seal yet. [`lock`](Keyring::lock) the
+/// - The keyring changes by a compare-and-swap, as records do.
+/// - The store refuses a write under a keyring that was replaced, however long the write took. The vault
+///   loads the new keyring, and plans the write anew.
+/// - [`rotate`](Self::rotate) changes the keys in one call, beside readers and writers in any process.
+///
+/// A vault keeps the key behind the locks in memory, and wipes it on drop. So a new keyring under the same
+/// locks needs no key management service and no passphrase. It is loaded when a write is refused, or when
+/// a record names a key that does not open here. The record is then read again, and an error is returned
+/// only if both are as they were.
+///
+/// [`new`](Self::new) is for a host that keeps the keyring itself.
+///
+/// # Rotating keys without custody
+///
+/// If the host keeps the keyring, it takes these steps in this order. No process meets a record that it
+/// cannot open, and no key is destroyed that a record needs:
+///
+/// 1. [`Keyring::add`] a key. It opens records, but does not seal yet. [Lock](Keyring::lock_again) the
 ///    keyring and store it. Then load it in every process with [`set_keyring`](Self::set_keyring).
 /// 2. [`Keyring::promote`] the key. Store the keyring and load it in every process. From now on, every
 ///    write uses the new key.
@@ -149,9 +173,11 @@ use crate::store::{Blocking, Store, now};
 pub struct Vault<S>(AsyncVault<Blocking<S>>);
 
 impl<S: Store> Vault<S> {
-    /// Makes a vault over a store.
+    /// Makes a vault over a store, with a keyring that the host keeps.
     ///
-    /// Several vaults may use the same store at the same time, if their keyrings have the same keys.
+    /// Several vaults may use the same store at the same time, if their keyrings have the same keys. If the
+    /// store has a keyring in it, each write fails with [`VaultError::Custody`]: use
+    /// [`open`](Self::open) then.
     #[must_use]
     pub fn new(store: S, keyring: Keyring) -> Self {
         Self(AsyncVault::new(Blocking(store), keyring))
@@ -161,14 +187,6 @@ impl<S: Store> Vault<S> {
     #[must_use]
     pub fn store(&self) -> &S {
         &self.0.store().0
-    }
-
-    /// Replaces the keyring.
-    ///
-    /// A call that is running goes on with the keyring that it began with. That keyring is wiped when
-    /// the last such call returns.
-    pub fn set_keyring(&self, keyring: Keyring) {
-        self.0.set_keyring(keyring);
     }
 
     /// Keeps past revisions: what a write of this vault replaces is kept, the newest `revisions` of each
@@ -473,7 +491,8 @@ impl<S: Store> Vault<S> {
     /// ```
     #[doc = include_str!("vault/example.txt")]
     /// vault.put(&chat, &secrets, Expected::Absent)?;
-    /// vault.set_keyring(Keyring::generate()?); // the key is lost
+    /// # let lost = Keyring::from_bytes([7; 32]).primary();
+    /// vault.set_keyring_without(Keyring::generate()?, &[lost])?; // the key is lost
     /// assert!(vault.get(&chat).is_err());
     /// assert!(vault.put(&chat, &secrets, Expected::Absent).is_err());
     ///
@@ -567,7 +586,7 @@ impl<S: Store> Vault<S> {
     /// # let mut keyring = Keyring::from_bytes([7; 32]);
     /// let new = keyring.add()?;
     /// keyring.promote(&new)?;
-    /// vault.set_keyring(keyring);
+    /// vault.set_keyring(keyring)?;
     ///
     /// let report = vault.rewrap_all(|_| ControlFlow::Continue(()))?;
     /// assert_eq!((report.written(), report.kept(), report.failed()), (1, 0, 0));
@@ -601,7 +620,7 @@ impl<S: Store> Vault<S> {
     /// # let mut keyring = Keyring::from_bytes([7; 32]);
     /// let unused = keyring.add()?;
     /// keyring.disable(&unused)?;
-    /// vault.set_keyring(keyring);
+    /// vault.set_keyring(keyring)?;
     /// vault.put(&chat, &secrets, Expected::Absent)?;
     ///
     /// let report = vault.verify()?;
@@ -681,9 +700,12 @@ impl<S: Store> Vault<S> {
         now(self.0.verify_against(manifest))
     }
 
-    /// Writes all records, present and past, to a file, encrypted as they are. Returns their number.
+    /// Writes all records, present and past, to a file, encrypted as they are. Returns the number of rows.
     ///
-    /// No key is needed; no record is opened. The export is not a snapshot: if other processes write
+    /// If the [keyring is in the store](Self::create), its row is the last one, locked as it is. So a later
+    /// rotation does not make the export unreadable, and whoever has one of the locks can read it.
+    ///
+    /// No record is opened. The export is not a snapshot: if other processes write
     /// meanwhile, each record is one that was current at some time during the export.
     ///
     /// A row that is not a record under a scope ends the export, because [`import`](Self::import) would
@@ -692,6 +714,8 @@ impl<S: Store> Vault<S> {
     /// # Errors
     ///
     /// - [`TransferError::Vault`] if the store fails, or if a row is not a record under a scope.
+    /// - [`TransferError::Rotated`] if the keys were rotated so often meanwhile that no keyring opens all
+    ///   of the export.
     /// - [`TransferError::Io`] if the export cannot be written.
     ///
     /// # Examples
@@ -719,8 +743,13 @@ impl<S: Store> Vault<S> {
     /// order of the scopes, each scope, and each record up to its exact length. If anything is wrong,
     /// nothing is written.
     ///
-    /// Then each record is opened, and is written as it is if the vault has no record of its scope, or
-    /// one of a lower revision. Else the vault's own record is kept. If it has the same revision, but
+    /// Then each record is opened: by the keyring in the export if the vault's locks are those of the
+    /// export, or else by the vault's keys. For another set of locks, use
+    /// [`import_with`](Self::import_with). No key of the export enters the vault's keyring, and the export's
+    /// keyring is not written.
+    ///
+    /// A record is written if the vault has no record of its scope, or one of a lower revision. If it is not
+    /// under the vault's primary key, it is encrypted again. Else the vault's own record is kept. If it has the same revision, but
     /// another write made it, the imported one is a failure, [`VaultError::Forked`]. The records are
     /// written in batches of at most 1,000 and 4 MiB. If the import ends with an error, import again to
     /// continue.
@@ -745,9 +774,12 @@ impl<S: Store> Vault<S> {
         now(self.0.import(from))
     }
 
-    /// Forgets the highest revisions that this vault has seen, so that older records are accepted.
+    /// Forgets the highest revisions that this vault has seen, so that older records are accepted. An older
+    /// keyring in the store is accepted, too, when the vault reads it next.
     ///
-    /// Call this after you restored a backup.
+    /// Call this after you restored a backup. If the keyring was restored, too, and has other locks than
+    /// before, call [`unlock`](Self::unlock) afterwards. Records under keys that the restored keyring does not
+    /// have do not open: restore records and keyring from one backup.
     ///
     /// # Examples
     ///
@@ -792,6 +824,7 @@ impl<S: Store> Vault<S> {
 
 impl<S> fmt::Debug for Vault<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Vault").field("keyring", &self.0.keyring()).finish_non_exhaustive()
+        let keyring: &Keyring = &self.0.held();
+        f.debug_struct("Vault").field("keyring", keyring).finish_non_exhaustive()
     }
 }

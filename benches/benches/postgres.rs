@@ -151,7 +151,7 @@ async fn rewrap(vault: &AsyncVault<PostgresStore>, records: usize) -> Result<(f6
     }
     let one_by_one = started.elapsed().as_secs_f64() / singly as f64;
 
-    vault.set_keyring(keyring);
+    vault.set_keyring(keyring)?;
     let started = Instant::now();
     let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).await?;
     let batches = started.elapsed().as_secs_f64() / moved.written() as f64;

@@ -104,7 +104,7 @@ fn measure(folder: &Path, size: u64, table: &mut Table) -> Result<f64> {
     let mut keyring = Keyring::from_bytes([7; 32]);
     let new = keyring.add()?;
     keyring.promote(&new)?;
-    vault.set_keyring(keyring);
+    vault.set_keyring(keyring)?;
     let start = Instant::now();
     let moved = vault.rewrap_all(|_| ControlFlow::Continue(()))?;
     let limit = REWRAP_LIMIT * (size as f64 / 1e6).max(0.1);

@@ -86,6 +86,16 @@ pub enum KeyringError {
     /// The keyring has 256 keys already, and at most 128 of them are destroyed, so none is forgotten.
     #[error("the keyring has {MAX_KEYS} keys, which is the most it can hold")]
     Full,
+    /// The vault's keyring is kept in its store, so the host cannot replace it.
+    #[error("the vault's keyring is in its store: rotate it there, with `Vault::rotate`")]
+    InStore,
+    /// The keyring has a lower generation than the one that it would replace.
+    #[error("the keyring is older than the vault's: load the newest one")]
+    Older,
+    /// The keyring does not have a key that the one has that it would replace, and that is not destroyed
+    /// there.
+    #[error("the keyring lacks key {0}, which the vault's has: records may be under it")]
+    Lacks(KeyId),
     /// The record has the last revision, 2^63 - 1, or was rewrapped 2^32 - 1 times.
     #[error("the record has the last revision, so no other can follow it")]
     LastRevision,
@@ -136,10 +146,17 @@ impl LockError {
     #[must_use]
     pub fn open_error(&self) -> Option<&OpenError> {
         match &self.0 {
-            LockFault::Open(error) | LockFault::Record(error) => Some(error),
+            LockFault::Open(error) | LockFault::Record(error) | LockFault::Row(error) => {
+                Some(error)
+            }
             LockFault::WrongKey { error, .. } => Some(error),
             _ => None,
         }
+    }
+
+    /// A row of a store that does not hold a locked keyring.
+    pub(crate) fn of_row(error: OpenError) -> Self {
+        LockFault::Row(error).into()
     }
 
     /// Returns `true` if the text is under another ring key than the keyring keeps, so that it has to
@@ -216,7 +233,9 @@ pub(super) enum LockFault {
     #[error("forked: {} of the keyring was written by another write than before", at(.found))]
     Forked { found: (u64, u64) },
 
-    // The text of a locked keyring.
+    // The row of a store, and the text of a locked keyring.
+    #[error("the store's row of the keyring is damaged")]
+    Row(#[source] OpenError),
     #[error("the keyring's text is longer than {MAX_LOCKED_LEN} bytes")]
     TooLong,
     #[error("the keyring's text begins with a byte order mark")]

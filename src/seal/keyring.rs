@@ -406,11 +406,11 @@ impl Keyring {
         Ok((sealed, plaintext))
     }
 
-    /// Returns the first key that an earlier keyring could open with and that this one lacks.
-    #[allow(dead_code, reason = "for a vault whose keyring the host replaces")]
-    pub(crate) fn lacks(&self, earlier: &Self) -> Option<KeyId> {
+    /// Returns the first key that is not destroyed in an earlier keyring, that this one does not have,
+    /// and that is not one of `but`.
+    pub(crate) fn lacks(&self, earlier: &Self, but: &[KeyId]) -> Option<KeyId> {
         let mut needed = earlier.entries.iter().filter(|entry| entry.material.is_some());
-        let here = |id| self.entries.iter().any(|entry| entry.id == id && entry.material.is_some());
+        let here = |id| self.position(&id).is_ok() || but.contains(&id);
         needed.find(|entry| !here(entry.id)).map(|entry| entry.id)
     }
 

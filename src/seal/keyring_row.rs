@@ -43,7 +43,6 @@ pub(crate) fn check_keyring_row(row: &[u8]) -> Result<&[u8], OpenError> {
 }
 
 /// Checks the form of such a row, and returns its text.
-#[allow(dead_code, reason = "for a vault that keeps its keyring in its store")]
 pub(crate) fn keyring_text(row: &[u8]) -> Result<&str, OpenError> {
     std::str::from_utf8(check_keyring_row(row)?).map_err(|_| OpenError::Malformed)
 }

@@ -206,12 +206,24 @@ impl Keyring {
         if !ring.sealed(&locked.0) {
             // An old set is refused at once: it would be refused after it was unlocked, too.
             ring.check_later(&locked.0)?;
+        }
+        let keyring = self.reload_restored(locked)?;
+        keyring.check_later_than(self)?;
+        Ok(keyring)
+    }
+
+    /// Opens a text that may be older than this keyring, or a fork of it.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`reload`](Self::reload), but for the order of the two.
+    pub(crate) fn reload_restored(&self, locked: &LockedKeyring) -> Result<Self, LockError> {
+        let ring = self.ring().ok_or(LockFault::NeverLocked)?;
+        if !ring.sealed(&locked.0) {
             return Err(LockFault::OtherSet.into());
         }
         let keyring = locked.open(Material::copy_of(ring.key.expose()));
-        let keyring = keyring.map_err(LockFault::Open)?;
-        keyring.check_later_than(self)?;
-        Ok(keyring)
+        Ok(keyring.map_err(LockFault::Open)?)
     }
 
     /// Refuses a keyring that is older than another, or a fork of it, whatever the locks of both.

@@ -10,7 +10,7 @@ use crate::seal::keyring::Keyring;
 use crate::seal::record::{Place, Record};
 
 /// The count and the hash of a list of records, computed entry by entry.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct ManifestList {
     hash: Sha256,
     count: u64,

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use crate::seal::{By, Contents, KeyId, KeyState, Keyring, Opened, Revision, Scope};
+use crate::seal::{By, Contents, KeyId, Keyring, Opened, Revision, Scope};
 use crate::store::backend::{Outcome, Write};
 use crate::store::{AsyncStore, StoreError};
 use crate::vault::decide::{self, ATTEMPTS, Change, Current, Expected, Plan, Resolved};
 use crate::vault::error::VaultError;
+use crate::vault::held::{Attempts, Held, Keyrings};
 use crate::vault::list::{AsyncListing, Scopes};
 use crate::vault::watermark::{Seen, Watermarks};
 
@@ -50,8 +51,12 @@ impl<S: AsyncStore> AsyncVault<S> {
     /// Makes a vault over a store. Same as [`Vault::new`](crate::vault::Vault::new).
     #[must_use]
     pub fn new(store: S, keyring: Keyring) -> Self {
-        let keyrings = Keyrings { current: Arc::new(keyring), earlier: Vec::new() };
-        Self { store, keep: 0, keyrings: RwLock::new(keyrings), watermarks: Mutex::default() }
+        Self::with(store, Held::by_host(keyring))
+    }
+
+    pub(super) fn with(store: S, held: Held) -> Self {
+        let keyrings = RwLock::new(Keyrings::new(held));
+        Self { store, keep: 0, keyrings, watermarks: Mutex::default() }
     }
 
     /// Returns the store. Same as [`Vault::store`](crate::vault::Vault::store).
@@ -60,21 +65,13 @@ impl<S: AsyncStore> AsyncVault<S> {
         &self.store
     }
 
-    /// Replaces the keyring. Same as [`Vault::set_keyring`](crate::vault::Vault::set_keyring).
-    pub fn set_keyring(&self, keyring: Keyring) {
-        let mut keyrings = self.keyrings.write().unwrap_or_else(PoisonError::into_inner);
-        let earlier = std::mem::replace(&mut keyrings.current, Arc::new(keyring));
-        keyrings.earlier.retain(|earlier| earlier.strong_count() > 0);
-        keyrings.earlier.push(Arc::downgrade(&earlier));
-    }
-
     /// Returns the current record of a scope. Same as [`Vault::get`](crate::vault::Vault::get).
     ///
     /// # Errors
     ///
     /// Same as [`Vault::get`](crate::vault::Vault::get).
     pub async fn get(&self, scope: &Scope) -> Result<Option<Opened>, VaultError> {
-        let current = self.read(&self.keyring(), scope).await?.0;
+        let current = self.read(&mut self.held(), scope).await?.0;
         Ok(current.map(|current| current.opened))
     }
 
@@ -89,9 +86,9 @@ impl<S: AsyncStore> AsyncVault<S> {
         contents: impl Into<Contents<'a>>,
         expected: Expected,
     ) -> Result<Revision, VaultError> {
-        let (keyring, contents) = (self.keyring(), contents.into());
-        let read = self.read(&keyring, scope).await?;
-        self.change(&keyring, scope, read, expected, &Change::Put(&contents)).await
+        let (mut held, contents) = (self.held(), contents.into());
+        let read = self.read(&mut held, scope).await?;
+        self.change(&mut held, scope, read, expected, &Change::Put(&contents)).await
     }
 
     /// Deletes a document. Same as [`Vault::delete`](crate::vault::Vault::delete).
@@ -105,9 +102,9 @@ impl<S: AsyncStore> AsyncVault<S> {
         revision: Revision,
         by: impl Into<Option<By>>,
     ) -> Result<Revision, VaultError> {
-        let (keyring, expected, by) = (self.keyring(), Expected::Revision(revision), by.into());
-        let read = self.read(&keyring, scope).await?;
-        self.change(&keyring, scope, read, expected, &Change::Delete(by.as_ref())).await
+        let (mut held, expected, by) = (self.held(), Expected::Revision(revision), by.into());
+        let read = self.read(&mut held, scope).await?;
+        self.change(&mut held, scope, read, expected, &Change::Delete(by.as_ref())).await
     }
 
     /// Copies a document to another scope. Same as [`Vault::copy`](crate::vault::Vault::copy).
@@ -122,11 +119,11 @@ impl<S: AsyncStore> AsyncVault<S> {
         expected: Expected,
         by: impl Into<Option<By>>,
     ) -> Result<Revision, VaultError> {
-        let (keyring, by) = (self.keyring(), by.into());
-        let read = self.read(&keyring, to).await?;
-        let source = self.read(&keyring, from).await?.0.map(|current| current.opened);
+        let (mut held, by) = (self.held(), by.into());
+        let read = self.read(&mut held, to).await?;
+        let source = self.read(&mut held, from).await?.0.map(|current| current.opened);
         let source = decide::source(source)?;
-        self.change(&keyring, to, read, expected, &Change::Copy(&source, by.as_ref())).await
+        self.change(&mut held, to, read, expected, &Change::Copy(&source, by.as_ref())).await
     }
 
     /// Removes a record, whatever it is. Same as [`Vault::purge`](crate::vault::Vault::purge).
@@ -164,6 +161,7 @@ impl<S: AsyncStore> AsyncVault<S> {
     /// Forgets all watermarks. Same as [`Vault::accept_restore`](crate::vault::Vault::accept_restore).
     pub fn accept_restore(&self) {
         self.watermarks().forget_all();
+        self.with_keyrings(|keyrings| keyrings.restored = true);
     }
 
     /// Forgets the watermark of one scope. Same as
@@ -173,10 +171,10 @@ impl<S: AsyncStore> AsyncVault<S> {
     }
 
     /// Plans a write over the record that was read, and carries it out. If that record was only sealed
-    /// again meanwhile, the write is planned anew.
+    /// again meanwhile, or if the keys were rotated, the write is planned anew.
     pub(super) async fn change(
         &self,
-        keyring: &Keyring,
+        held: &mut Arc<Held>,
         scope: &Scope,
         read: (Option<Current>, Seen),
         expected: Expected,
@@ -189,12 +187,12 @@ impl<S: AsyncStore> AsyncVault<S> {
         let over = origin(&current);
         for _ in 0..ATTEMPTS {
             let current_now = current.as_ref();
-            let plan = decide::plan(keyring, scope, current_now, expected, change, self.keep)?;
-            if self.commit(keyring, scope, &plan, over).await? {
+            let plan = decide::plan(held, scope, current_now, expected, change, self.keep)?;
+            if self.commit(held, scope, &plan, over).await? {
                 self.watermarks().raise(scope, plan.mark, seen);
                 return Ok(plan.mark.revision);
             }
-            (current, seen) = self.read(keyring, scope).await?;
+            (current, seen) = self.read(held, scope).await?;
             if origin(&current) != over {
                 break;
             }
@@ -203,18 +201,22 @@ impl<S: AsyncStore> AsyncVault<S> {
     }
 
     /// Carries out a write over the record of the origin `over`. Returns `false` if it did not happen,
-    /// because its condition did not hold. If the store does not confirm the write, it is sent once
-    /// more, and the current record tells what happened.
+    /// because its condition or its fence did not hold. If the store does not confirm the write, it is
+    /// sent once more, and the current record tells what happened.
     async fn commit(
         &self,
-        keyring: &Keyring,
+        held: &mut Arc<Held>,
         scope: &Scope,
         plan: &Plan,
         over: Option<[u8; 32]>,
     ) -> Result<bool, VaultError> {
         let writes = std::slice::from_ref(&plan.write);
-        match self.apply(writes).await {
-            Ok(outcomes) => return Ok(outcomes[0] == Outcome::Applied),
+        match self.apply(held, writes).await {
+            Ok(Some(outcomes)) => return Ok(outcomes[0] == Outcome::Applied),
+            Ok(None) => {
+                self.reload(held).await?;
+                return Ok(false);
+            }
             Err(StoreError::Unknown(_)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -222,46 +224,60 @@ impl<S: AsyncStore> AsyncVault<S> {
         // same bytes under the same condition is safe in all three cases: once one of the attempts is
         // carried out, the condition of the other one no longer holds.
         let unknown = |error: VaultError| VaultError::Unknown(error.into());
-        let mut again = self.apply(writes).await.map_err(|error| unknown(error.into()))?;
+        let mut again = self.apply(held, writes).await.map_err(|error| unknown(error.into()))?;
         for _ in 0..ATTEMPTS {
-            if again[0] == Outcome::Applied {
-                return Ok(true);
+            let fenced = again.is_none();
+            match again {
+                Some(outcomes) if outcomes[0] == Outcome::Applied => return Ok(true),
+                Some(_) => {}
+                // No fence holds again once it did not hold. So what was not carried out never will be.
+                None => self.reload(held).await.map_err(unknown)?,
             }
             // The condition no longer holds: the first attempt made it so, or another process did. An
             // error of this read leaves that open, so it is `Unknown`, too.
-            let (current, _) = self.read(keyring, scope).await.map_err(unknown)?;
+            let (current, _) = self.read(held, scope).await.map_err(unknown)?;
+            if fenced && current.is_none() && over.is_none() {
+                return Ok(false);
+            }
             match decide::resolve(scope, plan, over, current.as_ref())? {
                 Resolved::NotWritten => return Ok(false),
                 // A visible record need not be durable yet. This write is, once it is acknowledged.
                 Resolved::Written(write) => {
-                    again = self.apply(&[write]).await.map_err(|error| unknown(error.into()))?;
+                    let written = self.apply(held, &[write]).await;
+                    again = written.map_err(|error| unknown(error.into()))?;
                 }
             }
         }
         Err(unknown(VaultError::Conflict { current: Some(plan.mark.revision) }))
     }
 
-    /// Applies writes. The outcome is unknown if the store returns another number of outcomes.
-    pub(super) async fn apply(&self, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
-        let outcomes = self.store.apply(None, writes).await?;
-        if outcomes.contains(&Outcome::Fenced) {
-            let reason = "the store has a keyring in it, and this vault has one of its own";
-            return Err(StoreError::Unavailable(reason.into()));
-        }
+    /// Applies writes that were sealed under a keyring. Returns `None` if the store has another keyring:
+    /// then nothing was written. The outcome is unknown if the store returns another number of outcomes.
+    pub(super) async fn apply(
+        &self,
+        held: &Held,
+        writes: &[Write],
+    ) -> Result<Option<Vec<Outcome>>, StoreError> {
+        let outcomes = self.store.apply(held.fence(), writes).await?;
         if outcomes.len() != writes.len() {
             let reason = "the store returned another number of outcomes than of writes";
             return Err(StoreError::Unknown(reason.into()));
         }
-        Ok(outcomes)
+        let fenced = outcomes.iter().filter(|outcome| **outcome == Outcome::Fenced).count();
+        if fenced > 0 && fenced < outcomes.len() {
+            let reason = "the store fenced a part of a batch";
+            return Err(StoreError::Unknown(reason.into()));
+        }
+        Ok(Some(outcomes).filter(|_| fenced == 0))
     }
 
     /// Reads and authenticates the current record, compares it with the watermark, and remembers it.
     pub(super) async fn read(
         &self,
-        keyring: &Keyring,
+        held: &mut Arc<Held>,
         scope: &Scope,
     ) -> Result<(Option<Current>, Seen), VaultError> {
-        let (current, seen) = self.look(keyring, scope).await?;
+        let (current, seen) = self.look(held, scope).await?;
         if let Some(current) = &current {
             self.watermarks().raise(scope, current.mark(), seen);
         }
@@ -271,30 +287,39 @@ impl<S: AsyncStore> AsyncVault<S> {
     /// Does the same, and remembers nothing.
     pub(super) async fn look(
         &self,
-        keyring: &Keyring,
+        held: &mut Arc<Held>,
         scope: &Scope,
     ) -> Result<(Option<Current>, Seen), VaultError> {
+        let mut attempts = Attempts::default();
         loop {
             // The order matters: the watermark first, then the store. What another thread writes in
             // between makes the record newer than the watermark, which is not a rollback.
             let seen = self.watermarks().seen(scope);
             let record = self.store.get(scope.as_bytes()).await?;
-            if let ControlFlow::Break(current) = self.admit(keyring, scope, record, seen)? {
+            let admitted = self.admit(held, &mut attempts, scope, record, seen).await?;
+            if let ControlFlow::Break(current) = admitted {
                 return Ok((current, seen));
             }
         }
     }
 
     /// Authenticates a record, and compares it with the watermark that was taken before it was read. If
-    /// the watermark no longer counts, the record is to be read again.
-    pub(super) fn admit(
+    /// the watermark no longer counts, or if the keys were rotated, the record is to be read again.
+    pub(super) async fn admit(
         &self,
-        keyring: &Keyring,
+        held: &mut Arc<Held>,
+        attempts: &mut Attempts,
         scope: &Scope,
         record: Option<Vec<u8>>,
         seen: Seen,
     ) -> Result<ControlFlow<Option<Current>>, VaultError> {
-        let current = decide::open(keyring, scope, record)?;
+        let current = match decide::open(held, scope, record) {
+            Ok(current) => current,
+            Err((error, record)) => {
+                self.settle(held, attempts, Some(record), error.into()).await?;
+                return Ok(ControlFlow::Continue(()));
+            }
+        };
         match decide::check(seen.highest, current.as_ref().map(Current::mark)) {
             // The record was purged, or a restore was accepted, while the store was read.
             Err(_) if self.watermarks().has_forgotten_since(scope, seen) => {
@@ -305,23 +330,14 @@ impl<S: AsyncStore> AsyncVault<S> {
     }
 
     /// Returns the keyring, and its disabled keys that no call of this vault can still seal under.
-    ///
-    /// A call works with the keyring that was current when it began. A key that is disabled now may
-    /// have been primary then; as long as such a call runs, the key does not count as disabled.
-    pub(super) fn keyring_and_disabled(&self) -> (Arc<Keyring>, Vec<KeyId>) {
+    pub(super) fn held_and_disabled(&self) -> (Arc<Held>, Vec<KeyId>) {
         let keyrings = self.keyrings.read().unwrap_or_else(PoisonError::into_inner);
-        let earlier: Vec<_> = keyrings.earlier.iter().filter_map(Weak::upgrade).collect();
-        let disabled = keyrings.current.entries().filter(|(id, state)| {
-            let sealing = earlier.iter().any(|keyring| keyring.primary() == *id);
-            *state == KeyState::Disabled && !sealing
-        });
-        (keyrings.current.clone(), disabled.map(|(id, _)| id).collect())
+        (keyrings.current().clone(), keyrings.disabled())
     }
 
     /// Returns `true` if this is still the keyring of the vault.
-    pub(super) fn is_current(&self, keyring: &Arc<Keyring>) -> bool {
-        let keyrings = self.keyrings.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::ptr_eq(&keyrings.current, keyring)
+    pub(super) fn is_current(&self, held: &Arc<Held>) -> bool {
+        Arc::ptr_eq(&self.held(), held)
     }
 
     pub(super) fn watermarks(&self) -> MutexGuard<'_, Watermarks> {
@@ -330,19 +346,19 @@ impl<S: AsyncStore> AsyncVault<S> {
 }
 
 impl<S> AsyncVault<S> {
-    pub(super) fn keyring(&self) -> Arc<Keyring> {
-        self.keyrings.read().unwrap_or_else(PoisonError::into_inner).current.clone()
+    /// Returns the current keyring. A call works with it to its end, or until the store has another one.
+    pub(super) fn held(&self) -> Arc<Held> {
+        self.keyrings.read().unwrap_or_else(PoisonError::into_inner).current().clone()
+    }
+
+    pub(super) fn with_keyrings<T>(&self, run: impl FnOnce(&mut Keyrings) -> T) -> T {
+        run(&mut self.keyrings.write().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl<S> fmt::Debug for AsyncVault<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AsyncVault").field("keyring", &self.keyring()).finish_non_exhaustive()
+        let keyring: &Keyring = &self.held();
+        f.debug_struct("AsyncVault").field("keyring", keyring).finish_non_exhaustive()
     }
-}
-
-/// The current keyring, and the earlier ones that calls still use.
-struct Keyrings {
-    current: Arc<Keyring>,
-    earlier: Vec<Weak<Keyring>>,
 }

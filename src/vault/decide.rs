@@ -87,14 +87,17 @@ pub(super) enum Rewrap {
     Write(Plan),
 }
 
-/// Authenticates a record of the store.
+/// Authenticates a record of the store. Gives the record back if it does not open.
 pub(super) fn open(
     keyring: &Keyring,
     scope: &Scope,
     record: Option<Vec<u8>>,
-) -> Result<Option<Current>, OpenError> {
+) -> Result<Option<Current>, (OpenError, Vec<u8>)> {
     let Some(record) = record else { return Ok(None) };
-    Ok(Some(Current { opened: keyring.open(scope, &record)?, record }))
+    match keyring.open(scope, &record) {
+        Ok(opened) => Ok(Some(Current { opened, record })),
+        Err(error) => Err((error, record)),
+    }
 }
 
 /// Compares the record that was found with the newest that was seen before. `None` is older than
@@ -260,23 +263,47 @@ pub(super) fn rewrap_past(
     Ok(Some(Write::replace_past(scope, revision, commitment, rewrapped)))
 }
 
-/// Plans to write a record of an export as it is. Returns `None` if the current record has a higher
-/// revision, or the same one of the same origin.
+/// Plans to write a record of an export: as it is if it is under the primary key, and else sealed again.
+/// Returns `None` if the current record has a higher revision, or the same one of the same origin.
 ///
 /// The export has the past of its own record. So the replaced record does not become past, and what was
 /// past of it goes.
 pub(super) fn import(
+    keyring: &Keyring,
     scope: &Scope,
     current: Option<&Current>,
     opened: &Opened,
     record: &[u8],
-) -> Result<Option<Write>, VaultError> {
+) -> Result<Option<Plan>, VaultError> {
     let revision = opened.revision();
     if let Some(current) = current.filter(|current| current.revision() >= revision) {
         return is_kept(&current.opened, opened).map(|()| None);
     }
-    let write = over(scope, current, Record::from_sealed(record));
-    Ok(Some(Past::plan(None, revision, 0).add_to(write, None)))
+    let (record, rewraps) = if is_under_primary(keyring, record, &Kind::PRESENT)? {
+        (Record::from_sealed(record), opened.rewraps())
+    } else {
+        (keyring.reseal(scope, opened)?, opened.rewraps() + 1)
+    };
+    let write = Past::plan(None, revision, 0).add_to(over(scope, current, record), None);
+    Ok(Some(Plan { write, mark: Mark::new(revision, rewraps, opened.origin()) }))
+}
+
+/// Returns a past record of an export: as it is if it is under the primary key, and else sealed again.
+pub(super) fn import_past(
+    keyring: &Keyring,
+    scope: &Scope,
+    opened: &Opened,
+    record: &Record,
+) -> Result<Record, KeyringError> {
+    if is_under_primary(keyring, record.as_bytes(), &Kind::PAST)? {
+        return Ok(record.clone());
+    }
+    let rewraps = opened.rewraps().checked_add(1).ok_or(KeyringError::LastRevision)?;
+    keyring.reseal_past(scope, opened, rewraps)
+}
+
+fn is_under_primary(keyring: &Keyring, record: &[u8], kinds: &[Kind]) -> Result<bool, OpenError> {
+    Ok(Header::of_record(record, kinds)?.key_id() == keyring.primary())
 }
 
 /// Compares a record of the store with one of an export that does not replace it.

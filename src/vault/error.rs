@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::seal::{KeyringError, OpenError, Revision, ScopeError};
+use crate::seal::{KeyringError, LockError, OpenError, Revision, ScopeError};
 use crate::store::{Cause, StoreError};
 
 /// The reason why a vault did not do what it was asked to. It holds no value and no key.
@@ -59,6 +59,37 @@ pub enum VaultError {
     /// A vault cannot keep so many past revisions.
     #[error("a history keeps at most 1000 past revisions")]
     TooLongHistory,
+    /// Another process has [relocked](crate::vault::Vault::relock) the keyring under other locks.
+    ///
+    /// Call [`Vault::unlock`](crate::vault::Vault::unlock) with one of these.
+    #[error("the keyring was locked under other locks: call `unlock` with one of them")]
+    Locked,
+    /// The store has a keyring in it, and the vault was not opened with it.
+    ///
+    /// Open the vault with [`Vault::open`](crate::vault::Vault::open). Nothing was changed.
+    #[error("the store has a keyring in it: open the vault with `Vault::open`")]
+    Custody,
+    /// The vault's keyring is not in its store, so the host locks and rotates it.
+    ///
+    /// [`Vault::adopt`](crate::vault::Vault::adopt) puts a keyring into a store.
+    #[error("the vault's keyring is not in its store: put it there with `Vault::adopt`")]
+    NoCustody,
+    /// The store has no keyring in it.
+    #[error("{}", no_keyring(*has_records))]
+    NoKeyring {
+        /// `true` if the store has records.
+        ///
+        /// Then its keyring was lost, for example because a backup of the records alone was restored.
+        /// No record opens without it. If the store is empty, make a keyring with
+        /// [`Vault::create`](crate::vault::Vault::create).
+        has_records: bool,
+    },
+    /// The store's keyring could not be locked, read or unlocked, or it is older than before.
+    ///
+    /// If you restored a backup of it, call
+    /// [`Vault::accept_restore`](crate::vault::Vault::accept_restore).
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// A record does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -77,7 +108,21 @@ impl VaultError {
     /// Returns `true` if a call that visits many records ends with this error, which is not about
     /// one of them.
     pub(super) fn ends_the_call(&self) -> bool {
-        matches!(self, Self::Store(_) | Self::Unknown(_))
+        matches!(
+            self,
+            Self::Store(_)
+                | Self::Unknown(_)
+                | Self::Locked
+                | Self::Custody
+                | Self::NoKeyring { .. }
+                | Self::Lock(_)
+        )
+    }
+
+    /// Returns `true` if the keyring does not open a record, and another one may.
+    pub(super) fn is_of_a_key(&self) -> bool {
+        use OpenError::{KeyDestroyed, KeyDisabled, UnknownKey};
+        matches!(self, Self::Open(UnknownKey(_) | KeyDisabled(_) | KeyDestroyed(_)))
     }
 }
 
@@ -116,6 +161,15 @@ fn now(current: &Option<Revision>) -> String {
     }
 }
 
+fn no_keyring(has_records: bool) -> &'static str {
+    if has_records {
+        "the store has records, and its keyring is missing: restore the row of the keyring from a \
+         backup of this store, or hand a keyring over with `Vault::adopt`"
+    } else {
+        "the store has no keyring: make one with `Vault::create`"
+    }
+}
+
 /// The reason why an export or a manifest was not written or not read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -144,6 +198,10 @@ pub enum TransferError {
     /// The manifest does not open.
     #[error("the manifest does not open")]
     Open(#[source] OpenError),
+    /// The keyring of the store was replaced during the export, so that none opens all of its records.
+    /// Export again.
+    #[error("the keys were rotated during the export: export again")]
+    Rotated,
     /// The store failed, or a record does not open and therefore cannot be part of a manifest.
     #[error(transparent)]
     Vault(#[from] VaultError),

@@ -12,7 +12,7 @@
 use std::io::{self, Read, Write};
 
 use crate::seal::format::{KEYRING_ROW, MAX_RECORD_LEN, MAX_SCOPE_LEN};
-use crate::seal::{Header, Scope, check_keyring_row};
+use crate::seal::{Header, KeyId, Scope, check_keyring_row};
 use crate::store::backend::Row;
 use crate::vault::error::{TransferError, VaultError};
 
@@ -31,10 +31,19 @@ impl<W: Write> ExportWriter<W> {
         Ok(Self { out, count: 0 })
     }
 
-    /// Writes a row, unless an import would refuse it.
-    pub(super) fn write(&mut self, row: &Row) -> Result<(), TransferError> {
-        let (scope, record) = (row.scope(), row.record());
-        check(scope, record)?;
+    /// Writes a row, unless an import would refuse it. Returns the ID of its key.
+    pub(super) fn write(&mut self, row: &Row) -> Result<KeyId, TransferError> {
+        let header = check(row.scope(), row.record())?;
+        self.write_unchecked(row.scope(), row.record())?;
+        Ok(header.key_id())
+    }
+
+    /// Writes the row of the keyring, which is the last one.
+    pub(super) fn write_keyring(&mut self, row: &[u8]) -> Result<(), TransferError> {
+        self.write_unchecked(KEYRING_ROW, row)
+    }
+
+    fn write_unchecked(&mut self, scope: &[u8], record: &[u8]) -> Result<(), TransferError> {
         let scope_len = u16::try_from(scope.len()).map_err(|_| TransferError::Malformed)?;
         let record_len = u32::try_from(record.len()).map_err(|_| TransferError::Malformed)?;
         self.out.write_all(&scope_len.to_be_bytes())?;
@@ -58,11 +67,12 @@ impl<W: Write> ExportWriter<W> {
 /// [`next`](Self::next) returns `None`.
 ///
 /// The rows are in the order of their scopes, and each is a record as far as that can be told
-/// without a key. The row of a keyring is checked, and left out.
+/// without a key. The row of a keyring is checked, and set aside.
 pub(super) struct ExportReader<R> {
     from: R,
     count: u64,
     last: Vec<u8>,
+    keyring: Option<Vec<u8>>,
 }
 
 impl<R: Read> ExportReader<R> {
@@ -73,12 +83,17 @@ impl<R: Read> ExportReader<R> {
 
     /// Reads on from a row inside an export. The number of rows at the end cannot be checked then.
     pub(super) fn within(from: R) -> Self {
-        Self { from, count: 0, last: Vec::new() }
+        Self { from, count: 0, last: Vec::new(), keyring: None }
     }
 
     /// Returns the file, which is read row by row, and never ahead.
     pub(super) fn file(&mut self) -> &mut R {
         &mut self.from
+    }
+
+    /// The row of the keyring, if there is one. It is known when [`next`](Self::next) returns `None`.
+    pub(super) fn into_keyring(self) -> Option<Vec<u8>> {
+        self.keyring
     }
 
     /// Returns the next row of a record, or `None` at the end.
@@ -104,6 +119,7 @@ impl<R: Read> ExportReader<R> {
             self.last.clone_from(&scope);
             if scope == KEYRING_ROW {
                 check_keyring_row(&record).map_err(TransferError::Record)?;
+                self.keyring = Some(record);
                 continue;
             }
             check(&scope, &record).map_err(|error| match error {
@@ -126,9 +142,8 @@ impl<R: Read> ExportReader<R> {
 }
 
 /// Checks that a row has a scope, and a record of a kind that belongs there. No key is needed.
-fn check(scope: &[u8], record: &[u8]) -> Result<(), VaultError> {
-    Header::of_record(record, Scope::kinds(scope)?)?;
-    Ok(())
+fn check(scope: &[u8], record: &[u8]) -> Result<Header, VaultError> {
+    Ok(Header::of_record(record, Scope::kinds(scope)?)?)
 }
 
 /// Reads the first bytes of a file, and compares them with its magic and its version.

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::seal::{By, Keyring, Opened, Revision, Scope};
+use crate::seal::{By, Opened, Revision, Scope};
 use crate::store::backend::{Fetch, past};
 use crate::store::{AsyncStore, Blocking, Scan, Store, now};
 use crate::vault::asynchronous::AsyncVault;
 use crate::vault::decide::{self, Change, Current, Expected};
 use crate::vault::error::VaultError;
+use crate::vault::held::Held;
 
 /// The most past revisions that a vault keeps of a scope. A thousand changes are years of work of
 /// people. It bounds how long one listing of a history takes.
@@ -37,9 +38,9 @@ impl<S: AsyncStore> AsyncVault<S> {
     ///
     /// Same as [`Vault::history`](crate::vault::Vault::history).
     pub async fn history(&self, scope: &Scope) -> Result<AsyncHistory<'_, S>, VaultError> {
-        let (keyring, scope) = (self.keyring(), scope.clone());
+        let (mut held, scope) = (self.held(), scope.clone());
         // The present first: what is replaced after it was read is not below it.
-        let current = self.read(&keyring, &scope).await?.0;
+        let current = self.read(&mut held, &scope).await?.0;
         let revision = current.as_ref().map(Current::revision);
         let mut below = Vec::new();
         let prefix = past(scope.as_bytes()).start[..scope.as_bytes().len()].to_vec();
@@ -53,7 +54,7 @@ impl<S: AsyncStore> AsyncVault<S> {
             below.extend(past.map(|(_, past)| past).filter(|past| Some(*past) < revision));
         }
         let present = current.map(|current| HistoryEntry::of(current.opened));
-        Ok(AsyncHistory { store: &self.store, keyring, scope, present, below })
+        Ok(AsyncHistory { vault: self, held, scope, present, below })
     }
 
     /// Returns a revision of a scope. Same as [`Vault::get_at`](crate::vault::Vault::get_at).
@@ -66,9 +67,9 @@ impl<S: AsyncStore> AsyncVault<S> {
         scope: &Scope,
         revision: Revision,
     ) -> Result<Option<Opened>, VaultError> {
-        let keyring = self.keyring();
-        let current = self.read(&keyring, scope).await?.0;
-        self.at(&keyring, scope, current.as_ref(), revision).await
+        let mut held = self.held();
+        let current = self.read(&mut held, scope).await?.0;
+        self.at(&mut held, scope, current.as_ref(), revision).await
     }
 
     /// Writes an earlier revision once more. Same as
@@ -84,32 +85,43 @@ impl<S: AsyncStore> AsyncVault<S> {
         expected: Expected,
         by: impl Into<Option<By>>,
     ) -> Result<Revision, VaultError> {
-        let (keyring, by) = (self.keyring(), by.into());
+        let (mut held, by) = (self.held(), by.into());
         // The write is over the record that is read here. So if the scope is purged and made again
         // meanwhile, the earlier content is not written there.
-        let read = self.read(&keyring, scope).await?;
-        let source = self.at(&keyring, scope, read.0.as_ref(), revision).await?;
+        let read = self.read(&mut held, scope).await?;
+        let source = self.at(&mut held, scope, read.0.as_ref(), revision).await?;
         let source = decide::source(source)?;
-        self.change(&keyring, scope, read, expected, &Change::Copy(&source, by.as_ref())).await
+        self.change(&mut held, scope, read, expected, &Change::Copy(&source, by.as_ref())).await
     }
 
     /// Opens a revision, present or past. A past row that is not below the present is ignored.
     async fn at(
         &self,
-        keyring: &Keyring,
+        held: &mut Arc<Held>,
         scope: &Scope,
         current: Option<&Current>,
         revision: Revision,
     ) -> Result<Option<Opened>, VaultError> {
         match current {
             Some(current) if current.revision() == revision => {
-                Ok(Some(current.open_again(keyring, scope)?))
+                Ok(Some(current.open_again(held, scope)?))
             }
             Some(current) if current.revision() > revision => {
-                open_past(&self.store, keyring, scope, revision).await
+                self.open_past(held, scope, revision).await
             }
             _ => Ok(None),
         }
+    }
+
+    /// Opens the past row of a revision, if there is one.
+    pub(super) async fn open_past(
+        &self,
+        held: &mut Arc<Held>,
+        scope: &Scope,
+        revision: Revision,
+    ) -> Result<Option<Opened>, VaultError> {
+        let open = |held: &Held, row: &[u8]| held.open_past(scope, revision, row);
+        self.open_row(held, &scope.past(revision), open).await
     }
 }
 
@@ -155,8 +167,8 @@ impl HistoryEntry {
 /// The revisions of a scope in an [`AsyncVault`], the present one first. Returned by
 /// [`AsyncVault::history`].
 pub struct AsyncHistory<'a, S> {
-    store: &'a S,
-    keyring: Arc<Keyring>,
+    vault: &'a AsyncVault<S>,
+    held: Arc<Held>,
     scope: Scope,
     present: Option<HistoryEntry>,
     /// The past revisions that are still to come, the next one last.
@@ -170,7 +182,7 @@ impl<S: AsyncStore> AsyncHistory<'_, S> {
             return Some(Ok(present));
         }
         while let Some(revision) = self.below.pop() {
-            match open_past(self.store, &self.keyring, &self.scope, revision).await {
+            match self.vault.open_past(&mut self.held, &self.scope, revision).await {
                 Ok(Some(opened)) => return Some(Ok(HistoryEntry::of(opened))),
                 // A write has removed it meanwhile.
                 Ok(None) => {}
@@ -208,15 +220,4 @@ impl<S> fmt::Debug for History<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
-}
-
-/// Opens the past row of a revision, if there is one.
-async fn open_past<S: AsyncStore>(
-    store: &S,
-    keyring: &Keyring,
-    scope: &Scope,
-    revision: Revision,
-) -> Result<Option<Opened>, VaultError> {
-    let Some(record) = store.get(&scope.past(revision)).await? else { return Ok(None) };
-    Ok(Some(keyring.open_past(scope, revision, &record)?))
 }

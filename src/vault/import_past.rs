@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{Read, Seek, SeekFrom};
+use std::sync::Arc;
 
 use crate::seal::{Keyring, Record, Revision, Scope};
 use crate::store::AsyncStore;
@@ -10,6 +11,8 @@ use crate::vault::asynchronous::AsyncVault;
 use crate::vault::decide::{self, ATTEMPTS, Current};
 use crate::vault::error::{TransferError, VaultError};
 use crate::vault::export_format::ExportReader;
+use crate::vault::held::Held;
+use crate::vault::imported::ExportKeys;
 use crate::vault::report::Report;
 use crate::vault::watermark::Mark;
 
@@ -112,7 +115,8 @@ impl PastRows {
 
 /// The decision about one row.
 enum Decision {
-    Put,
+    /// The record, under the primary key.
+    Put(Record),
     Kept,
     Failed(VaultError),
 }
@@ -122,18 +126,20 @@ impl<S: AsyncStore> AsyncVault<S> {
     /// exactly the record that was read. If it changes meanwhile, all is decided anew.
     pub(super) async fn write_past(
         &self,
-        keyring: &Keyring,
+        held: &mut Arc<Held>,
+        keys: &ExportKeys,
         past: &PastRows,
         report: &mut Report,
     ) -> Result<(), VaultError> {
         let scope = &past.scope;
         let mut revision_now = None;
         for _ in 0..ATTEMPTS {
+            let under = held.clone();
             let mut known: Option<Option<Current>> = None;
             let mut decisions = Vec::with_capacity(past.rows.len());
             for (revision, record) in &past.rows {
                 if known.is_none() {
-                    match self.present_of(keyring, past).await {
+                    match self.present_of(held, past).await {
                         Ok(present) => known = Some(present),
                         Err(error) if error.ends_the_call() => return Err(error),
                         Err(error) => {
@@ -143,28 +149,43 @@ impl<S: AsyncStore> AsyncVault<S> {
                     }
                 }
                 let present = known.as_ref().and_then(Option::as_ref);
-                match self.decide_past(keyring, past, present, *revision, record).await {
+                let decided = self.decide_past(held, keys, past, present, *revision, record);
+                match decided.await {
                     Err(error) if error.ends_the_call() => return Err(error),
                     decision => decisions.push(decision.unwrap_or_else(Decision::Failed)),
                 }
             }
-            let put =
-                || past.rows.iter().zip(&decisions).filter(|(_, is)| matches!(is, Decision::Put));
-            if let Some(current) = known.flatten().filter(|_| put().next().is_some()) {
-                let write = put()
-                    .fold(current.over_itself(scope), |write, ((revision, record), _)| {
-                        write.put_past(*revision, record.clone())
-                    });
+            if !Arc::ptr_eq(held, &under) {
+                continue;
+            }
+            let put = past.rows.iter().zip(&decisions).filter_map(|((revision, _), decision)| {
+                match decision {
+                    Decision::Put(record) => Some((*revision, record.clone())),
+                    _ => None,
+                }
+            });
+            let mut put = put.peekable();
+            if let Some(current) = known.flatten().filter(|_| put.peek().is_some()) {
+                let write = put.fold(current.over_itself(scope), |write, (revision, record)| {
+                    write.put_past(revision, record)
+                });
                 // The present has the same commitment afterwards. So if the store does not confirm the
                 // write, the second attempt applies whether the first one did or not.
-                if self.apply_again(&[write]).await?[0] != Outcome::Applied {
-                    revision_now = Some(current.revision());
-                    continue;
+                match self.apply_again(&under, &[write]).await? {
+                    Some(outcomes) if outcomes[0] == Outcome::Applied => {}
+                    Some(_) => {
+                        revision_now = Some(current.revision());
+                        continue;
+                    }
+                    None => {
+                        self.reload(held).await?;
+                        continue;
+                    }
                 }
             }
             for ((revision, _), decision) in past.rows.iter().zip(decisions) {
                 match decision {
-                    Decision::Put => report.written += 1,
+                    Decision::Put(_) => report.written += 1,
                     Decision::Kept => report.kept += 1,
                     Decision::Failed(error) => report.fail(&scope.past(*revision), error),
                 }
@@ -184,15 +205,15 @@ impl<S: AsyncStore> AsyncVault<S> {
     /// If the scope was purged and made again since the export, its past is another tenant's.
     async fn present_of(
         &self,
-        keyring: &Keyring,
+        held: &mut Arc<Held>,
         past: &PastRows,
     ) -> Result<Option<Current>, VaultError> {
-        let (current, _) = self.read(keyring, &past.scope).await?;
+        let (current, _) = self.read(held, &past.scope).await?;
         let Some((current, exported)) = current.zip(past.present) else { return Ok(None) };
         let ours = if current.revision() > exported.revision {
-            let row = self.store.get(&past.scope.past(exported.revision)).await?;
-            let Some(row) = row else { return Ok(None) };
-            Mark::of(&keyring.open_past(&past.scope, exported.revision, &row)?)
+            let ours = self.open_past(held, &past.scope, exported.revision).await?;
+            let Some(ours) = ours else { return Ok(None) };
+            Mark::of(&ours)
         } else {
             current.mark()
         };
@@ -205,25 +226,24 @@ impl<S: AsyncStore> AsyncVault<S> {
     /// Decides about one row, `present` being the record of the store that it is past of.
     async fn decide_past(
         &self,
-        keyring: &Keyring,
+        held: &mut Arc<Held>,
+        keys: &ExportKeys,
         past: &PastRows,
         present: Option<&Current>,
         revision: Revision,
         record: &Record,
     ) -> Result<Decision, VaultError> {
         let scope = &past.scope;
-        let opened = keyring.open_past(scope, revision, record.as_bytes())?;
+        let open = |keyring: &Keyring| keyring.open_past(scope, revision, record.as_bytes());
+        let opened = self.open_imported(held, keys, open).await?;
         // One that is not below its own present is ignored, as it would be in a store.
         let exported = past.present.filter(|exported| exported.revision > revision);
         if present.is_none() || exported.is_none() {
             return Ok(Decision::Kept);
         }
-        match self.store.get(&scope.past(revision)).await? {
-            None => Ok(Decision::Put),
-            Some(ours) => {
-                let ours = keyring.open_past(scope, revision, &ours)?;
-                decide::is_kept(&ours, &opened).map(|()| Decision::Kept)
-            }
+        match self.open_past(held, scope, revision).await? {
+            None => Ok(Decision::Put(decide::import_past(held, scope, &opened, record)?)),
+            Some(ours) => decide::is_kept(&ours, &opened).map(|()| Decision::Kept),
         }
     }
 }

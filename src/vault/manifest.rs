@@ -11,15 +11,17 @@
 
 use std::io::{Read, Write};
 use std::iter::Peekable;
+use std::sync::Arc;
 use std::vec;
 
 use crate::seal::format::{MAX_RECORD_LEN, MAX_SCOPE_LEN};
-use crate::seal::{Keyring, ManifestList, Revision, Scope};
+use crate::seal::{ManifestList, OpenError, Revision, Scope};
 use crate::store::backend::{Fetch, Row};
 use crate::store::{AsyncStore, Scan};
 use crate::vault::asynchronous::AsyncVault;
 use crate::vault::error::{TransferError, VaultError};
 use crate::vault::export_format::{check_magic, read, read_vec};
+use crate::vault::held::Held;
 use crate::vault::report::Report;
 
 /// The most rows that are held in memory at a time.
@@ -39,7 +41,7 @@ impl<S: AsyncStore> AsyncVault<S> {
         revision: Revision,
         mut out: impl Write,
     ) -> Result<u64, TransferError> {
-        let keyring = self.keyring();
+        let mut held = self.held();
         let mut list = ManifestList::default();
         out.write_all(&MAGIC)?;
         let mut scan = Scan::new(&self.store, Vec::new(), PAGE, Fetch::Records).of_present();
@@ -50,7 +52,10 @@ impl<S: AsyncStore> AsyncVault<S> {
             }
             for row in page {
                 let scope = Scope::from_bytes(row.scope()).map_err(VaultError::from)?;
-                let opened = keyring.open(&scope, row.record()).map_err(VaultError::from)?;
+                // The record may have been purged since it was read in a page.
+                let Some(opened) = self.open_present(&mut held, &scope, row.record()).await? else {
+                    continue;
+                };
                 let (revision, origin) = (opened.revision(), *opened.origin());
                 let line = Line { scope, revision, origin }.encode();
                 list.add(&line);
@@ -58,7 +63,7 @@ impl<S: AsyncStore> AsyncVault<S> {
             }
         }
         let count = list.count();
-        let sealed = keyring.seal_manifest(revision, list).map_err(VaultError::from)?;
+        let sealed = held.seal_manifest(revision, list).map_err(VaultError::from)?;
         let len = u32::try_from(sealed.as_bytes().len()).expect("a record is at most 2 MiB");
         out.write_all(&[&[0; 2], &len.to_be_bytes()[..], sealed.as_bytes()].concat())?;
         out.flush()?;
@@ -81,7 +86,7 @@ impl<S: AsyncStore> AsyncVault<S> {
         //
         // The record at the end authenticates the lines. Until it has opened, a line may be
         // forged, so the report is not returned before.
-        let keyring = self.keyring();
+        let mut held = self.held();
         let mut report = Report::default();
         let mut list = ManifestList::default();
         let mut rows = Rows::new(&self.store);
@@ -91,8 +96,8 @@ impl<S: AsyncStore> AsyncVault<S> {
             let line = match Part::read(&mut manifest)? {
                 Part::Line(line) => line,
                 Part::Sealed(record) => {
-                    let revision = keyring.open_manifest(&record, list);
-                    report.manifest_revision = Some(revision.map_err(TransferError::Open)?);
+                    let revision = self.open_manifest(&mut held, &record, list).await?;
+                    report.manifest_revision = Some(revision);
                     if manifest.read(&mut [0])? != 0 {
                         return Err(TransferError::TrailingBytes);
                     }
@@ -109,12 +114,57 @@ impl<S: AsyncStore> AsyncVault<S> {
             let scope = line.scope.as_bytes();
             report.newer += rows.skip_while(|row| row.scope() < scope).await?;
             let row = rows.next_if(|row| row.scope() == scope);
-            match compare(&keyring, &line, row.as_ref()) {
+            match self.compare(&mut held, &line, row.as_ref()).await {
                 Ok(Compared::Unchanged) => report.unchanged += 1,
                 Ok(Compared::Newer) => report.newer += 1,
+                Err(error) if error.ends_the_call() => return Err(error.into()),
                 Err(error) => report.fail(scope, error),
             }
             previous = Some(line.scope);
+        }
+    }
+
+    /// Opens the record at the end of a manifest, which may have been made under a later keyring.
+    async fn open_manifest(
+        &self,
+        held: &mut Arc<Held>,
+        record: &[u8],
+        list: ManifestList,
+    ) -> Result<Revision, TransferError> {
+        let is_of_a_key = |error: &OpenError| VaultError::from(error.clone()).is_of_a_key();
+        match held.open_manifest(record, list.clone()) {
+            Err(error) if held.fence().is_some() && is_of_a_key(&error) => {
+                self.reload(held).await?;
+                held.open_manifest(record, list).map_err(TransferError::Open)
+            }
+            opened => opened.map_err(TransferError::Open),
+        }
+    }
+
+    /// Compares a line with the row of its scope.
+    async fn compare(
+        &self,
+        held: &mut Arc<Held>,
+        line: &Line,
+        row: Option<&Row>,
+    ) -> Result<Compared, VaultError> {
+        let highest = line.revision;
+        let lost = || VaultError::RolledBack { highest, found: None };
+        let row = row.ok_or_else(lost)?;
+        let opened = self.open_present(held, &line.scope, row.record()).await?.ok_or_else(lost)?;
+        let found = opened.revision();
+        if found > highest {
+            return Ok(Compared::Newer);
+        }
+        if found < highest {
+            return Err(VaultError::RolledBack { highest, found: Some(found) });
+        }
+        // Somebody with the key may have written this revision twice: once before the store was rolled
+        // back, and once after. The origin tells the two writes apart, however often they were rewrapped.
+        if *opened.origin() == line.origin {
+            Ok(Compared::Unchanged)
+        } else {
+            Err(VaultError::Forked { revision: highest })
         }
     }
 }
@@ -123,27 +173,6 @@ impl<S: AsyncStore> AsyncVault<S> {
 enum Compared {
     Unchanged,
     Newer,
-}
-
-/// Compares a line with the row of its scope.
-fn compare(keyring: &Keyring, line: &Line, row: Option<&Row>) -> Result<Compared, VaultError> {
-    let highest = line.revision;
-    let row = row.ok_or(VaultError::RolledBack { highest, found: None })?;
-    let opened = keyring.open(&line.scope, row.record())?;
-    let found = opened.revision();
-    if found > highest {
-        return Ok(Compared::Newer);
-    }
-    if found < highest {
-        return Err(VaultError::RolledBack { highest, found: Some(found) });
-    }
-    // Somebody with the key may have written this revision twice: once before the store was rolled
-    // back, and once after. The origin tells the two writes apart, however often they were rewrapped.
-    if *opened.origin() == line.origin {
-        Ok(Compared::Unchanged)
-    } else {
-        Err(VaultError::Forked { revision: highest })
-    }
 }
 
 /// The rows of a store, one by one.

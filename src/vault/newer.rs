@@ -7,6 +7,7 @@ use crate::store::AsyncStore;
 use crate::vault::asynchronous::AsyncVault;
 use crate::vault::decide::{self, Current};
 use crate::vault::error::VaultError;
+use crate::vault::held::Attempts;
 
 /// The present state of a scope, as compared with a revision that the caller has.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ impl<S: AsyncStore> AsyncVault<S> {
     ///
     /// Same as [`Vault::get_newer`](crate::vault::Vault::get_newer).
     pub async fn get_newer(&self, scope: &Scope, after: Revision) -> Result<Newer, VaultError> {
-        let keyring = self.keyring();
+        let (mut held, mut attempts) = (self.held(), Attempts::default());
         let (current, seen) = loop {
             // In this order, as in `look`.
             let seen = self.watermarks().seen(scope);
@@ -36,7 +37,8 @@ impl<S: AsyncStore> AsyncVault<S> {
             if decide::is_same(record.as_deref(), after, seen.highest) {
                 return Ok(Newer::Same);
             }
-            if let ControlFlow::Break(current) = self.admit(&keyring, scope, record, seen)? {
+            let admitted = self.admit(&mut held, &mut attempts, scope, record, seen).await?;
+            if let ControlFlow::Break(current) = admitted {
                 break (current, seen);
             }
         };

@@ -1,10 +1,13 @@
 //! The place of a row: the present of a scope, or one of its past revisions.
 
-use crate::seal::{Keyring, Revision, Scope, ScopeError};
+use std::sync::Arc;
+
+use crate::seal::{Revision, Scope, ScopeError};
 use crate::store::AsyncStore;
 use crate::vault::asynchronous::AsyncVault;
 use crate::vault::decide::Current;
 use crate::vault::error::VaultError;
+use crate::vault::held::Held;
 
 /// The place of a row, as its key tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,14 +51,14 @@ impl Presents {
     pub(super) async fn is_past<S: AsyncStore>(
         &mut self,
         vault: &AsyncVault<S>,
-        keyring: &Keyring,
+        held: &mut Arc<Held>,
         scope: &Scope,
         revision: Revision,
     ) -> Result<bool, VaultError> {
         if let Some((_, present)) = self.0.as_ref().filter(|(known, _)| known == scope) {
             return Ok(*present > Some(revision));
         }
-        let current = vault.look(keyring, scope).await?.0;
+        let current = vault.look(held, scope).await?.0;
         let present = current.as_ref().map(Current::revision);
         self.0 = Some((scope.clone(), present));
         Ok(present > Some(revision))

@@ -2,13 +2,15 @@
 //! them.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use crate::seal::Keyring;
 use crate::store::backend::{Fetch, Outcome, Row, Write};
 use crate::store::{AsyncStore, Scan, StoreError};
 use crate::vault::asynchronous::AsyncVault;
+use crate::vault::custody::KEPT_CHANGING;
 use crate::vault::decide::{self, ATTEMPTS, Plan, Rewrap};
 use crate::vault::error::VaultError;
+use crate::vault::held::Held;
 use crate::vault::place::{Place, Presents};
 use crate::vault::report::Report;
 use crate::vault::watermark::{Mark, Seen};
@@ -27,15 +29,26 @@ impl<S: AsyncStore> AsyncVault<S> {
         &self,
         mut progress: impl FnMut(&Report) -> ControlFlow<()>,
     ) -> Result<Report, VaultError> {
-        let keyring = self.keyring();
-        let mut report = Report::default();
+        let (mut held, mut report) = (self.held(), Report::default());
+        self.rewrap_pass(&mut held, &mut report, &mut progress).await?;
+        Ok(report)
+    }
+
+    /// Seals every record again that is not under the primary key. Completes the report, unless
+    /// `progress` stops it.
+    pub(super) async fn rewrap_pass(
+        &self,
+        held: &mut Arc<Held>,
+        report: &mut Report,
+        progress: &mut impl FnMut(&Report) -> ControlFlow<()>,
+    ) -> Result<(), VaultError> {
         let mut scan = Scan::new(&self.store, Vec::new(), BATCH, Fetch::Records);
         loop {
             let page = scan.next_page().await?;
             report.complete = page.is_empty();
-            self.rewrap_page(&keyring, page, &mut report).await?;
-            if progress(&report).is_break() || report.complete {
-                return Ok(report);
+            self.rewrap_page(held, &page, report).await?;
+            if progress(report).is_break() || report.complete {
+                return Ok(());
             }
         }
     }
@@ -46,7 +59,8 @@ impl<S: AsyncStore> AsyncVault<S> {
     ///
     /// Same as [`Vault::verify`](crate::vault::Vault::verify).
     pub async fn verify(&self) -> Result<Report, VaultError> {
-        let (keyring, disabled) = self.keyring_and_disabled();
+        let (begun, disabled) = self.held_and_disabled();
+        let mut held = begun.clone();
         let mut report = Report::default();
         let mut scan = Scan::new(&self.store, Vec::new(), BATCH, Fetch::Records);
         loop {
@@ -54,21 +68,11 @@ impl<S: AsyncStore> AsyncVault<S> {
             if page.is_empty() {
                 break;
             }
-            let mut presents = Presents::default();
-            for row in page {
-                match self.verify_row(&keyring, &row, &mut presents).await {
-                    Ok(Found::Document) => report.documents += 1,
-                    Ok(Found::Tombstone) => report.tombstones += 1,
-                    Ok(Found::Past) => report.past += 1,
-                    Ok(Found::Nothing) => {}
-                    Err(error) if error.ends_the_call() => return Err(error),
-                    Err(error) => report.fail(row.scope(), error),
-                }
-            }
+            self.verify_page(&mut held, &page, &mut report).await?;
         }
         // If the keyring was replaced during the scan, a key may have been primary in between, and
         // a record may have been written behind the scan. Then nothing is proven.
-        if self.is_current(&keyring) {
+        if self.is_current(&begun) {
             report.disabled = disabled;
         }
         report.complete = true;
@@ -92,23 +96,50 @@ impl<S: AsyncStore> AsyncVault<S> {
         Ok(report)
     }
 
+    /// Opens the records of a page.
+    pub(super) async fn verify_page(
+        &self,
+        held: &mut Arc<Held>,
+        page: &[Row],
+        report: &mut Report,
+    ) -> Result<(), VaultError> {
+        let mut presents = Presents::default();
+        for row in page {
+            match self.verify_row(held, row, &mut presents).await {
+                Ok(Found::Document) => report.documents += 1,
+                Ok(Found::Tombstone) => report.tombstones += 1,
+                Ok(Found::Past) => report.past += 1,
+                Ok(Found::Nothing) => {}
+                Err(error) if error.ends_the_call() => return Err(error),
+                Err(error) => report.fail(row.scope(), error),
+            }
+        }
+        Ok(())
+    }
+
     async fn verify_row(
         &self,
-        keyring: &Keyring,
+        held: &mut Arc<Held>,
         row: &Row,
         presents: &mut Presents,
     ) -> Result<Found, VaultError> {
         let scope = match Place::read(row.scope())? {
             Place::Present(scope) => scope,
             Place::Past(scope, revision) => {
-                if !presents.is_past(self, keyring, &scope, revision).await? {
+                if !presents.is_past(self, held, &scope, revision).await? {
                     return Ok(Found::Nothing);
                 }
-                keyring.open_past(&scope, revision, row.record())?;
-                return Ok(Found::Past);
+                let opened = match held.open_past(&scope, revision, row.record()) {
+                    Err(error) if VaultError::from(error.clone()).is_of_a_key() => {
+                        self.open_past(held, &scope, revision).await?
+                    }
+                    opened => Some(opened?),
+                };
+                return Ok(if opened.is_some() { Found::Past } else { Found::Nothing });
             }
         };
-        let opened = keyring.open(&scope, row.record())?;
+        let opened = self.open_present(held, &scope, row.record()).await?;
+        let Some(opened) = opened else { return Ok(Found::Nothing) };
         let seen = self.watermarks().seen(&scope);
         if decide::check(seen.highest, Some(Mark::of(&opened))).is_ok() {
             return Ok(Found::of(opened.is_tombstone()));
@@ -116,27 +147,46 @@ impl<S: AsyncStore> AsyncVault<S> {
         // The row is older than what this vault has seen. That is a rollback only if the record is
         // still as old when it is read again: another thread may have written it after the page was
         // read.
-        let current = self.read(keyring, &scope).await?.0;
+        let current = self.read(held, &scope).await?.0;
         Ok(current.map_or(Found::Nothing, |current| Found::of(current.opened.is_tombstone())))
     }
 
     /// Seals the records of a page again: all in one commit, and then one by one those that
-    /// another process wrote meanwhile.
-    async fn rewrap_page(
+    /// another process wrote meanwhile. If the keys were rotated meanwhile, the page is planned anew.
+    pub(super) async fn rewrap_page(
         &self,
-        keyring: &Keyring,
-        page: Vec<Row>,
+        held: &mut Arc<Held>,
+        page: &[Row],
         report: &mut Report,
     ) -> Result<(), VaultError> {
+        for _ in 0..ATTEMPTS {
+            if self.rewrap_page_under(held, page, report).await? {
+                return Ok(());
+            }
+            self.reload(held).await?;
+        }
+        Err(StoreError::Unavailable(KEPT_CHANGING.into()).into())
+    }
+
+    /// Does so under one keyring. Returns `false` if there is another one meanwhile: nothing was written
+    /// then, and nothing is reported.
+    async fn rewrap_page_under(
+        &self,
+        held: &mut Arc<Held>,
+        page: &[Row],
+        report: &mut Report,
+    ) -> Result<bool, VaultError> {
+        let under = held.clone();
         // `planned` and `writes` have the same length and order: `planned[i]` is what is needed when
         // the outcome of `writes[i]` is known.
         let mut planned = Vec::new();
         let mut writes = Vec::new();
         let mut again = Vec::new();
+        let (mut kept, mut failed) = (0, Vec::new());
         let mut presents = Presents::default();
         for row in page {
-            match self.plan_rewrap(keyring, &row, &mut presents).await {
-                Ok(Planned::Kept) => report.kept += 1,
+            match self.plan_rewrap(held, row, &mut presents).await {
+                Ok(Planned::Kept) => kept += 1,
                 Ok(Planned::Ignored) => {}
                 Ok(Planned::Again(place)) => again.push(place),
                 Ok(Planned::Write(place, write, raised)) => {
@@ -144,34 +194,43 @@ impl<S: AsyncStore> AsyncVault<S> {
                     planned.push((place, raised));
                 }
                 Err(error) if error.ends_the_call() => return Err(error),
-                Err(error) => report.fail(row.scope(), error),
+                Err(error) => failed.push((row.scope(), error)),
             }
         }
+        if !Arc::ptr_eq(held, &under) {
+            return Ok(false);
+        }
+        let mut written = 0;
         if !writes.is_empty() {
-            let outcomes = self.apply_again(&writes).await?;
+            let Some(outcomes) = self.apply_again(&under, &writes).await? else { return Ok(false) };
             for ((place, raised), outcome) in planned.into_iter().zip(outcomes) {
                 if outcome == Outcome::Applied {
-                    report.written += 1;
+                    written += 1;
                     self.raise_existing(&place, raised);
                 } else {
                     again.push(place);
                 }
             }
         }
+        report.kept += kept;
+        report.written += written;
+        failed.into_iter().for_each(|(scope, error)| report.fail(scope, error));
         for place in again {
-            match self.rewrap_one(keyring, &place).await {
+            match self.rewrap_one(held, &place).await {
                 Ok(true) => report.written += 1,
                 Ok(false) => report.kept += 1,
                 Err(error) if error.ends_the_call() => return Err(error),
                 Err(error) => report.fail(&place.key(), error),
             }
         }
-        Ok(())
+        Ok(true)
     }
 
+    /// Plans the write of one record. One that names a key which the keyring does not open with is to be
+    /// read again.
     async fn plan_rewrap(
         &self,
-        keyring: &Keyring,
+        held: &mut Arc<Held>,
         row: &Row,
         presents: &mut Presents,
     ) -> Result<Planned, VaultError> {
@@ -180,65 +239,84 @@ impl<S: AsyncStore> AsyncVault<S> {
             Place::Present(scope) => {
                 let seen = self.watermarks().seen(scope);
                 let record = row.record().to_vec();
-                Ok(match decide::rewrap(keyring, scope, record, seen.highest)? {
-                    Rewrap::UpToDate => Planned::Kept,
-                    Rewrap::Behind => Planned::Again(place),
-                    Rewrap::Write(Plan { write, mark }) => {
-                        Planned::Write(place, write, Some((mark, seen)))
+                let planned = decide::rewrap(held, scope, record, seen.highest);
+                match planned.map_err(VaultError::from) {
+                    Ok(Rewrap::UpToDate) => Ok(Planned::Kept),
+                    Ok(Rewrap::Behind) => Ok(Planned::Again(place)),
+                    Ok(Rewrap::Write(Plan { write, mark })) => {
+                        Ok(Planned::Write(place, write, Some((mark, seen))))
                     }
-                })
+                    Err(error) if error.is_of_a_key() => Ok(Planned::Again(place)),
+                    Err(error) => Err(error),
+                }
             }
             Place::Past(scope, revision) => {
-                if !presents.is_past(self, keyring, scope, *revision).await? {
+                if !presents.is_past(self, held, scope, *revision).await? {
                     return Ok(Planned::Ignored);
                 }
-                let write = decide::rewrap_past(keyring, scope, *revision, row.record())?;
-                Ok(write.map_or(Planned::Kept, |write| Planned::Write(place, write, None)))
+                let planned = decide::rewrap_past(held, scope, *revision, row.record());
+                match planned.map_err(VaultError::from) {
+                    Ok(Some(write)) => Ok(Planned::Write(place, write, None)),
+                    Ok(None) => Ok(Planned::Kept),
+                    Err(error) if error.is_of_a_key() => Ok(Planned::Again(place)),
+                    Err(error) => Err(error),
+                }
             }
         }
     }
 
     /// Reads one record and seals it again, repeatedly while other processes write it. Returns
     /// `true` if it was written here.
-    async fn rewrap_one(&self, keyring: &Keyring, place: &Place) -> Result<bool, VaultError> {
+    async fn rewrap_one(&self, held: &mut Arc<Held>, place: &Place) -> Result<bool, VaultError> {
         let mut current_revision = None;
         for _ in 0..ATTEMPTS {
             let (write, raised) = match place {
                 Place::Present(scope) => {
-                    let (current, seen) = self.read(keyring, scope).await?;
+                    let (current, seen) = self.read(held, scope).await?;
                     let Some(current) = current else { return Ok(false) };
-                    let plan = decide::rewrap_current(keyring, scope, &current)?;
+                    let plan = decide::rewrap_current(held, scope, &current)?;
                     let Some(Plan { write, mark }) = plan else { return Ok(false) };
                     current_revision = Some(mark.revision);
                     (write, Some((mark, seen)))
                 }
                 Place::Past(scope, revision) => {
-                    let row = self.store.get(&place.key()).await?;
-                    let Some(record) = row else { return Ok(false) };
-                    let write = decide::rewrap_past(keyring, scope, *revision, &record)?;
+                    let plan =
+                        |held: &Held, row: &[u8]| decide::rewrap_past(held, scope, *revision, row);
+                    let write = self.open_row(held, &place.key(), plan).await?.flatten();
                     let Some(write) = write else { return Ok(false) };
                     current_revision = Some(*revision);
                     (write, None)
                 }
             };
-            if self.apply_again(&[write]).await?[0] == Outcome::Applied {
-                self.raise_existing(place, raised);
-                return Ok(true);
+            match self.apply_again(held, &[write]).await? {
+                Some(outcomes) if outcomes[0] == Outcome::Applied => {
+                    self.raise_existing(place, raised);
+                    return Ok(true);
+                }
+                Some(_) => {}
+                None => self.reload(held).await?,
             }
         }
         Err(VaultError::Conflict { current: current_revision })
     }
 
-    /// Applies writes, and once more if the store does not confirm them.
+    /// Applies writes, and once more if the store does not confirm them. Returns `None` if the store has
+    /// another keyring.
     ///
-    /// The second outcome [`Outcome::Conflict`] has two meanings then: another process wrote the
-    /// record, or the first attempt did, and the condition no longer holds because its own record is
-    /// there. The callers therefore read the record again, which answers both. They need no more: a
-    /// first attempt that is carried out late finds that its condition does not hold any more.
-    pub(super) async fn apply_again(&self, writes: &[Write]) -> Result<Vec<Outcome>, VaultError> {
-        match self.apply(writes).await {
+    /// After a second attempt, the outcomes [`Outcome::Conflict`] and [`Outcome::Fenced`] have two
+    /// meanings: another process wrote the record or the keyring, or the first attempt was carried out,
+    /// and the condition no longer holds because its own record is there. The callers therefore read the
+    /// record again, which answers both. They need no more: a first attempt that is carried out late
+    /// finds that its condition does not hold any more.
+    pub(super) async fn apply_again(
+        &self,
+        held: &Held,
+        writes: &[Write],
+    ) -> Result<Option<Vec<Outcome>>, VaultError> {
+        match self.apply(held, writes).await {
             Err(StoreError::Unknown(_)) => {
-                self.apply(writes).await.map_err(|error| VaultError::Unknown(error.into()))
+                let again = self.apply(held, writes).await;
+                again.map_err(|error| VaultError::Unknown(error.into()))
             }
             result => Ok(result?),
         }

@@ -1,15 +1,20 @@
 //! Exports: all records of a store, written to a file and read into another store.
 
+use std::collections::HashSet;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
 
-use crate::seal::{Keyring, Record, Scope};
-use crate::store::backend::{self, Fetch, Outcome, Row};
-use crate::store::{AsyncStore, Scan};
+use crate::seal::{Custody, Keyring, Record, Scope};
+use crate::store::backend::{Fetch, Outcome, Row};
+use crate::store::{AsyncStore, Scan, StoreError};
 use crate::vault::asynchronous::AsyncVault;
-use crate::vault::decide::{self, Current};
+use crate::vault::custody::KEPT_CHANGING;
+use crate::vault::decide::{self, ATTEMPTS, Current, Plan};
 use crate::vault::error::{TransferError, VaultError};
 use crate::vault::export_format::{ExportReader, ExportWriter};
+use crate::vault::held::Held;
 use crate::vault::import_past::{BATCH, MAX_BATCH_LEN, PastRows, Presents};
+use crate::vault::imported::ExportKeys;
 use crate::vault::place::Place;
 use crate::vault::report::Report;
 use crate::vault::watermark::{Mark, Seen};
@@ -22,17 +27,30 @@ impl<S: AsyncStore> AsyncVault<S> {
     ///
     /// Same as [`Vault::export`](crate::vault::Vault::export).
     pub async fn export(&self, out: impl Write) -> Result<u64, TransferError> {
+        let mut held = self.held();
+        let is_in_store = held.fence().is_some();
+        if is_in_store {
+            self.reload(&mut held).await?;
+        }
+        let (begun, mut keys) = (held.clone(), HashSet::new());
         let mut export = ExportWriter::new(out)?;
         let mut scan = Scan::new(&self.store, Vec::new(), usize::MAX, Fetch::Records);
         loop {
             let page = scan.next_page().await.map_err(VaultError::from)?;
             if page.is_empty() {
-                return export.finish();
+                break;
             }
             for row in &page {
-                export.write(row)?;
+                keys.insert(export.write(row)?);
             }
         }
+        if is_in_store {
+            // The keys may have been rotated meanwhile. One of the two keyrings has to open all records.
+            self.reload(&mut held).await?;
+            let row = held.row_for(&keys).or_else(|| begun.row_for(&keys));
+            export.write_keyring(row.ok_or(TransferError::Rotated)?)?;
+        }
+        export.finish()
     }
 
     /// Writes the records of an export to this vault's store. Same as
@@ -41,16 +59,40 @@ impl<S: AsyncStore> AsyncVault<S> {
     /// # Errors
     ///
     /// Same as [`Vault::import`](crate::vault::Vault::import).
-    pub async fn import(&self, mut from: impl Read + Seek) -> Result<Report, TransferError> {
+    pub async fn import(&self, from: impl Read + Seek) -> Result<Report, TransferError> {
+        self.import_by(from, None).await
+    }
+
+    /// Writes the records of an export under other locks. Same as
+    /// [`Vault::import_with`](crate::vault::Vault::import_with).
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Vault::import_with`](crate::vault::Vault::import_with).
+    pub async fn import_with(
+        &self,
+        from: impl Read + Seek,
+        custody: &Custody<'_>,
+    ) -> Result<Report, TransferError> {
+        self.import_by(from, Some(custody)).await
+    }
+
+    async fn import_by(
+        &self,
+        mut from: impl Read + Seek,
+        custody: Option<&Custody<'_>>,
+    ) -> Result<Report, TransferError> {
         // A file that is damaged anywhere is refused before anything of it is written. So it is read
-        // twice.
+        // twice. The keyring, which opens the records, is its last row.
         let start = from.stream_position()?;
         let mut rows = ExportReader::new(&mut from)?;
         while rows.next()?.is_some() {}
+        let keyring = rows.into_keyring();
         from.seek(SeekFrom::Start(start))?;
 
         // All present records come before all past ones, so each past row finds its present.
-        let keyring = self.keyring();
+        let mut held = self.held();
+        let keys = ExportKeys::unlock(keyring, custody, &held)?;
         let mut report = Report::default();
         let mut rows = ExportReader::new(&mut from)?;
         let mut presents = Presents::new(rows.file())?;
@@ -61,95 +103,108 @@ impl<S: AsyncStore> AsyncVault<S> {
             let place = Place::read(row.scope()).map_err(VaultError::from)?;
             let is_full = batch.len() == BATCH || len + row_len > MAX_BATCH_LEN;
             if is_full || matches!(place, Place::Past(..)) {
-                self.write_import(&keyring, std::mem::take(&mut batch), &mut report).await?;
+                self.write_import(&mut held, &keys, &batch, &mut report).await?;
+                batch.clear();
                 len = 0;
             }
             match place {
-                Place::Present(scope) => match self.plan_import(&keyring, scope, &row).await {
-                    Ok(Some(planned)) => {
-                        len += row_len;
-                        batch.push(planned);
-                    }
-                    Ok(None) => report.kept += 1,
-                    Err(error) if error.ends_the_call() => return Err(error.into()),
-                    Err(error) => report.fail(row.scope(), error),
-                },
+                Place::Present(scope) => {
+                    len += row_len;
+                    batch.push((scope, row));
+                }
                 Place::Past(scope, revision) => {
                     let record = Record::from_sealed(row.record());
                     match &mut past {
                         Some(rows) if rows.has_room(&scope, row_len) => rows.push(revision, record),
                         _ => {
-                            let present = presents.find(rows.file(), &scope)?;
-                            let present = present.and_then(|row| keyring.open(&scope, row).ok());
-                            let present = present.as_ref().map(Mark::of);
+                            let mut present = None;
+                            if let Some(row) = presents.find(rows.file(), &scope)? {
+                                let open = |keyring: &Keyring| keyring.open(&scope, row);
+                                match self.open_imported(&mut held, &keys, open).await {
+                                    Ok(opened) => present = Some(Mark::of(&opened)),
+                                    Err(error) if error.ends_the_call() => return Err(error.into()),
+                                    // Reported where it was to be written.
+                                    Err(_) => {}
+                                }
+                            }
                             let next = PastRows::new(scope, present, revision, record);
                             if let Some(rows) = past.replace(next) {
-                                self.write_past(&keyring, &rows, &mut report).await?;
+                                self.write_past(&mut held, &keys, &rows, &mut report).await?;
                             }
                         }
                     }
                 }
             }
         }
-        self.write_import(&keyring, batch, &mut report).await?;
+        self.write_import(&mut held, &keys, &batch, &mut report).await?;
         if let Some(rows) = past {
-            self.write_past(&keyring, &rows, &mut report).await?;
+            self.write_past(&mut held, &keys, &rows, &mut report).await?;
         }
         report.complete = true;
         Ok(report)
     }
 
-    /// Opens a present record of the export and plans its write. Returns `None` if the current record
-    /// is kept.
-    async fn plan_import(
-        &self,
-        keyring: &Keyring,
-        scope: Scope,
-        row: &Row,
-    ) -> Result<Option<Planned>, VaultError> {
-        let opened = keyring.open(&scope, row.record())?;
-        let mark = Mark::of(&opened);
-        let (current, seen) = match self.read(keyring, &scope).await {
-            // The record is gone from the store. The import may bring it back, unless it is older
-            // than what this vault has seen.
-            Err(error @ VaultError::RolledBack { found: None, .. }) => {
-                let seen = self.watermarks().seen(&scope);
-                match decide::check(seen.highest, Some(mark)) {
-                    Err(VaultError::RolledBack { .. }) => return Err(error),
-                    checked => checked?,
-                }
-                (None, seen)
-            }
-            read => read?,
-        };
-        let write = decide::import(&scope, current.as_ref(), &opened, row.record())?;
-        Ok(write.map(|write| Planned { scope, mark, seen, write }))
-    }
-
-    /// Writes present records in one commit.
+    /// Writes present records in one commit. If the keys are rotated meanwhile, it is planned anew.
     async fn write_import(
         &self,
-        keyring: &Keyring,
-        planned: Vec<Planned>,
+        held: &mut Arc<Held>,
+        keys: &ExportKeys,
+        batch: &[(Scope, Row)],
         report: &mut Report,
     ) -> Result<(), VaultError> {
-        if planned.is_empty() {
-            return Ok(());
+        for _ in 0..ATTEMPTS {
+            if self.write_import_under(held, keys, batch, report).await? {
+                return Ok(());
+            }
+            self.reload(held).await?;
         }
+        Err(StoreError::Unavailable(KEPT_CHANGING.into()).into())
+    }
+
+    /// Does so under one keyring. Returns `false` if there is another one meanwhile: nothing was written
+    /// then, and nothing is reported.
+    async fn write_import_under(
+        &self,
+        held: &mut Arc<Held>,
+        keys: &ExportKeys,
+        batch: &[(Scope, Row)],
+        report: &mut Report,
+    ) -> Result<bool, VaultError> {
+        let under = held.clone();
         // The writes in one list, as `apply` takes them; in the other, in the same order, what is
         // needed for each outcome.
-        let (writes, planned): (Vec<_>, Vec<_>) =
-            planned.into_iter().map(|one| (one.write, (one.scope, one.mark, one.seen))).unzip();
-        let outcomes = self.apply_again(&writes).await?;
+        let (mut writes, mut planned) = (Vec::new(), Vec::new());
+        let (mut kept, mut failed) = (0, Vec::new());
+        for (scope, row) in batch {
+            match self.plan_import(held, keys, scope, row).await {
+                Ok(Some((plan, seen))) => {
+                    writes.push(plan.write);
+                    planned.push((scope, plan.mark, seen));
+                }
+                Ok(None) => kept += 1,
+                Err(error) if error.ends_the_call() => return Err(error),
+                Err(error) => failed.push((scope, error)),
+            }
+        }
+        if !Arc::ptr_eq(held, &under) {
+            return Ok(false);
+        }
+        let mut outcomes = Vec::new();
+        if !writes.is_empty() {
+            let Some(applied) = self.apply_again(&under, &writes).await? else { return Ok(false) };
+            outcomes = applied;
+        }
+        report.kept += kept;
+        failed.into_iter().for_each(|(scope, error)| report.fail(scope.as_bytes(), error));
         for ((scope, mark, seen), outcome) in planned.into_iter().zip(outcomes) {
             if outcome == Outcome::Applied {
                 report.written += 1;
-                self.watermarks().raise(&scope, mark, seen);
+                self.watermarks().raise(scope, mark, seen);
                 continue;
             }
             // Another process wrote here after `plan_import` had read the record, or the first
             // of two attempts of `apply_again` wrote this record.
-            let current = self.read(keyring, &scope).await?.0;
+            let current = self.read(held, scope).await?.0;
             match current.as_ref().map(Current::mark) {
                 Some(now) if now.is_fork_of(mark) => {
                     report.fail(scope.as_bytes(), VaultError::Forked { revision: now.revision });
@@ -161,14 +216,34 @@ impl<S: AsyncStore> AsyncVault<S> {
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
-}
 
-/// A present record of an export that is going to be written.
-struct Planned {
-    scope: Scope,
-    mark: Mark,
-    seen: Seen,
-    write: backend::Write,
+    /// Opens a present record of the export and plans its write. Returns `None` if the current record
+    /// is kept.
+    async fn plan_import(
+        &self,
+        held: &mut Arc<Held>,
+        keys: &ExportKeys,
+        scope: &Scope,
+        row: &Row,
+    ) -> Result<Option<(Plan, Seen)>, VaultError> {
+        let open = |keyring: &Keyring| keyring.open(scope, row.record());
+        let opened = self.open_imported(held, keys, open).await?;
+        let (current, seen) = match self.read(held, scope).await {
+            // The record is gone from the store. The import may bring it back, unless it is older
+            // than what this vault has seen.
+            Err(error @ VaultError::RolledBack { found: None, .. }) => {
+                let seen = self.watermarks().seen(scope);
+                match decide::check(seen.highest, Some(Mark::of(&opened))) {
+                    Err(VaultError::RolledBack { .. }) => return Err(error),
+                    checked => checked?,
+                }
+                (None, seen)
+            }
+            read => read?,
+        };
+        let plan = decide::import(held, scope, current.as_ref(), &opened, row.record())?;
+        Ok(plan.map(|plan| (plan, seen)))
+    }
 }

@@ -105,7 +105,7 @@ fn the_vault_lists_counts_moves_and_verifies() {
         let mut keyring = Keyring::from_bytes([7; 32]);
         let (old, new) = (keyring.primary(), keyring.add().unwrap());
         keyring.promote(&new).unwrap();
-        vault.set_keyring(keyring);
+        vault.set_keyring(keyring).unwrap();
         let usage = vault.usage().await.unwrap();
         assert_eq!((usage.records(&old), usage.records(&new), usage.unreadable()), (20, 0, 0));
         let moved = vault.rewrap_all(|_| std::ops::ControlFlow::Continue(())).await.unwrap();

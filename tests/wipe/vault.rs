@@ -80,7 +80,7 @@ fn all_of_it<S: Store>(vault: &Vault<S>) {
     let new = keyring.add().unwrap();
     keyring.promote(&new).unwrap();
     let locked = keyring.lock(&custody(Lock::raw(&KEK))).unwrap();
-    vault.set_keyring(keyring);
+    vault.set_keyring(keyring).unwrap();
     let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
     assert_eq!((moved.written(), moved.failed()), (4, 0));
 
@@ -88,18 +88,18 @@ fn all_of_it<S: Store>(vault: &Vault<S>) {
         LockedKeyring::parse(&locked).unwrap().unlock(&custody(Lock::raw(&KEK))).unwrap();
     let old = Keyring::from_bytes(KEY).primary();
     keyring.disable(&old).unwrap();
-    vault.set_keyring(keyring);
+    vault.set_keyring(keyring).unwrap();
     let proof = vault.verify().unwrap().unused(&old).unwrap();
     let mut keyring =
         LockedKeyring::parse(&locked).unwrap().unlock(&custody(Lock::raw(&KEK))).unwrap();
     keyring.disable(&old).unwrap();
     keyring.destroy(proof).unwrap();
-    vault.set_keyring(keyring);
+    vault.set_keyring(keyring).unwrap();
 
     let opened = vault.get(&two).unwrap().unwrap();
     assert_eq!(opened.expose_text(), Some(TEXT));
     vault.delete(&two, opened.revision(), None).unwrap();
-    vault.set_keyring(Keyring::generate().unwrap());
+    vault.set_keyring(Keyring::generate().unwrap()).unwrap();
     assert!(vault.get(&one).is_err(), "under another key");
     vault.purge(&one).unwrap();
 }

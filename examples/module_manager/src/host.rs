@@ -116,8 +116,9 @@ impl Host {
     /// Saves a keyring, then hands it to the vault. In the other order, a crash could lose a key
     /// that records are sealed under.
     pub fn set_keyring(&self, keyring: Keyring) -> Result<(), HostError> {
-        self.vault.set_keyring(save(&self.folder, &self.passphrase, keyring)?);
-        Ok(())
+        let keyring = save(&self.folder, &self.passphrase, keyring)?;
+        let path = || self.folder.join("keyring.toml");
+        self.vault.set_keyring(keyring).map_err(|error| HostError::Keyring(path(), error.into()))
     }
 }
 

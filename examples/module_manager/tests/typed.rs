@@ -6,7 +6,7 @@ mod support;
 
 use axum::http::StatusCode;
 use module_manager::web::{MAX_BODY, MAX_READ};
-use secrets_toml::seal::Keyring;
+use secrets_toml::seal::{Custody, Keyring, Lock};
 use secrets_toml::vault::Scopes;
 
 use crate::support::{Page, Site};
@@ -136,6 +136,16 @@ fn a_text_that_is_too_long_is_shown_again() {
     page.is(StatusCode::PAYLOAD_TOO_LARGE).has("the text cannot be shown again");
 }
 
+/// A keyring of the same generation that opens nothing.
+fn foreign(good: &Keyring) -> Keyring {
+    let custody = Custody::new("test").and_then(|it| it.lock("host", Lock::raw(&[7; 32])));
+    let (custody, mut foreign) = (custody.unwrap(), Keyring::generate().unwrap());
+    while foreign.generation() < good.generation() {
+        foreign.lock(&custody).unwrap();
+    }
+    foreign
+}
+
 #[test]
 fn a_failure_of_the_server_keeps_what_was_typed() {
     for (url, fields) in FORMS {
@@ -150,7 +160,9 @@ fn a_failure_of_the_server_keeps_what_was_typed() {
         }
         // The vault cannot be read: neither to store, nor to build the form again.
         let good = site.host.keyring().unwrap();
-        site.host.set_keyring(Keyring::generate().unwrap()).unwrap();
+        let foreign = foreign(&good);
+        let other = foreign.primary();
+        site.host.vault().set_keyring_without(foreign, &[good.primary()]).unwrap();
         let needs_vault = fields.iter().any(|(name, _)| *name == "revision");
         for token in [site.token(), "old".to_owned()] {
             let page = site.post_with(&token, url, fields);
@@ -159,7 +171,7 @@ fn a_failure_of_the_server_keeps_what_was_typed() {
                 assert_kept(&site, &page, fields);
             }
         }
-        site.host.set_keyring(good).unwrap();
+        site.host.vault().set_keyring_without(good, &[other]).unwrap();
     }
 }
 

@@ -61,14 +61,14 @@ pub(super) fn a_batch_is_fenced_whole(store: &dyn Store) {
     use Outcome::{Applied, Conflict, Fenced};
     assert_eq!(store.apply(None, &[Write::create(&a, old.clone())]).unwrap(), [Applied]);
 
-    // What would apply, and what would conflict.
+    // Two that would apply, and one that would conflict.
     let batch = [
         Write::replace(&a, commitment_of(&old), tombstone(&a, 2)),
         Write::create(&b, tombstone(&b, 1)).remove_past(0..u64::MAX),
         Write::replace(&c, [0; 32], tombstone(&c, 2)),
     ];
     let before = rows(store);
-    assert_eq!(store.apply(Some(&ours), &batch).unwrap(), [Fenced; 3], "there is no keyring");
+    assert_eq!(store.apply(Some(&ours), &batch).unwrap(), [Fenced; 3], "the store has none");
     assert_eq!(rows(store), before);
 
     assert_eq!(keyring(store, None, "ours"), Applied);

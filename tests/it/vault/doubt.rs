@@ -98,7 +98,7 @@ fn another_record_at_our_revision_is_a_conflict() {
 fn our_record_is_ours_however_often_it_was_rewrapped() {
     let (vault, acme) = with([]);
     let rings = Rings::new();
-    vault.set_keyring(rings.load(1));
+    vault.set_keyring(rings.load(1)).unwrap();
     let rewrap = Step::after(move |store: &MemoryStore| assert_eq!(rings.rewrap(store, 0), 1));
     vault.store().writes([Step::Done, rewrap]);
     assert_eq!(put_ours(&vault, &acme).unwrap(), revision(2));
@@ -114,7 +114,7 @@ fn a_rewrap_in_between_is_no_conflict() {
             let lost = first.is_some();
             let rings = Rings::new();
             let (vault, acme) = with(first);
-            vault.set_keyring(rings.load(1));
+            vault.set_keyring(rings.load(1)).unwrap();
             vault.store().writes((0..refused).map(|turn| {
                 let rings = rings.clone();
                 Step::after(move |store: &MemoryStore| {

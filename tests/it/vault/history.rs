@@ -271,7 +271,7 @@ fn a_past_row_that_is_not_below_the_present_is_ignored_and_goes() {
         // The present, and the one row that is its past.
         let rings = Rings::new();
         assert_eq!(rings.rewrap(vault.store(), 0), 2);
-        vault.set_keyring(rings.load(0));
+        vault.set_keyring(rings.load(0)).unwrap();
         write(&vault, &acme, 1);
         assert_eq!(stored(vault.store(), &acme), if keep == 0 { vec![1] } else { vec![1, 2] });
         assert_eq!(text_at(&vault, &acme, 2), (keep > 0).then(|| "OLD = 2".to_owned()));
@@ -298,7 +298,7 @@ fn sweeps_include_the_past_and_listings_do_not() {
 
     let rings = Rings::new();
     let new = rings.load(0).primary();
-    vault.set_keyring(rings.load(0));
+    vault.set_keyring(rings.load(0)).unwrap();
     let moved = vault.rewrap_all(|_| Continue(())).unwrap();
     assert_eq!((moved.written(), moved.kept(), moved.failed()), (7, 0, 0));
     let moved = vault.rewrap_all(|_| Continue(())).unwrap();
@@ -333,7 +333,7 @@ fn a_past_row_that_does_not_open_is_reported() {
     let told = "chat/1.2.0/acme, past revision 2: the record's content was altered";
     let rings = Rings::new();
     let disabled = keyring().primary();
-    vault.set_keyring(rings.load(0));
+    vault.set_keyring(rings.load(0)).unwrap();
     let moved = vault.rewrap_all(|_| Continue(())).unwrap();
     assert_eq!((moved.written(), moved.failed()), (2, 1));
     assert_eq!(moved.failures()[0].to_string(), told);
@@ -346,7 +346,7 @@ fn a_past_row_that_does_not_open_is_reported() {
     assert!(vault.restore(&acme, revision(2), at, None).is_err());
     let mut ring = rings.load(0);
     ring.disable(&disabled).unwrap();
-    vault.set_keyring(ring);
+    vault.set_keyring(ring).unwrap();
     let verified = vault.verify().unwrap();
     assert_eq!((verified.past(), verified.failed()), (1, 1));
     assert!(verified.unused(&disabled).is_none());
@@ -373,7 +373,7 @@ fn a_sweep_leaves_alone_what_was_removed_meanwhile() {
     ] {
         let vault = keeping(20);
         write(&vault, &acme, 3);
-        vault.set_keyring(rings.load(0));
+        vault.set_keyring(rings.load(0)).unwrap();
         vault.store().writes([step]);
         let moved = vault.rewrap_all(|_| Continue(())).unwrap();
         assert_eq!(moved.failed(), failed);

@@ -118,7 +118,7 @@ fn usage_counts_by_key() {
     vault.put(&install("a"), &secrets(), Expected::Absent).unwrap();
     vault.put(&install("b"), &secrets(), Expected::Absent).unwrap();
     vault.delete(&install("b"), revision(1), None).unwrap();
-    vault.set_keyring(ring);
+    vault.set_keyring(ring).unwrap();
     vault.put(&install("c"), &secrets(), Expected::Absent).unwrap();
     let mut expected: [(KeyId, u64); 2] = [(old, 2), (new, 1)];
     expected.sort();

@@ -481,7 +481,7 @@ impl<M: Medium> Machine<M> {
 
     fn load(&mut self) {
         let keys = self.keys();
-        self.vault().set_keyring(keys);
+        self.vault().set_keyring(keys).unwrap();
     }
 
     fn rewrap(&mut self, stop: bool) {

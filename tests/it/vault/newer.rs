@@ -57,7 +57,7 @@ fn a_rollback_and_a_fork_are_no_same() {
     vault.store().show_all();
     let first = vault.store().store.get(acme.as_bytes()).unwrap().unwrap();
     let rings = Rings::new();
-    vault.set_keyring(rings.load(0));
+    vault.set_keyring(rings.load(0)).unwrap();
     rings.rewrap(&vault.store().store, 0);
     assert!(matches!(vault.get_newer(&acme, revision(1)), Ok(Newer::Same)), "after a rewrap");
     vault.store().show(acme.as_bytes(), first);

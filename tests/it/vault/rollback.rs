@@ -83,7 +83,7 @@ fn a_fork_is_refused_everywhere_however_often_it_is_rewrapped() {
     for rewrapped in [false, true] {
         if rewrapped {
             let ring = Rings::new();
-            vault.set_keyring(ring.load(0));
+            vault.set_keyring(ring.load(0)).unwrap();
             // Sealed again, the fork would look like our revision after a rewrap.
             let own = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
             assert_eq!((own.written(), own.failed()), (0, 1));
@@ -112,7 +112,7 @@ fn a_record_from_before_a_rewrap_is_rolled_back() {
     let mut ring = keyring();
     let new = ring.add().unwrap();
     ring.promote(&new).unwrap();
-    vault.set_keyring(ring);
+    vault.set_keyring(ring).unwrap();
     assert_eq!(vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap().written(), 1);
     vault.store().show(acme.as_bytes(), before);
     rolled_back(vault.get(&acme), 3, Some(3));
@@ -247,7 +247,7 @@ fn rewrapping_does_not_hide_a_rollback() {
     let mut keyring = Keyring::from_bytes([0x11; 32]);
     let new = keyring.add().unwrap();
     keyring.promote(&new).unwrap();
-    vault.set_keyring(keyring);
+    vault.set_keyring(keyring).unwrap();
     let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
     assert_eq!((moved.written(), moved.failed()), (1, 1));
     assert_eq!(
@@ -269,7 +269,7 @@ fn rewrapping_sets_no_mark_and_keeps_the_one_that_is_there() {
         let mut keyring = keyring();
         let new = keyring.add().unwrap();
         keyring.promote(&new).unwrap();
-        vault.set_keyring(keyring);
+        vault.set_keyring(keyring).unwrap();
         let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
         assert_eq!(moved.written(), 1);
         put_back(&vault, &acme, old(&acme, 2));

@@ -69,7 +69,7 @@ fn documents_and_tombstones_move() {
     let vault = vault();
     let scopes = fill(&vault, 3);
     vault.delete(&scopes[1], revision(1), None).unwrap();
-    vault.set_keyring(host.promoted());
+    vault.set_keyring(host.promoted()).unwrap();
     vault.put(&scopes[2], &document("NEW = 'x'"), Expected::Revision(revision(1))).unwrap();
     assert_eq!(rewrap(&vault), (2, 1, 0));
     let usage = vault.usage().unwrap();
@@ -88,7 +88,7 @@ fn it_can_be_stopped_and_run_again() {
     let host = Host::new();
     let vault = vault();
     fill(&vault, RECORDS);
-    vault.set_keyring(host.promoted());
+    vault.set_keyring(host.promoted()).unwrap();
     let mut done = 0;
     for runs in 1.. {
         let mut calls = 0;
@@ -116,7 +116,7 @@ fn a_bad_record_is_reported_and_the_others_move() {
     let vault = vault();
     let scopes = fill(&vault, 200);
     let record = vault.store().store.get(scopes[0].as_bytes()).unwrap().unwrap();
-    vault.set_keyring(host.promoted());
+    vault.set_keyring(host.promoted()).unwrap();
     vault.store().show(scopes[7].as_bytes(), record);
     vault.store().show(scopes[8].as_bytes(), b"no record".to_vec());
     let moved = vault.rewrap_all(|_| Continue(())).unwrap();
@@ -141,7 +141,7 @@ fn a_record_that_is_written_in_between_is_read_again() {
     for new_writer in [false, true] {
         let vault = vault();
         fill(&vault, 3);
-        vault.set_keyring(host.promoted());
+        vault.set_keyring(host.promoted()).unwrap();
         let ring = if new_writer { host.promoted() } else { host.load() };
         vault.store().writes([Step::after(move |store: &MemoryStore| {
             let writer = Vault::new(store, ring);
@@ -162,7 +162,7 @@ fn a_record_that_others_keep_writing_is_tried_so_often() {
     for (times, expected) in [(2, (1, 0, 0)), (100, (1, 0, 0)), (101, (0, 0, 1))] {
         let vault = vault();
         let scopes = fill(&vault, 1);
-        vault.set_keyring(host.promoted());
+        vault.set_keyring(host.promoted()).unwrap();
         vault.store().writes((0..times).map(|number| {
             let (scope, ring) = (scopes[0].clone(), host.clone());
             Step::after(move |store: &MemoryStore| {
@@ -207,7 +207,7 @@ fn a_record_that_is_purged_in_between_is_skipped() {
     let host = Host::new();
     let vault = Arc::new(vault());
     fill(&vault, 2);
-    vault.set_keyring(host.promoted());
+    vault.set_keyring(host.promoted()).unwrap();
     let inside = vault.clone();
     vault.store().writes([Step::after(move |_: &MemoryStore| {
         inside.purge(&install("00001")).unwrap();
@@ -229,7 +229,7 @@ fn a_store_that_fails_ends_it_and_it_goes_on_later() {
     ] {
         let vault = vault();
         let scopes = fill(&vault, 3);
-        vault.set_keyring(host.promoted());
+        vault.set_keyring(host.promoted()).unwrap();
         vault.store().writes(steps);
         let moved = vault.rewrap_all(|_| Continue(()));
         match unknown {
@@ -256,7 +256,7 @@ fn a_store_that_fails_when_one_record_is_read_again_ends_it_too() {
     let before = vault.store().store.get(scope.as_bytes()).unwrap().unwrap();
     vault.put(&scope, &secrets(), Expected::Revision(revision(1))).unwrap();
     vault.store().show(scope.as_bytes(), before);
-    vault.set_keyring(host.promoted());
+    vault.set_keyring(host.promoted()).unwrap();
     for _ in 0..2 {
         vault.store().reads([Step::Pass, Step::Unavailable]);
     }
@@ -293,7 +293,7 @@ fn living_writers_lose_nothing() {
                 })
             })
             .collect();
-        vault.set_keyring(host.promoted());
+        vault.set_keyring(host.promoted()).unwrap();
         while !writers.iter().all(thread::ScopedJoinHandle::is_finished) {
             rewrap(&vault);
         }
@@ -314,9 +314,9 @@ fn the_old_key_is_destroyed_when_nothing_needs_it() {
     let scopes = fill(&vault, 3);
     vault.delete(&scopes[2], revision(1), None).unwrap();
     assert!(vault.verify().unwrap().unused(&host.old).is_none(), "it is primary");
-    vault.set_keyring(host.promoted());
+    vault.set_keyring(host.promoted()).unwrap();
     assert!(vault.verify().unwrap().unused(&host.old).is_none(), "it is active");
-    vault.set_keyring(host.disabled());
+    vault.set_keyring(host.disabled()).unwrap();
     let verified = vault.verify().unwrap();
     assert_eq!(verified.failed(), 3);
     assert!(matches!(
@@ -325,9 +325,9 @@ fn the_old_key_is_destroyed_when_nothing_needs_it() {
     ));
     assert!(verified.unused(&host.old).is_none(), "records are under it");
 
-    vault.set_keyring(host.promoted());
+    vault.set_keyring(host.promoted()).unwrap();
     assert_eq!(rewrap(&vault), (3, 0, 0));
-    vault.set_keyring(host.disabled());
+    vault.set_keyring(host.disabled()).unwrap();
     let verified = vault.verify().unwrap();
     assert_eq!((verified.documents(), verified.tombstones(), verified.failed()), (2, 1, 0));
     assert!(verified.unused(&host.new).is_none(), "it is primary");
@@ -337,7 +337,7 @@ fn the_old_key_is_destroyed_when_nothing_needs_it() {
     assert_eq!(proof.key_id(), host.old);
     keyring.destroy(proof).unwrap();
     assert!(keyring.entries().any(|entry| entry == (host.old, KeyState::Destroyed)));
-    vault.set_keyring(keyring);
+    vault.set_keyring(keyring).unwrap();
     holds(&vault, &scopes[0], 1, crate::seal::TEXT);
 }
 
@@ -371,8 +371,8 @@ fn a_scan_during_which_the_keyring_changed_is_no_proof() {
         vault.store().reads([
             Step::Pass,
             Step::after(move |_: &MemoryStore| {
-                inside.set_keyring(ring.promoted());
-                inside.set_keyring(last(&ring));
+                inside.set_keyring(ring.promoted()).unwrap();
+                inside.set_keyring(last(&ring)).unwrap();
             }),
         ]);
         assert!(vault.verify().unwrap().unused(&host.old).is_none());
@@ -383,9 +383,11 @@ fn a_scan_during_which_the_keyring_changed_is_no_proof() {
 fn a_key_that_is_disabled_during_the_scan_is_no_proof() {
     let host = Arc::new(Host::new());
     let vault = ready(&host);
-    vault.set_keyring(host.promoted());
+    vault.set_keyring(host.promoted()).unwrap();
     let (inside, ring) = (vault.clone(), host.clone());
-    vault.store().reads([Step::after(move |_: &MemoryStore| inside.set_keyring(ring.disabled()))]);
+    vault
+        .store()
+        .reads([Step::after(move |_: &MemoryStore| inside.set_keyring(ring.disabled()).unwrap())]);
     assert!(vault.verify().unwrap().unused(&host.old).is_none());
     assert!(vault.verify().unwrap().unused(&host.old).is_some());
 }
@@ -395,18 +397,18 @@ fn a_key_that_is_disabled_during_the_scan_is_no_proof() {
 fn an_operation_that_is_under_way_with_the_old_key_is_no_proof() {
     let host = Arc::new(Host::new());
     let vault = ready(&host);
-    vault.set_keyring(host.load());
+    vault.set_keyring(host.load()).unwrap();
     let (inside, ring) = (vault.clone(), host.clone());
     vault.store().writes([Step::after(move |_: &MemoryStore| {
-        inside.set_keyring(ring.promoted());
-        inside.set_keyring(ring.disabled());
+        inside.set_keyring(ring.promoted()).unwrap();
+        inside.set_keyring(ring.disabled()).unwrap();
         assert!(inside.verify().unwrap().unused(&ring.old).is_none(), "the writer is not done");
     })]);
     vault.put(&version(), &secrets(), Expected::Absent).unwrap();
     assert!(vault.verify().unwrap().unused(&host.old).is_none(), "it has written");
-    vault.set_keyring(host.promoted());
+    vault.set_keyring(host.promoted()).unwrap();
     rewrap(&vault);
-    vault.set_keyring(host.disabled());
+    vault.set_keyring(host.disabled()).unwrap();
     assert!(vault.verify().unwrap().unused(&host.old).is_some());
 }
 

@@ -415,7 +415,7 @@ fn a_rewrap_makes_no_difference_to_a_manifest() {
     let mut keyring = keyring();
     let new = keyring.add().unwrap();
     keyring.promote(&new).unwrap();
-    vault.set_keyring(keyring);
+    vault.set_keyring(keyring).unwrap();
     let moved = vault.rewrap_all(|_| std::ops::ControlFlow::Continue(())).unwrap();
     assert_eq!(moved.written(), 6);
     let found = vault.verify_against(&manifest[..]).unwrap();

@@ -88,7 +88,7 @@ impl Tape {
                 2 => {
                     let new = keyring.add().unwrap();
                     keyring.promote(&new).unwrap();
-                    vault.set_keyring(copy(&mut keyring));
+                    vault.set_keyring(copy(&mut keyring)).unwrap();
                     vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
                 }
                 // A large document, so that the file grows.
