@@ -1,4 +1,4 @@
-//! The folder that outlives the process: the locked keyring, the vault, the list of modules.
+//! The folder that outlives the process: the vault with its keyring, the list of modules.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use secrets_toml::seal::{Custody, Keyring, Lock, LockError, LockedKeyring};
 use secrets_toml::store::{RedbStore, StoreError};
-use secrets_toml::vault::Vault;
+use secrets_toml::vault::{Vault, VaultError};
 use zeroize::Zeroizing;
 
 use crate::modules::Modules;
@@ -34,14 +34,7 @@ pub enum HostError {
     #[error("{}", .0.display())]
     File(PathBuf, #[source] io::Error),
     #[error("{}", .0.display())]
-    Keyring(PathBuf, #[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("{}", .0.display())]
-    Vault(PathBuf, #[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error(
-        "{} is missing, and the vault cannot be opened without it: restore it from a backup",
-        .0.display()
-    )]
-    KeyringLost(PathBuf),
+    Vault(PathBuf, #[source] VaultError),
     #[error("the keyring is locked with your own passphrase: set {PASSPHRASE}")]
     NoPassphrase,
 }
@@ -58,30 +51,28 @@ impl Host {
         std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
         make.create(folder).map_err(|error| HostError::File(folder.to_owned(), error))?;
         let file = |name| folder.join(name);
-        let (keyring, vault) = (file("keyring.toml"), file("vault.redb"));
-        let fresh = !keyring.exists();
-        if fresh && vault.exists() {
-            return Err(HostError::KeyringLost(keyring));
-        }
+        let path = file("vault.redb");
+        let fail = |error| HostError::Vault(path.clone(), error);
+        let store = match RedbStore::open(&path) {
+            Err(StoreError::Missing) => RedbStore::create(&path),
+            opened => opened,
+        };
+        let store = store.map_err(|error| fail(error.into()))?;
+        // The store is empty on the first run, and after a first run that was cut short.
+        let fresh = match LockedKeyring::load(&store) {
+            Ok(_) => false,
+            Err(VaultError::NoKeyring { has_records: false }) => true,
+            Err(error) => return Err(fail(error)),
+        };
         let passphrase = match passphrase {
             Some(passphrase) => Zeroizing::new(passphrase),
             None => passphrase_in(&file("passphrase"), fresh)?,
         };
-        if fresh {
-            let made =
-                Keyring::generate().map_err(|error| HostError::Keyring(keyring, error.into()))?;
-            save(folder, &passphrase, made)?;
-        }
-        // Even on the first run: a keyring that does not open must fail now, not after a restart.
-        let keyring = load(folder, &passphrase)?;
-        let store = match RedbStore::open(&vault) {
-            Err(StoreError::Missing) => RedbStore::create(&vault),
-            opened => opened,
-        };
-        let store = store.map_err(|error| HostError::Vault(vault.clone(), error.into()))?;
-        let vault = Vault::new(store, keyring)
-            .keep_history(HISTORY)
-            .map_err(|error| HostError::Vault(vault, error.into()))?;
+        let custody = custody(&passphrase).map_err(|error| fail(error.into()))?;
+        let vault =
+            if fresh { Vault::create(store, &custody) } else { Vault::open(store, &custody) };
+        let vault = vault.and_then(|vault| vault.keep_history(HISTORY)).map_err(fail)?;
+        drop(custody);
         let modules = file("modules.json");
         let modules = Modules::open(&modules).map_err(|error| HostError::File(modules, error))?;
         Ok(Self {
@@ -108,28 +99,11 @@ impl Host {
         self.modules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the keyring that was saved last.
-    pub fn keyring(&self) -> Result<Keyring, HostError> {
-        load(&self.folder, &self.passphrase)
+    /// Unlocks the keyring as it is stored, to show its keys.
+    pub fn keyring(&self) -> Result<Keyring, VaultError> {
+        let locked = LockedKeyring::load(self.vault.store())?;
+        Ok(locked.unlock(&custody(&self.passphrase)?)?)
     }
-
-    /// Saves a keyring, then hands it to the vault. In the other order, a crash could lose a key
-    /// that records are sealed under.
-    pub fn set_keyring(&self, keyring: Keyring) -> Result<(), HostError> {
-        let keyring = save(&self.folder, &self.passphrase, keyring)?;
-        let path = || self.folder.join("keyring.toml");
-        self.vault.set_keyring(keyring).map_err(|error| HostError::Keyring(path(), error.into()))
-    }
-}
-
-fn load(folder: &Path, passphrase: &str) -> Result<Keyring, HostError> {
-    let path = folder.join("keyring.toml");
-    let text = fs::read_to_string(&path).map_err(|error| HostError::File(path.clone(), error))?;
-    let locked = LockedKeyring::parse(&text)
-        .map_err(|error| HostError::Keyring(path.clone(), error.into()))?;
-    custody(passphrase)
-        .and_then(|custody| locked.unlock(&custody))
-        .map_err(|error| HostError::Keyring(path, error.into()))
 }
 
 /// The deployment that the keyring belongs to, and the lock that opens it.
@@ -137,34 +111,23 @@ fn custody(passphrase: &str) -> Result<Custody<'_>, LockError> {
     Custody::new("module-manager")?.lock("operator", Lock::passphrase(passphrase))
 }
 
-/// Saves a keyring and returns it.
-fn save(folder: &Path, passphrase: &str, mut keyring: Keyring) -> Result<Keyring, HostError> {
-    let path = folder.join("keyring.toml");
-    let text = custody(passphrase)
-        .and_then(|custody| keyring.lock(&custody))
-        .map_err(|error| HostError::Keyring(path.clone(), error.into()))?;
-    replace(&path, text.as_bytes()).map_err(|error| HostError::File(path, error))?;
-    Ok(keyring)
-}
-
 /// Returns the generated passphrase, which the first run writes to `path`.
 fn passphrase_in(path: &Path, fresh: bool) -> Result<Zeroizing<String>, HostError> {
-    if fresh {
-        let fail = |error| HostError::File(path.to_owned(), error);
-        let passphrase = random_text().map_err(fail)?;
-        replace(path, passphrase.as_bytes()).map_err(fail)?;
-        tracing::warn!(
-            "{PASSPHRASE} is not set: generated a passphrase in {}. Anybody who can read that folder \
-             can open the vault",
-            path.display(),
-        );
-        return Ok(passphrase);
-    }
+    let fail = |error| HostError::File(path.to_owned(), error);
     match fs::read_to_string(path) {
-        Ok(passphrase) => Ok(Zeroizing::new(passphrase)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(HostError::NoPassphrase),
-        Err(error) => Err(HostError::File(path.to_owned(), error)),
+        Ok(passphrase) => return Ok(Zeroizing::new(passphrase)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
+        Err(_) if !fresh => return Err(HostError::NoPassphrase),
+        Err(_) => {}
     }
+    let passphrase = random_text().map_err(fail)?;
+    replace(path, passphrase.as_bytes()).map_err(fail)?;
+    tracing::warn!(
+        "{PASSPHRASE} is not set: generated a passphrase in {}. Anybody who can read that folder can open \
+         the vault",
+        path.display(),
+    );
+    Ok(passphrase)
 }
 
 /// Generates 256 random bits, in hexadecimal.

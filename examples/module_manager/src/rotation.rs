@@ -1,12 +1,11 @@
-//! Key rotation, in the order that the documentation of `Vault` gives.
+//! Key rotation, and how far it is.
 
 use std::ops::ControlFlow;
 use std::sync::{MutexGuard, PoisonError};
 
-use secrets_toml::seal::{KeyId, KeyState, KeyringError};
-use secrets_toml::vault::VaultError;
+use secrets_toml::vault::RotateError;
 
-use crate::host::{Host, HostError};
+use crate::host::Host;
 
 /// The progress of a rotation.
 #[derive(Clone, Default)]
@@ -14,25 +13,12 @@ pub enum Status {
     /// No rotation was started since the server was.
     #[default]
     Idle,
-    /// `done` of `total` records are sealed under the new key.
+    /// A step has `done` of `total` records.
     Running { step: &'static str, done: u64, total: u64 },
     /// All `moved` records are sealed under the new key, and the old keys are destroyed.
-    Done { moved: u64, destroyed: usize },
-    /// It stopped with this error. Every record can still be opened; start again to finish.
+    Done { moved: u64 },
+    /// It stopped with this error. Every record can still be opened; start again to go on.
     Failed(String),
-}
-
-/// An error that stopped a rotation.
-#[derive(Debug, thiserror::Error)]
-enum RotationError {
-    #[error(transparent)]
-    Host(#[from] HostError),
-    #[error(transparent)]
-    Keyring(#[from] KeyringError),
-    #[error(transparent)]
-    Vault(#[from] VaultError),
-    #[error("{0} records could not be opened, so the old keys were not destroyed")]
-    Unreadable(u64),
 }
 
 impl Host {
@@ -51,11 +37,11 @@ impl Host {
         idle
     }
 
-    /// Rotates the key, after [`begin_rotation`](Self::begin_rotation) returned `true`. Reseals
+    /// Rotates the keys, after [`begin_rotation`](Self::begin_rotation) returned `true`. Reseals
     /// every record, so it can take long.
     pub fn rotate(&self) {
         let end = match self.try_rotate() {
-            Ok(end) => end,
+            Ok(moved) => Status::Done { moved },
             Err(error) => {
                 let text = crate::web::chain(&error);
                 tracing::error!("the rotation stopped: {text}");
@@ -65,47 +51,18 @@ impl Host {
         *self.status() = end;
     }
 
-    fn try_rotate(&self) -> Result<Status, RotationError> {
-        let mut keyring = self.keyring()?;
-        let new = keyring.add()?;
-        self.set_keyring(keyring)?;
-
-        let mut keyring = self.keyring()?;
-        keyring.promote(&new)?;
-        self.set_keyring(keyring)?;
-
+    fn try_rotate(&self) -> Result<u64, RotateError> {
         let total = self.vault().usage()?.by_key().map(|(_, records)| records).sum();
-        let step = "resealing";
-        *self.status() = Status::Running { step, done: 0, total };
-        let moved = self.vault().rewrap_all(|now| {
-            *self.status() = Status::Running { step, done: now.written() + now.kept(), total };
+        let report = self.vault().rotate(|now| {
+            let opened = now.documents() + now.tombstones() + now.past();
+            let (step, done) = match opened {
+                0 => ("encrypting", now.written() + now.kept()),
+                opened => ("opening what was encrypted", opened),
+            };
+            *self.status() = Status::Running { step, done, total };
             ControlFlow::Continue(())
         })?;
-        if moved.failed() > 0 {
-            return Err(RotationError::Unreadable(moved.failed()));
-        }
-
-        // Every older key, including those that an interrupted rotation left.
-        *self.status() = Status::Running { step: "destroying old keys", done: total, total };
-        let mut keyring = self.keyring()?;
-        let old: Vec<KeyId> = keyring
-            .entries()
-            .filter(|(id, state)| *id != new && *state != KeyState::Destroyed)
-            .map(|(id, _)| id)
-            .collect();
-        for id in &old {
-            keyring.disable(id)?;
-        }
-        self.set_keyring(keyring)?;
-
-        let verified = self.vault().verify()?;
-        let mut keyring = self.keyring()?;
-        for id in &old {
-            let unused = verified.unused(id).ok_or(RotationError::Unreadable(verified.failed()))?;
-            keyring.destroy(unused)?;
-        }
-        self.set_keyring(keyring)?;
-        Ok(Status::Done { moved: moved.written(), destroyed: old.len() })
+        Ok(report.written())
     }
 
     fn status(&self) -> MutexGuard<'_, Status> {

@@ -465,7 +465,7 @@ async fn act(visit: Visit, In(place): In, RawQuery(query): RawQuery, fields: Fie
 
 async fn keys(visit: Visit) -> Page {
     blocking(visit, |visit| {
-        let keyring = visit.host.keyring().map_err(|error| Failure::Internal(chain(&error)))?;
+        let keyring = visit.host.keyring().map_err(Refusal::from)?;
         let usage = visit.host.vault().usage().map_err(Refusal::from)?;
         html(pages::keys(visit, &keyring, &usage, &visit.host.rotation()))
     })

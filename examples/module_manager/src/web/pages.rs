@@ -1030,6 +1030,7 @@ pub(super) fn name(visit: &Visit, given: Option<Result<(), &str>>) -> Markup {
 }
 
 pub(super) fn keys(visit: &Visit, keyring: &Keyring, usage: &Report, status: &Status) -> Markup {
+    let interrupted = keyring.entries().any(|(_, state)| state == KeyState::Active);
     let page = html! {
         h1 { "Keys" }
         p .lead {
@@ -1037,15 +1038,18 @@ pub(super) fn keys(visit: &Visit, keyring: &Keyring, usage: &Report, status: &St
             "encrypts everything with it, and then destroys the old keys."
         }
         @match status {
+            Status::Idle if interrupted => p .note role="status" {
+                "A rotation was interrupted. All secrets can be opened, some of them with an old key. Go "
+                "on to encrypt them, too."
+            },
             Status::Idle => {},
             Status::Running { step, done, total } => div .note role="status" {
                 h2 { "Rotating: " (step) }
-                progress value=(done) max=(total.max(&1)) aria-label="Records with the new key" {}
-                p { (done) " of " (total) " records are encrypted with the new key." }
+                progress value=(done) max=(total.max(&1)) aria-label="Records" {}
+                p { (done) " of " (total) " records." }
             },
-            Status::Done { moved, destroyed } => p .good role="status" {
-                "Done: " (moved) " records were encrypted with the new key, and "
-                @match destroyed { 1 => "the old key was", n => { (n) " old keys were" } } " destroyed."
+            Status::Done { moved } => p .good role="status" {
+                "Done: " (moved) " records were encrypted with the new key, and the old keys are destroyed."
             },
             Status::Failed(why) => p .problems role="alert" {
                 "The rotation stopped: " (why) ". All secrets can still be opened. Rotate again to "
@@ -1066,7 +1070,9 @@ pub(super) fn keys(visit: &Visit, keyring: &Keyring, usage: &Report, status: &St
         }
         form method="post" action="/keys/rotate" {
             (token(visit))
-            button disabled[matches!(status, Status::Running { .. })] { "Rotate" }
+            button disabled[matches!(status, Status::Running { .. })] {
+                @if interrupted { "Go on" } @else { "Rotate" }
+            }
         }
     };
     let page = layout("Keys", &[], &page);
