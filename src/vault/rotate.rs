@@ -106,8 +106,8 @@ impl<S: AsyncStore> AsyncVault<S> {
         progress: &mut impl FnMut(&Report) -> ControlFlow<()>,
     ) -> Result<Moved, VaultError> {
         let begun = held.clone();
-        self.rewrap_pass(held, report, progress).await?;
-        let mut stopped = !std::mem::take(&mut report.complete);
+        let mut stopped = self.rewrap_pass(held, report, progress).await?.is_break();
+        report.complete = false;
         let mut written = None;
         for _ in 0..ATTEMPTS {
             if stopped {

@@ -30,25 +30,26 @@ impl<S: AsyncStore> AsyncVault<S> {
         mut progress: impl FnMut(&Report) -> ControlFlow<()>,
     ) -> Result<Report, VaultError> {
         let (mut held, mut report) = (self.held(), Report::default());
-        self.rewrap_pass(&mut held, &mut report, &mut progress).await?;
+        let _ = self.rewrap_pass(&mut held, &mut report, &mut progress).await?;
         Ok(report)
     }
 
-    /// Seals every record again that is not under the primary key. Completes the report, unless
+    /// Seals every record again that is not under the primary key. Completes the report at the end.
     /// `progress` stops it.
     pub(super) async fn rewrap_pass(
         &self,
         held: &mut Arc<Held>,
         report: &mut Report,
         progress: &mut impl FnMut(&Report) -> ControlFlow<()>,
-    ) -> Result<(), VaultError> {
+    ) -> Result<ControlFlow<()>, VaultError> {
         let mut scan = Scan::new(&self.store, Vec::new(), BATCH, Fetch::Records);
         loop {
             let page = scan.next_page().await?;
             report.complete = page.is_empty();
             self.rewrap_page(held, &page, report).await?;
-            if progress(report).is_break() || report.complete {
-                return Ok(());
+            let flow = progress(report);
+            if flow.is_break() || report.complete {
+                return Ok(flow);
             }
         }
     }

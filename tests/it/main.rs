@@ -4,6 +4,8 @@
 
 mod absence;
 mod bad_input;
+#[cfg(feature = "vault")]
+mod custody;
 #[path = "../support/delivered.rs"]
 mod delivered;
 mod delivery;
