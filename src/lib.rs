@@ -129,6 +129,7 @@
 //! - `redb` (default): [`store::RedbStore`], an embedded database in one file.
 //! - `postgres`: [`store::PostgresStore`], for a service that outgrows one machine.
 //! - `passphrase`: a keyring can be locked with a passphrase, by Argon2id.
+//! - `aws-lc-rs`: the same cipher from AWS-LC, which is faster. It alone needs a C compiler.
 //! - `handover` (Unix): [`handover::SecretsFile`], a file that a Streamlit process reads, and that is removed
 //!   afterwards.
 //! - `miette`: [`ParseError`] and [`Invalid`] implement `miette::Diagnostic`, without source text.

@@ -2,7 +2,7 @@
 //! need a separate build:
 //!
 //! ```sh
-//! RUSTFLAGS='--cfg getrandom_backend="custom"' cargo test --all-features --test no_randomness
+//! RUSTFLAGS='--cfg getrandom_backend="custom"' cargo test --features passphrase --test no_randomness
 //! ```
 #![cfg(getrandom_backend = "custom")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]

@@ -1,81 +1,102 @@
-//! Compares sealing and opening with their lower bound, one bare ChaCha20-Poly1305 pass over the same
-//! padded plaintext: `cargo bench -p benches --bench seal`.
+//! Compares sealing and opening with two crates that seal bytes: `cargo bench -p benches --bench seal`,
+//! and the same with `--features aws-lc-rs`.
 //!
-//! The times include randomness and wiping. They do not include parsing the text.
+//! `orion::aead` uses XChaCha20-Poly1305 under one key, and `securestore` AES-128-CBC and HMAC-SHA-1 under
+//! one key. Keys exist before the clock starts. The times include randomness and wiping. They do not
+//! include parsing the text.
 
 use std::hint::black_box;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use benches::limits::Limits;
 use benches::turns::{Run, medians};
-use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
-use criterion::{Criterion, Throughput};
 use secrets_toml::Document;
 use secrets_toml::seal::{Keyring, Revision, Scope};
+use securestore::{KeySource, SecretsManager};
 
-/// A constant nonce: no ciphertext leaves this bench.
-const NONCE: [u8; 12] = [1; 12];
+/// The length of a document, and the limits of sealing and opening it: multiples of orion's times, and of
+/// `securestore`'s time for opening.
+struct Row {
+    len: usize,
+    seal: f64,
+    open: f64,
+    securestore: f64,
+}
+
+const fn row(len: usize, seal: f64, open: f64, securestore: f64) -> Row {
+    Row { len, seal, open, securestore }
+}
+
+const NONE: f64 = f64::INFINITY;
+
+const ROWS: [Row; 4] = if cfg!(feature = "aws-lc-rs") {
+    [
+        row(300, 1.5, 1.4, NONE),
+        row(1000, 1.0, 1.0, 1.5),
+        row(4000, 1.0, 1.0, NONE),
+        row(60_000, 1.0, 1.0, NONE),
+    ]
+} else {
+    [
+        row(300, NONE, NONE, NONE),
+        row(1000, 1.45, 1.3, NONE),
+        row(4000, 1.0, 1.0, NONE),
+        row(60_000, 1.0, 1.0, NONE),
+    ]
+};
 
 fn main() -> ExitCode {
-    let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(3))
-        .configure_from_args();
     let mut limits = Limits::from_args();
-    for (len, seal, open) in [(1024, 2.8, 2.0), (60 * 1024, 2.2, 1.5)] {
-        compare(&mut criterion, len, &mut limits, [seal, open]);
+    for row in &ROWS {
+        compare(row, &mut limits);
     }
-    criterion.final_summary();
     limits.end()
 }
 
-/// Measures a document of one length. The limits are numbers of bare passes.
-fn compare(
-    criterion: &mut Criterion,
-    len: usize,
-    limits: &mut Limits,
-    [most_seal, most_open]: [f64; 2],
-) {
-    let text = format!("TOKEN = \"{}\"\n", "x".repeat(len - 11));
-    let secrets = Document::parse(text).expect("TOML").validate().expect("valid");
+/// Measures a document of one length.
+fn compare(row: &Row, limits: &mut Limits) {
+    let text = format!("TOKEN = \"{}\"\n", "x".repeat(row.len - 11));
+    let secrets = Document::parse(text.as_str()).expect("TOML").validate().expect("valid");
     let scope = Scope::module("chat").and_then(|m| m.version("1.2.0")).expect("names");
     let keyring = Keyring::generate().expect("randomness");
     let record = keyring.seal(&scope, Revision::FIRST, &secrets).expect("sealed");
     let scope_keyring = keyring.for_scope(&scope);
 
-    let padded = (len + 4).next_power_of_two();
-    let mut buffer = vec![0_u8; padded];
-    let bare = || {
-        let cipher = ChaCha20Poly1305::new(black_box(&[7; 32].into()));
-        let tag = cipher.encrypt_inout_detached(&NONCE.into(), b"", buffer.as_mut_slice().into());
-        let _ = black_box(tag);
-    };
-    let seal = || drop(black_box(keyring.seal(&scope, Revision::FIRST, &secrets)));
-    let open = || drop(black_box(keyring.open(&scope, record.as_bytes())));
-    let open_scoped = || drop(black_box(scope_keyring.open(record.as_bytes())));
-    let mut runs: [Run<'_>; 4] = [
-        ("bare pass", Box::new(bare)),
-        ("seal", Box::new(seal)),
-        ("open", Box::new(open)),
-        ("open with a scope's keyring", Box::new(open_scoped)),
-    ];
+    let key = orion::aead::SecretKey::default();
+    let orion = orion::aead::seal(&key, text.as_bytes()).expect("sealed");
 
-    let mut group = criterion.benchmark_group(format!("{len} bytes"));
-    group.throughput(Throughput::Bytes(len as u64));
-    for (name, run) in &mut runs {
-        group.bench_function(*name, |bencher| bencher.iter(&mut *run));
-    }
-    group.finish();
+    let file = std::env::temp_dir().join(format!("seal-bench-{}.key", std::process::id()));
+    let manager = SecretsManager::new(KeySource::Csprng).expect("a new store");
+    manager.export_key(&file).expect("a key file");
+    let store = || SecretsManager::new(KeySource::Path(&file)).expect("a store");
+    let (mut writer, mut reader) = (store(), store());
+    std::fs::remove_file(&file).expect("the key file");
+    reader.set("document", text.as_str());
+
+    let mut runs: [Run<'_>; 7] = [
+        ("seal", Box::new(|| drop(black_box(keyring.seal(&scope, Revision::FIRST, &secrets))))),
+        ("orion seals", Box::new(|| drop(black_box(orion::aead::seal(&key, text.as_bytes()))))),
+        ("securestore seals", Box::new(|| writer.set("document", text.as_str()))),
+        ("open", Box::new(|| drop(black_box(keyring.open(&scope, record.as_bytes()))))),
+        ("orion opens", Box::new(|| drop(black_box(orion::aead::open(&key, &orion))))),
+        ("securestore opens", Box::new(|| drop(black_box(reader.get("document"))))),
+        ("a scope's keyring", Box::new(|| drop(black_box(scope_keyring.open(record.as_bytes()))))),
+    ];
     let times = medians(&mut runs);
-    for ((name, _), time) in runs.iter().zip(&times).skip(1) {
-        let (micros, ratio) = (time * 1e6, time / times[0]);
-        let limit = match *name {
-            "seal" => limits.at_most(ratio, most_seal),
-            "open" => limits.at_most(ratio, most_open),
-            _ => String::new(),
-        };
-        println!("{len} bytes: {name}: {micros:.2} µs, {ratio:.2} bare passes (medians) {limit}");
-    }
-    println!();
+    let [seal, orion_seal, store_seal, open, orion_open, store_open, scoped] = times[..] else {
+        unreachable!("a time for each function")
+    };
+    let len = row.len;
+    let mut print = |what: &str, ours: f64, orion: f64, most: f64, store: f64, most_store: f64| {
+        let (to_orion, to_store) = (ours / orion, ours / store);
+        println!(
+            "{len:>6} bytes: {what:<24} {:>7.2} µs, {to_orion:.2} of orion's time {}, {to_store:.2} of securestore's {}",
+            ours * 1e6,
+            limits.at_most(to_orion, most),
+            limits.at_most(to_store, most_store),
+        );
+    };
+    print("seal", seal, orion_seal, row.seal, store_seal, NONE);
+    print("open", open, orion_open, row.open, store_open, row.securestore);
+    print("open by a scope's keyring", scoped, orion_open, NONE, store_open, NONE);
 }

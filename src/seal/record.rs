@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
 use zeroize::Zeroize;
 
 use crate::document::MAX_LEN;
+use crate::seal::cipher::{decrypt, encrypt};
 use crate::seal::derive::ScopeKey;
 use crate::seal::error::OpenError;
 use crate::seal::fields::Fields;
@@ -141,7 +141,8 @@ impl Draft<'_> {
         let commitment = self.scope_key.commitment(&header[..BOUND_LEN]);
         header[COMMITMENT].copy_from_slice(&commitment);
         let key = self.scope_key.aead_key(&commitment);
-        tag.copy_from_slice(&encrypt(&key, &NONCE, &aad(header, self.scope), plaintext));
+        let encrypt = |aad: &[u8]| encrypt(&key, &NONCE, aad, plaintext);
+        tag.copy_from_slice(&with_aad(header, self.scope, encrypt));
         Record(record.into_bytes())
     }
 }
@@ -169,9 +170,10 @@ impl<'a> Sealed<'a> {
             return Err(OpenError::Mismatch);
         }
         let key = scope_key.aead_key(commitment);
-        let (ciphertext, tag) = body.split_at(body.len() - TAG_LEN);
+        let (ciphertext, tag) = body.split_last_chunk().expect("the body ends with a tag");
         let mut plaintext = WipedBytes(ciphertext.to_vec());
-        if !decrypt(&key, &NONCE, &aad(header, self.place.scope), &mut plaintext.0, tag) {
+        let decrypt = |aad: &[u8]| decrypt(&key, &NONCE, aad, &mut plaintext.0, tag);
+        if !with_aad(header, self.place.scope, decrypt) {
             return Err(OpenError::Tampered);
         }
         Ok(plaintext)
@@ -203,37 +205,17 @@ impl Drop for WipedBytes {
     }
 }
 
-/// The bytes that are authenticated beside the ciphertext.
-fn aad(header: &[u8], scope: &[u8]) -> Vec<u8> {
-    [header, scope].concat()
-}
-
-fn cipher(key: &[u8; 32]) -> ChaCha20Poly1305 {
-    ChaCha20Poly1305::new(key.into())
-}
-
-/// Encrypts in place and returns the tag.
-pub(super) fn encrypt(
-    key: &[u8; 32],
-    nonce: &[u8; 12],
-    aad: &[u8],
-    buffer: &mut [u8],
-) -> [u8; TAG_LEN] {
-    let tag = cipher(key).encrypt_inout_detached(nonce.into(), aad, buffer.into());
-    tag.expect("a record is shorter than the cipher's limit of 256 GiB").into()
-}
-
-/// Decrypts in place. If the tag is wrong, leaves the buffer as it was and returns `false`.
-#[must_use]
-pub(super) fn decrypt(
-    key: &[u8; 32],
-    nonce: &[u8; 12],
-    aad: &[u8],
-    buffer: &mut [u8],
-    tag: &[u8],
-) -> bool {
-    let tag = tag.try_into().expect("the tag has 16 bytes");
-    cipher(key).decrypt_inout_detached(nonce.into(), aad, buffer.into(), tag).is_ok()
+/// Runs a function on the bytes that are authenticated beside the ciphertext.
+fn with_aad<T>(header: &[u8], scope: &[u8], run: impl FnOnce(&[u8]) -> T) -> T {
+    // Most scopes are short, and an allocation takes longer than the copy.
+    let mut buffer = [0; 256];
+    let Some(aad) = buffer.get_mut(..header.len() + scope.len()) else {
+        return run(&[header, scope].concat());
+    };
+    let (first, second) = aad.split_at_mut(header.len());
+    first.copy_from_slice(header);
+    second.copy_from_slice(scope);
+    run(aad)
 }
 
 /// The length that a plaintext is padded to.

@@ -4,11 +4,12 @@ mod keyring;
 mod vectors;
 mod wycheproof;
 
+use crate::seal::cipher::encrypt;
 use crate::seal::derive::counted::count;
 use crate::seal::derive::{Material, ScopeKey};
 use crate::seal::fields::Fields;
 use crate::seal::format::{TAG_DOCUMENT, TAG_ORIGIN, TAG_TEMPLATE};
-use crate::seal::record::{Draft, encrypt};
+use crate::seal::record::Draft;
 use crate::seal::{Header, Keyring, Kind, OpenError, Revision, Scope};
 
 fn hex(bytes: &[u8]) -> String {

