@@ -9,7 +9,7 @@ use crate::document::{Document, MAX_LEN};
 use crate::env::{self, Env};
 use crate::text::places::Lines;
 use crate::value::Value;
-use crate::writer::{self, RootEntry, TooLong};
+use crate::writer::{self, Dates, RootEntry, TooLong};
 
 impl Document {
     /// Returns the document to deliver to a Streamlit module that is to see the variables of `env`.
@@ -124,7 +124,7 @@ impl Document {
         if let Some((node, fault)) = self.unreadable(&absent) {
             return Err(DeliveryError::at(self, node, fault));
         }
-        let text = writer::write(&entries)?;
+        let text = writer::write(&entries, Dates::ForPython)?;
         Ok(Self::read_wiped(text).expect("what was written from an index is read again"))
     }
 
@@ -147,14 +147,6 @@ impl Document {
         dates
             .filter_map(|node| Some((node, Fault::Python(PythonLimit::broken_by(self.raw(node))?))))
             .find(|&(node, _)| !absent.contains(&self.root_of(node)))
-    }
-
-    /// Returns the child of the root that contains a node, or is that node.
-    fn root_of(&self, mut node: u32) -> u32 {
-        while self.index().node(node).parent != ROOT {
-            node = self.index().node(node).parent;
-        }
-        node
     }
 }
 

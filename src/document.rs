@@ -248,6 +248,15 @@ impl Document {
         false
     }
 
+    /// Returns the child of the root that contains a node, or is that node. Returns the root for
+    /// itself.
+    pub(crate) fn root_of(&self, mut node: u32) -> u32 {
+        while self.index.node(node).parent != ROOT {
+            node = self.index.node(node).parent;
+        }
+        node
+    }
+
     /// Returns `true` if a string is a slice of the text, because it has no escapes.
     pub(crate) fn is_verbatim(&self, node: u32) -> bool {
         self.index.node(node).value().is_in_text()

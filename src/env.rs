@@ -3,8 +3,10 @@
 //! - [`Iter`]: names and values, from [`Env::iter`].
 //! - [`Source`]: the origin of a value, from [`Env::source`].
 //! - [`Explanation`]: the origin of a value, and what it replaced, from [`Env::explain`].
+//! - [`EnvChanges`]: the names that differ from another environment, from [`Env::changes_since`].
 
 mod changes;
+mod difference;
 pub(crate) mod environment;
 mod mapping;
 mod names;
@@ -12,6 +14,7 @@ mod provenance;
 mod python_str;
 
 pub(crate) use crate::env::changes::Override;
+pub use crate::env::difference::EnvChanges;
 pub(crate) use crate::env::environment::Env;
 pub use crate::env::environment::Iter;
 pub(crate) use crate::env::mapping::{

@@ -84,6 +84,7 @@
 //! | get the environment variables | [`Document::env`] |
 //! | get one value, or all as a type | [`Document::find`], [`Document::deserialize`] |
 //! | apply a visitor's query, and explain the result | [`Env::override_with`], [`Env::explain`] |
+//! | read several files or a Kubernetes mount, and again when they change | [`files::Files`], [`files::Reload`] |
 //! | make the text of a Streamlit module's `secrets.toml` | [`Document::for_streamlit`] |
 //! | deliver it in a file, and remove the file afterwards | [`handover::SecretsFile`] |
 //! | store secrets | [`vault::Vault`], or [`vault::AsyncVault`] for async code |
@@ -110,7 +111,7 @@
 //! - This crate frees no plaintext and no key without wiping it. A template is public, so its memory is not
 //!   wiped.
 //! - The crate does not read or write the process's environment or the clock. Only
-//!   [`Template::from_repository`], a store and [`handover`] use files, and only a store that was given a
+//!   [`Template::from_repository`], a store, [`files`] and [`handover`] use files, and only a store that was given a
 //!   connection uses the network. Randomness comes from the operating system.
 //! - The crate has no `unsafe` code.
 //! - No text makes it panic, overflow the stack, or take more than linear time. A text has at most
@@ -130,6 +131,7 @@
 //! - `postgres`: [`store::PostgresStore`], for a service that outgrows one machine.
 //! - `passphrase`: a keyring can be locked with a passphrase, by Argon2id.
 //! - `aws-lc-rs`: the same cipher from AWS-LC, which is faster. It alone needs a C compiler.
+//! - `files`: [`files::Files`], several files and secret directories as one document, and [`files::Reload`].
 //! - `handover` (Unix): [`handover::SecretsFile`], a file that a Streamlit process reads, and that is removed
 //!   afterwards.
 //! - `miette`: [`ParseError`] and [`Invalid`] implement `miette::Diagnostic`, without source text.
@@ -141,7 +143,13 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // The pages link to what a feature adds. They are built with all features.
 #![cfg_attr(
-    not(all(unix, feature = "handover", feature = "postgres", feature = "redb")),
+    not(all(
+        unix,
+        feature = "files",
+        feature = "handover",
+        feature = "postgres",
+        feature = "redb"
+    )),
     allow(rustdoc::broken_intra_doc_links)
 )]
 #![forbid(unsafe_code)]
@@ -162,6 +170,8 @@ mod de;
 // Deliver.
 mod delivery;
 pub mod env;
+#[cfg(feature = "files")]
+pub mod files;
 #[cfg(all(unix, feature = "handover"))]
 pub mod handover;
 mod query;

@@ -2,5 +2,7 @@
 
 pub(crate) mod bytes;
 pub(crate) mod places;
+#[cfg(any(feature = "files", all(unix, feature = "handover")))]
+pub(crate) mod python;
 pub(crate) mod shown;
 pub(crate) mod wiped;

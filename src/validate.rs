@@ -183,6 +183,11 @@ impl Invalid {
         self.0.findings.iter(&self.0.document)
     }
 
+    #[cfg(feature = "files")]
+    pub(crate) fn document(&self) -> &Document {
+        &self.0.document
+    }
+
     /// Returns the document, so that the form can be shown again.
     #[must_use]
     pub fn into_document(self) -> Document {

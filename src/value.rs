@@ -435,7 +435,7 @@ pub(crate) fn is_same(a: Value<'_>, b: Value<'_>) -> bool {
         (Value::Integer(a), Value::Integer(b)) => a == b,
         (Value::Float(a), Value::Float(b)) => a.total_cmp(&b).is_eq() || a.is_nan() && b.is_nan(),
         (Value::Boolean(a), Value::Boolean(b)) => a == b,
-        (Value::Datetime(a), Value::Datetime(b)) => a == b,
+        (Value::Datetime(a), Value::Datetime(b)) => with_seconds(a) == with_seconds(b),
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| is_same(a, b))
         }
@@ -444,4 +444,13 @@ pub(crate) fn is_same(a: Value<'_>, b: Value<'_>) -> bool {
         }
         _ => false,
     }
+}
+
+/// A time without seconds is one with the second 0.
+fn with_seconds(mut datetime: Datetime) -> Datetime {
+    if let Some(time) = &mut datetime.time {
+        time.second.get_or_insert(0);
+        time.nanosecond.get_or_insert(0);
+    }
+    datetime
 }

@@ -24,6 +24,9 @@
 //!
 //! [`toml` 0.10.2]: https://github.com/uiri/toml/blob/0.10.2/toml/decoder.py
 
+#[cfg(feature = "files")]
+pub(crate) mod texts;
+
 use crate::document::index::{Kind, ROOT};
 use crate::document::{Document, MAX_LEN};
 use crate::text::bytes::is_bare;
@@ -69,14 +72,23 @@ impl<'a> RootEntry<'a> {
 #[derive(Debug)]
 pub(crate) struct TooLong;
 
+/// The spelling of dates and times.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dates {
+    /// In TOML 1.0, with the six digits of a second that Python keeps.
+    ForPython,
+    /// As in the document, since TOML 1.0 has no spelling for some of them.
+    AsWritten,
+}
+
 /// Writes a root table: first the values, then the tables, each in the order of `entries`.
 ///
 /// In every table the values come first, too, since what follows a table's header belongs to it. No
 /// two entries may have the same key.
-pub(crate) fn write(entries: &[RootEntry<'_>]) -> Result<Wiped, TooLong> {
-    let mut counter = Writer::new(Counter(0));
+pub(crate) fn write(entries: &[RootEntry<'_>], dates: Dates) -> Result<Wiped, TooLong> {
+    let mut counter = Writer::new(Counter(0), dates);
     counter.root(entries)?;
-    let mut writer = Writer::new(Wiped::with_capacity(counter.sink.0));
+    let mut writer = Writer::new(Wiped::with_capacity(counter.sink.0), dates);
     writer.root(entries)?;
     debug_assert!(writer.sink.len() == counter.sink.0, "both passes write the same");
     Ok(writer.sink)
@@ -111,11 +123,12 @@ struct Writer<S> {
     /// The tables around what is being written, for its header: nodes of one document, the
     /// outermost first.
     path: Vec<u32>,
+    dates: Dates,
 }
 
 impl<S: Sink> Writer<S> {
-    fn new(sink: S) -> Self {
-        Self { sink, path: Vec::new() }
+    fn new(sink: S, dates: Dates) -> Self {
+        Self { sink, path: Vec::new(), dates }
     }
 
     fn put(&mut self, text: &str) -> Result<(), TooLong> {
@@ -219,6 +232,7 @@ impl<S: Sink> Writer<S> {
             }
             Kind::Integer | Kind::Float => self.put(raw.strip_prefix('+').unwrap_or(raw)),
             Kind::Boolean => self.put(raw),
+            Kind::Datetime if self.dates == Dates::AsWritten => self.put(raw),
             Kind::Datetime => self.datetime(raw),
             Kind::Array | Kind::ArrayOfTables => {
                 self.put("[")?;

@@ -145,7 +145,8 @@ impl Env {
             if let Some(fault) = unmappable(document, node) {
                 let start = document.index().node(node).key_span.start as usize;
                 let line = Lines::new(document.expose_text()).line(start);
-                return Err(EnvError { path: document.path(node).to_string(), line, fault });
+                let path = document.path(node).to_string();
+                return Err(EnvError { layer: None, path, line, fault });
             }
             count += 1;
             len += document.key(node).len() + most;
@@ -171,6 +172,15 @@ impl Env {
             });
         }
         Ok(Self { text, variables, displaced: Vec::new(), names: OnceLock::new() })
+    }
+
+    /// Sets the source of each variable, which `source` gives for a name.
+    #[cfg(feature = "files")]
+    pub(crate) fn with_sources(mut self, source: impl Fn(&str) -> Source) -> Self {
+        for variable in &mut self.variables {
+            variable.source = source(&self.text[variable.name.clone()]);
+        }
+        self
     }
 
     /// The length of the buffer.
@@ -358,14 +368,26 @@ impl fmt::Debug for Iter<'_> {
 ///
 /// `Display` has the path and the line, and never a value.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("line {line}: `{path}` {fault}")]
+#[error("{}: `{path}` {fault}", Place(.layer.as_ref(), *.line))]
 pub struct EnvError {
+    /// The layer and its line, if the document was made from several.
+    layer: Option<Source>,
     path: String,
     line: usize,
     fault: Unmappable,
 }
 
 impl EnvError {
+    /// Sets the layer and its line.
+    #[cfg(feature = "files")]
+    pub(crate) fn in_layer(self, layer: Source) -> Self {
+        let line = match layer {
+            Source::Layer { line, .. } => line.unwrap_or(1),
+            _ => self.line,
+        };
+        Self { layer: Some(layer), line, ..self }
+    }
+
     /// The path of the value, which is its quoted or bare key.
     #[must_use]
     pub fn path(&self) -> &str {
@@ -376,6 +398,18 @@ impl EnvError {
     #[must_use]
     pub fn line(&self) -> usize {
         self.line
+    }
+}
+
+/// The start of an error message: the layer and its line, or the line.
+struct Place<'a>(Option<&'a Source>, usize);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(layer) => write!(f, "{layer}"),
+            None => write!(f, "line {}", self.1),
+        }
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::iter;
+use std::sync::Arc;
 
-use crate::text::shown::{self, Step};
+use crate::text::shown::{self, Safe, Step};
 
 /// The source of a variable's value.
 ///
-/// `Display` is meant for logs and never contains a value. It writes ``secrets.toml line 3`` or
-/// ``query parameter `user_id` ``.
+/// `Display` is meant for logs and never contains a value. It writes ``secrets.toml line 3``,
+/// ``/etc/app/secrets.toml line 3`` or ``query parameter `user_id` ``.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
@@ -16,6 +17,14 @@ pub enum Source {
     Secrets {
         /// The line of the variable's key, counted from 1.
         line: usize,
+    },
+    /// A layer, if the [`Env`](crate::Env) was made from several files: see `files::Layered::env`
+    /// (feature `files`).
+    Layer {
+        /// The name of the layer, which is the path of a file or of a folder.
+        layer: Arc<str>,
+        /// The line of the variable's key, counted from 1, or `None` if the layer is a folder.
+        line: Option<usize>,
     },
     /// A parameter of a query that was passed to [`Env::override_with`](crate::Env::override_with).
     Query {
@@ -28,6 +37,8 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Secrets { line } => write!(f, "secrets.toml line {line}"),
+            Self::Layer { layer, line: Some(line) } => write!(f, "{} line {line}", Safe(layer)),
+            Self::Layer { layer, line: None } => write!(f, "{}", Safe(layer)),
             Self::Query { parameter } => {
                 write!(f, "query parameter `{}`", parameter.escape_debug())
             }

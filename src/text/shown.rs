@@ -67,6 +67,18 @@ pub(crate) fn write_escaped(f: &mut impl Write, character: char) -> fmt::Result 
     }
 }
 
+/// A text that is displayed as it is, except that what a terminal would interpret is escaped.
+pub(crate) struct Safe<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Safe<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|character| match is_unsafe(character) {
+            true => write_escaped(f, character),
+            false => f.write_char(character),
+        })
+    }
+}
+
 /// Returns `true` for control characters, line separators, and characters that are invisible or
 /// change the direction of text.
 pub(crate) fn is_unsafe(character: char) -> bool {

@@ -33,31 +33,39 @@ const WORLD: [&str; 23] = [
 ];
 
 /// The allowed names: file, name, and the reason.
-const ALLOWED: [(&str, &str); 24] = [
-    ("handover.rs", "std::os"),               // the owner of a file
-    ("handover.rs", ".metadata("),            // the same
-    ("handover.rs", "rustix::"),              // the same, relative to an open folder
-    ("handover/error.rs", "rustix::"),        // error numbers
-    ("handover/folder.rs", "std::fs"),        // the delivered file
-    ("handover/folder.rs", "std::os"),        // the same
-    ("handover/folder.rs", ".metadata("),     // the same
-    ("handover/folder.rs", "rustix::"),       // the same
-    ("handover/sweep.rs", "std::os"),         // the same, left by killed processes
-    ("handover/sweep.rs", ".metadata("),      // the same
-    ("handover/sweep.rs", "rustix::"),        // the same
-    ("handover/written.rs", "std::fs"),       // the delivered file
-    ("handover/written.rs", "std::os"),       // the same
-    ("handover/written.rs", ".metadata("),    // the same
-    ("handover/written.rs", "rustix::"),      // the same
-    ("handover/written.rs", "std::time"),     // modification times, which Streamlit compares
-    ("template/repository.rs", "std::fs"),    // Template::from_repository
+const ALLOWED: [(&str, &str); 32] = [
+    ("files/contents.rs", "std::fs"),    // the files that the host lists
+    ("files/contents.rs", ".metadata("), // the length of an open file
+    ("files/folder.rs", "std::fs"),      // the files that the host lists
+    ("files/folder.rs", "std::os"),      // names as bytes
+    ("files/folder.rs", ".metadata("),   // the type and length of an open file
+    ("files/folder.rs", "rustix::"),     // files relative to an open folder
+    ("files/folder_by_path.rs", "std::fs"), // the same, on other systems
+    ("files/folder_by_path.rs", ".metadata("), // the same
+    ("handover.rs", "std::os"),          // the owner of a file
+    ("handover.rs", ".metadata("),       // the same
+    ("handover.rs", "rustix::"),         // the same, relative to an open folder
+    ("handover/error.rs", "rustix::"),   // error numbers
+    ("handover/folder.rs", "std::fs"),   // the delivered file
+    ("handover/folder.rs", "std::os"),   // the same
+    ("handover/folder.rs", ".metadata("), // the same
+    ("handover/folder.rs", "rustix::"),  // the same
+    ("handover/sweep.rs", "std::os"),    // the same, left by killed processes
+    ("handover/sweep.rs", ".metadata("), // the same
+    ("handover/sweep.rs", "rustix::"),   // the same
+    ("handover/written.rs", "std::fs"),  // the delivered file
+    ("handover/written.rs", "std::os"),  // the same
+    ("handover/written.rs", ".metadata("), // the same
+    ("handover/written.rs", "rustix::"), // the same
+    ("handover/written.rs", "std::time"), // modification times, which Streamlit compares
+    ("template/repository.rs", "std::fs"), // Template::from_repository
     ("template/repository.rs", "std::os"), // checks that the opened file is the one in the folder
     ("template/repository.rs", ".metadata("), // the same
-    ("store/redb.rs", "std::fs"),          // the embedded database
-    ("store/redb.rs", "std::os"),          // the mode of the file
-    ("store/postgres.rs", "std::time"),    // a time limit, for the runtime's timer
-    ("query/https.rs", "std::net"),        // parses addresses; opens no socket
-    ("seal/random.rs", "getrandom::"),     // the only source of randomness
+    ("store/redb.rs", "std::fs"),        // the embedded database
+    ("store/redb.rs", "std::os"),        // the mode of the file
+    ("store/postgres.rs", "std::time"),  // a time limit, for the runtime's timer
+    ("query/https.rs", "std::net"),      // parses addresses; opens no socket
+    ("seal/random.rs", "getrandom::"),   // the only source of randomness
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -15,9 +15,11 @@ mod env;
 #[cfg(feature = "vault")]
 #[path = "../support/faulty.rs"]
 mod faulty;
+#[cfg(feature = "files")]
+mod files;
 #[path = "../support/folder.rs"]
 mod folder;
-#[cfg(feature = "vault")]
+#[cfg(any(feature = "files", feature = "vault"))]
 #[path = "../support/full.rs"]
 mod full;
 #[cfg(all(unix, feature = "handover"))]

@@ -5,6 +5,8 @@
 #[cfg(all(target_os = "linux", feature = "aws-lc-rs"))]
 mod c_heap;
 mod document;
+#[cfg(feature = "files")]
+mod files;
 #[path = "../support/folder.rs"]
 mod folder;
 #[cfg(all(unix, feature = "handover"))]
@@ -19,3 +21,9 @@ mod vault;
 
 #[global_allocator]
 static PROBE: probe::Probe = probe::Probe::zeroing();
+
+/// Joins the messages of an error and its sources.
+#[cfg(feature = "files")]
+fn chain(error: &dyn std::error::Error) -> String {
+    error.source().map_or(error.to_string(), |source| format!("{error}: {}", chain(source)))
+}

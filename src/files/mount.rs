@@ -1,0 +1,344 @@
+//! Kubernetes mounts: a folder whose files are read from one generation.
+//!
+//! Kubernetes writes each generation of a volume into a new folder, and replaces the link `..data`
+//! to it. The names in the volume are links such as `user` to `..data/user`. A program that follows
+//! them one by one reads `user` of one generation and `password` of the next.
+//!
+//! So a mount opens what `..data` leads to once, and reads every file in that. After each listing,
+//! and when a file is absent, it checks that `..data` still leads there: the generation was not
+//! being removed.
+
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use crate::files::error::{ATTEMPTS, FilesError, Problem};
+use crate::files::folder::{Folder, Opened};
+
+/// The link to the present generation.
+const DATA: &str = "..data";
+
+/// The reason why an attempt to read something has ended.
+pub(super) enum Stop {
+    /// Somebody is changing it. The error is the result if no attempt succeeds.
+    Again(FilesError),
+    Fail(FilesError),
+}
+
+impl From<FilesError> for Stop {
+    fn from(error: FilesError) -> Self {
+        Self::Fail(error)
+    }
+}
+
+/// Runs attempts until one does not end with [`Stop::Again`].
+pub(super) fn attempts<T>(mut run: impl FnMut() -> Result<T, Stop>) -> Result<T, FilesError> {
+    let mut left = ATTEMPTS;
+    loop {
+        left -= 1;
+        match run() {
+            Ok(done) => return Ok(done),
+            Err(Stop::Fail(error)) => return Err(error),
+            Err(Stop::Again(error)) if left == 0 => return Err(error),
+            Err(Stop::Again(_)) => {}
+        }
+    }
+}
+
+/// A folder, with its generation if it is a Kubernetes mount.
+pub(super) struct Mount<'a> {
+    path: PathBuf,
+    folder: Folder,
+    generation: Option<Folder>,
+    /// The mount that this folder is in, if that has a generation.
+    outer: Option<&'a Mount<'a>>,
+}
+
+/// The place of an entry: in the folder itself, or in the generation.
+pub(super) enum At {
+    Folder(PathBuf),
+    Generation(PathBuf),
+}
+
+impl<'a> Mount<'a> {
+    pub(super) fn open(path: &Path) -> Result<Self, Stop> {
+        let folder = Folder::open(path).map_err(|error| match error.kind() {
+            // A part of the path may be a link that was just replaced.
+            io::ErrorKind::NotFound => Stop::Again(FilesError::new(path, Problem::Open(error))),
+            io::ErrorKind::NotADirectory => Stop::Fail(FilesError::new(path, Problem::IsFile)),
+            _ => Stop::Fail(FilesError::new(path, Problem::Open(error))),
+        })?;
+        Self::of(path, folder, None)
+    }
+
+    fn of(path: &Path, folder: Folder, outer: Option<&'a Self>) -> Result<Self, Stop> {
+        let mut mount = Self { path: path.to_owned(), folder, generation: None, outer };
+        let data = path.join(DATA);
+        let fail = |error| FilesError::new(&data, Problem::Open(error));
+        if mount.folder.link(OsStr::new(DATA)).map_err(fail)?.is_some() {
+            mount.generation = match mount.folder.enter(Path::new(DATA)) {
+                Ok(generation) => Some(generation),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Err(Stop::Again(fail(error)));
+                }
+                Err(error) => return Err(fail(error).into()),
+            };
+        }
+        Ok(mount)
+    }
+
+    /// Lists the entries by name, without those that begin with a dot.
+    ///
+    /// The files of the generation count even if no link leads to them: Kubernetes makes the links
+    /// after it has replaced `..data`.
+    pub(super) fn entries(&self, budget: &mut usize) -> Result<Vec<(OsString, At)>, Stop> {
+        let mut entries = Vec::new();
+        let mut seen = HashSet::new();
+        for name in self.names(&self.folder, budget)? {
+            let at = self.locate(&name)?;
+            if self.generation.is_some() {
+                seen.insert(name.clone());
+            }
+            entries.push((name, at));
+        }
+        if let Some(generation) = &self.generation {
+            for name in self.names(generation, budget)? {
+                if !seen.contains(&name) {
+                    let at = At::Generation(PathBuf::from(&name));
+                    entries.push((name, at));
+                }
+            }
+        }
+        // A generation that is being removed is not listed whole.
+        if !self.is_live()? {
+            return Err(self.again(Problem::Swapped));
+        }
+        entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(entries)
+    }
+
+    fn names(&self, folder: &Folder, budget: &mut usize) -> Result<Vec<OsString>, Stop> {
+        let names = folder
+            .names(*budget)
+            .map_err(|error| FilesError::new(&self.path, Problem::Read(error)))?
+            .ok_or_else(|| FilesError::new(&self.path, Problem::TooManyEntries))?;
+        *budget -= names.len();
+        let is_visible = |name: &OsString| !name.as_encoded_bytes().starts_with(b".");
+        Ok(names.into_iter().filter(is_visible).collect())
+    }
+
+    /// Returns the place of an entry: in the generation, if it is a link through `..data`.
+    pub(super) fn locate(&self, name: &OsStr) -> Result<At, Stop> {
+        if self.generation.is_some() {
+            let target = self.folder.link(name);
+            let target = target
+                .map_err(|error| FilesError::new(self.path.join(name), Problem::Open(error)))?;
+            if let Some(rest) = target.as_deref().and_then(through_data) {
+                return Ok(At::Generation(rest.to_owned()));
+            }
+        }
+        Ok(At::Folder(PathBuf::from(name)))
+    }
+
+    /// Opens a file. Returns `None` if it is a link to what the generation does not have.
+    /// Kubernetes removes such a link after it has replaced `..data`.
+    pub(super) fn file(&self, name: &OsStr, at: &At) -> Result<Option<Opened>, Stop> {
+        let opened = match at {
+            At::Folder(name) => self.folder.file(name),
+            At::Generation(rest) => self.generation().file(rest),
+        };
+        match opened {
+            Ok(opened) => Ok(Some(opened)),
+            Err(error) => self.refused(name, at, error).map(|()| None),
+        }
+    }
+
+    /// Opens a folder. Returns `None` as [`file`](Self::file) does.
+    pub(super) fn enter(&'a self, name: &OsStr, at: &At) -> Result<Option<Self>, Stop> {
+        let folder = match at {
+            At::Folder(name) => self.folder.enter(name),
+            At::Generation(rest) => self.generation().enter(rest),
+        };
+        match folder {
+            Ok(folder) => Self::of(&self.path.join(name), folder, Some(self)).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                Err(FilesError::new(self.path.join(name), Problem::NotFolder).into())
+            }
+            Err(error) => self.refused(name, at, error).map(|()| None),
+        }
+    }
+
+    /// Decides what the error of opening an entry means. `Ok` means that it is absent.
+    fn refused(&self, name: &OsStr, at: &At, error: io::Error) -> Result<(), Stop> {
+        let path = self.path.join(name);
+        if error.kind() != io::ErrorKind::NotFound {
+            return Err(FilesError::new(path, Problem::Open(error)).into());
+        }
+        if !self.is_live()? {
+            return Err(self.again(Problem::Swapped));
+        }
+        match at {
+            At::Generation(_) => Ok(()),
+            // It was removed after it was listed, or it is a link that leads nowhere.
+            At::Folder(_) => Err(Stop::Again(FilesError::new(path, Problem::Open(error)))),
+        }
+    }
+
+    /// Returns the error of an attempt that has met a change.
+    fn again(&self, problem: Problem) -> Stop {
+        Stop::Again(FilesError::new(&self.path, problem))
+    }
+
+    /// The generation. Only a mount that has one makes an [`At::Generation`].
+    fn generation(&self) -> &Folder {
+        self.generation.as_ref().unwrap_or(&self.folder)
+    }
+
+    /// Returns `true` if `..data` leads to the generation that was opened, here and in all mounts
+    /// around it.
+    pub(super) fn is_live(&self) -> Result<bool, FilesError> {
+        let mut mount = Some(self);
+        while let Some(one) = mount {
+            if let Some(generation) = &one.generation
+                && !generation
+                    .is_at(&one.folder, Path::new(DATA))
+                    .map_err(|error| FilesError::new(one.path.join(DATA), Problem::Open(error)))?
+            {
+                return Ok(false);
+            }
+            mount = one.outer;
+        }
+        Ok(true)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Returns the rest of a target that begins with `..data`, if it leads nowhere else.
+fn through_data(target: &Path) -> Option<&Path> {
+    let rest = target.strip_prefix(DATA).ok()?;
+    let is_inside = |component| matches!(component, Component::Normal(_));
+    (rest.components().next().is_some() && rest.components().all(is_inside)).then_some(rest)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// A mount whose generations hold `db/user`, with links to it. It is removed on drop.
+    struct Volume(PathBuf);
+
+    impl Volume {
+        fn new(name: &str) -> Self {
+            let name = format!("secrets-toml-mount-{name}-{}", std::process::id());
+            let volume = Self(std::env::temp_dir().join(name));
+            volume.swap("..1");
+            symlink("..data/db", volume.0.join("db")).unwrap();
+            volume
+        }
+
+        fn swap(&self, generation: &str) {
+            fs::create_dir_all(self.0.join(generation).join("db")).unwrap();
+            fs::write(self.0.join(generation).join("db/user"), generation).unwrap();
+            symlink(generation, self.0.join("..next")).unwrap();
+            fs::rename(self.0.join("..next"), self.0.join(DATA)).unwrap();
+        }
+
+        fn open(&self) -> Mount<'static> {
+            Mount::open(&self.0).unwrap_or_else(|_| panic!("it exists"))
+        }
+    }
+
+    impl Drop for Volume {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn names(mount: &Mount<'_>) -> Result<Vec<OsString>, Stop> {
+        let entries = mount.entries(&mut 1000)?;
+        Ok(entries.into_iter().map(|(name, _)| name).collect())
+    }
+
+    #[track_caller]
+    fn assert_again<T>(result: Result<T, Stop>, path: &Path) {
+        match result {
+            Err(Stop::Again(error)) => {
+                let message = "was replaced 10 times while it was read (read it again later)";
+                assert_eq!(error.to_string(), format!("{}: {message}", path.display()));
+            }
+            Err(Stop::Fail(error)) => panic!("{error}"),
+            Ok(_) => panic!("it was read"),
+        }
+    }
+
+    #[test]
+    fn a_listing_of_a_replaced_generation_is_not_used() {
+        let volume = Volume::new("listing");
+        let mount = volume.open();
+        assert!(matches!(names(&mount).as_deref(), Ok([name]) if name == "db"));
+        volume.swap("..2");
+        assert_again(names(&mount), &volume.0);
+        // Back to the same name, and another folder.
+        fs::remove_dir_all(volume.0.join("..1")).unwrap();
+        volume.swap("..1");
+        assert_again(names(&mount), &volume.0);
+    }
+
+    #[test]
+    fn an_opened_generation_is_read_whole_and_a_removed_one_again() {
+        let volume = Volume::new("removed");
+        let (outer, name) = (volume.open(), OsStr::new("db"));
+        let at = outer.locate(name).unwrap_or_else(|_| panic!("it exists"));
+        let Ok(Some(inner)) = outer.enter(name, &at) else { panic!("it exists") };
+        volume.swap("..2");
+        // The listing in the folder is not used, either.
+        assert_again(names(&inner), inner.path());
+        // The files that were listed before are still those of the first generation.
+        let (user, at) = (OsStr::new("user"), At::Folder("user".into()));
+        assert!(matches!(inner.file(user, &at), Ok(Some(Opened::File(_, 3)))));
+        fs::remove_dir_all(volume.0.join("..1")).unwrap();
+        assert_again(inner.file(user, &at), inner.path());
+        let at = At::Generation("db".into());
+        assert_again(outer.enter(name, &at), &volume.0);
+    }
+
+    #[test]
+    fn attempts_end() {
+        let mut runs = 0;
+        let mut again = |least| {
+            attempts(|| {
+                runs += 1;
+                let error = || FilesError::new("x", Problem::Swapped);
+                if runs < least { Err(Stop::Again(error())) } else { Ok(runs) }
+            })
+        };
+        assert_eq!(again(10).unwrap(), 10);
+        assert_eq!(again(100).unwrap_err().path(), Some(Path::new("x")));
+        assert_eq!(runs, 20);
+    }
+
+    #[test]
+    fn links_through_data() {
+        for (target, rest) in [
+            ("..data/user", Some("user")),
+            ("..data/db/user", Some("db/user")),
+            ("..data", None),
+            ("..data/", None),
+            ("..data/../x", None),
+            ("..data/db/../../x", None),
+            ("./..data/user", None),
+            ("/..data/user", None),
+            ("..data2/user", None),
+            ("../..data/user", None),
+        ] {
+            assert_eq!(through_data(Path::new(target)), rest.map(Path::new), "{target}");
+        }
+    }
+}
