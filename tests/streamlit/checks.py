@@ -11,6 +11,7 @@ import math
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import tomllib
 import traceback
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import streamlit
 from streamlit import config
@@ -200,6 +202,127 @@ def old_reader_is_limited(folder):
             file.write_text(text + "\n")
             assert str(read(file)["a"]) == value, text
     return f"{len(unreadable)} texts give the module no secrets, {len(others)} give another value"
+
+
+def load(paths):
+    """Reads files and directories into a new st.secrets. Returns its keys and values in order, or an error."""
+    config.set_option("secrets.files", [str(path) for path in paths])
+    secrets = Secrets()
+    secrets._file_watchers_installed = True  # avoids a thread for each
+    try:
+        return secrets.to_dict()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def is_table(value):
+    return isinstance(value, dict) or isinstance(value, list) and value and all(isinstance(v, dict) for v in value)
+
+
+def files_agree(folder):
+    """files and secret directories have the same values, variables and order"""
+    listdir = os.listdir
+    rows, _ = driver("trees", folder, 4, 200 * TIMES)
+    failed = 0
+    for row in rows:
+        with environment({}), mock.patch("os.listdir", lambda path: sorted(listdir(path))):
+            found = load(row["paths"])
+            variables = [[name, digest(value)] for name, value in os.environ.items()]
+        if isinstance(found, str) or "error" in row:
+            assert isinstance(found, str) and "error" in row, (row, found)
+            failed += 1
+            continue
+        in_order = [key for key in found if not is_table(found[key])] + [key for key in found if is_table(found[key])]
+        assert [[key, digest(seen.canonical(found[key]))] for key in in_order] == [
+            [key, value] for key, _, value in row["secrets"]], (row, found)
+        assert variables == row["variables"], row
+        with environment({}):  # in the order of the file system
+            unsorted = load(row["paths"])
+        assert seen.canonical(unsorted) == seen.canonical(found), row
+    assert len(rows) == 200 * TIMES and failed >= 20 * TIMES, (len(rows), failed)
+    return f"{len(rows)} trees, {failed} of which both refuse"
+
+
+def make(folder, files):
+    for name, text in files.items():
+        path = os.path.join(os.fsencode(folder), os.fsencode(name))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if text is None:
+            os.makedirs(path)
+        elif text == "pipe":
+            os.mkfifo(path)
+        elif text.startswith("-> "):
+            os.symlink(text[3:], path)
+        else:
+            with open(path, "wb") as file:
+                file.write(text.encode("utf-8", "surrogateescape"))
+
+
+# The differences that the documentation of `secrets_toml::files` lists. Each has the files, the paths to read (a
+# file ends with `f` or `.toml`), and what the crate and Streamlit read: the kinds by key, or None for an error.
+S, T, I = "string", "table", "integer"
+DIFFERENCES = {
+    "a folder that begins with a dot": ({"d/.a/x": "1", "d/b/x": "2"}, ["d"], {"b": S}, {".a": S, "b": S}),
+    "a file that begins with a dot": ({"d/a/x": "1", "d/a/.y": "2"}, ["d"], {"a": S}, {"a": T}),
+    "a hidden file beside the folders": ({"d/a/x": "1", "d/.f": "2"}, ["d"], {"a": S}, None),
+    "values before tables": ({"1.toml": "[t]\n", "2.toml": "A = 1\n"}, ["1.toml", "2.toml"], {"A": I, "t": T},
+                             {"t": T, "A": I}),
+    "a file without .toml": ({"f": "A = 1\n"}, ["f"], {"A": I}, None),
+    "a folder that ends with .toml": ({"d.toml/a/x": "1"}, ["d.toml/"], {"a": S}, None),
+    "an empty directory": ({"d": None}, ["d"], {}, None),
+    "a directory without files": ({"d/a": None}, ["d"], {"a": T}, None),
+    "a name that is not UTF-8": ({b"d/\xff/x": "1"}, ["d"], None, {"\udcff": S}),
+    "a file name that is not UTF-8": ({b"d/a/\xff": "1", "d/a/x": "2"}, ["d"], None, {"a": T}),
+    "a single carriage return": ({"1.toml": "A = 1\rB = 2\n"}, ["1.toml"], None, {"A": I, "B": I}),
+    "an integer outside 64 bits": ({"1.toml": "A = 9223372036854775808\n"}, ["1.toml"], None, {"A": I}),
+    "a byte order mark": ({"1.toml": "\ufeffA = 1\n"}, ["1.toml"], {"A": I}, None),
+    "TOML 1.1": ({"1.toml": 'A = "\\x41"\n'}, ["1.toml"], {"A": S}, None),
+    "a year that Python lacks": ({"1.toml": "A = 0000-01-01\n"}, ["1.toml"], {"A": "datetime"}, None),
+    "a value with NUL": ({"d/A/x": "1", "d/B/x": "\0"}, ["d"], {"A": S, "B": S}, None),
+    "a name with =": ({"d/A/x": "1", "d/B=C/x": "2"}, ["d"], {"A": S, "B=C": S}, None),
+    "a pipe": ({"d/A/x": "pipe"}, ["d"], None, None),
+    "a file over the limit": ({"1.toml": "A = 1\n#" + "x" * 1_000_000}, ["1.toml"], None, {"A": I}),
+    "a link to what a generation lacks": (
+        {"d/a/..1/x": "1", "d/a/..data": "-> ..1", "d/a/x": "-> ..data/x", "d/a/old": "-> ..data/old"}, ["d"],
+        {"a": S}, None),
+    "a file of a generation without a link": (
+        {"d/a/..1/x": "1", "d/a/..1/new": "2", "d/a/..data": "-> ..1", "d/a/x": "-> ..data/x"}, ["d"],
+        {"a": T}, {"a": S}),
+}
+
+
+def differences_are_listed(folder):
+    """the differences of files and secret directories are those of the list"""
+    listdir, kinds = os.listdir, {str: S, int: I, dict: T}
+    stopped = lambda *_: (_ for _ in ()).throw(TimeoutError("it waits"))
+    signal.signal(signal.SIGALRM, stopped)
+    for number, (name, (files, names, ours, streamlits)) in enumerate(DIFFERENCES.items()):
+        place = folder / str(number)
+        make(place, files)
+        paths = [place / path for path in names]
+        of = lambda path: "file" if path.endswith(("f", ".toml")) else "directory"
+        pairs = [part for path, full in zip(names, paths) for part in (of(path), full)]
+        [row], _ = driver("read", *pairs)
+        read_by_us = None if "error" in row else {key: kind for key, kind, _ in row["secrets"]}
+        assert read_by_us == ours and list(read_by_us or {}) == list(ours or {}), (name, row)
+        with environment({}), mock.patch("os.listdir", lambda path: sorted(listdir(path))):
+            signal.alarm(1 if name == "a pipe" else 0)
+            found = load(paths)
+            signal.alarm(0)
+            variables = dict(os.environ)
+        found_by_streamlit = None if isinstance(found, str) else {key: kinds[type(found[key])] for key in found}
+        assert found_by_streamlit == streamlits and list(found_by_streamlit or {}) == list(streamlits or {}), (name, found)
+        assert (name == "a pipe") == ("it waits" in str(found)), (name, found)
+        # The crate gives no variables then. Streamlit has set some of them.
+        if row.get("env_error"):
+            assert name in ("a value with NUL", "a name with =") and variables == {"A": "1"}, (name, variables)
+    # The order of the file system.
+    place = folder / "order"
+    make(place, {"d/a/x": "1", "d/b/x": "2"})
+    [row], _ = driver("read", "directory", place / "d")
+    with environment({}), mock.patch("os.listdir", lambda path: ["b", "a"] if str(path).endswith("d") else ["x"]):
+        assert list(load([place / "d"])) == ["b", "a"] and [key for key, *_ in row["secrets"]] == ["a", "b"]
+    return f"{len(DIFFERENCES) + 1} differences"
 
 
 # In separate processes.
@@ -466,7 +589,8 @@ def running_module_keeps_its_secrets(folder):
 
 
 CHECKS = [
-    documents_agree, old_reader_is_limited if OLD_READER else tomllib_agrees, links_are_harmless, sessions_agree,
+    documents_agree, *([old_reader_is_limited] if OLD_READER else [tomllib_agrees, files_agree, differences_are_listed]),
+    links_are_harmless, sessions_agree,
     failures_are_gone, config_does_not_win, variable_has_limits, running_module_keeps_its_secrets,
 ]
 

@@ -18,7 +18,7 @@ impl Dice {
         usize::try_from(self.next() % n as u64).expect("less than n")
     }
 
-    fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
+    pub fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
         of[self.below(of.len())]
     }
 }

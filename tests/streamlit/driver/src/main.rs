@@ -3,6 +3,8 @@
 //! ```text
 //! streamlit-driver documents FOLDER SEED COUNT QUERIES     generated documents, QUERIES each
 //! streamlit-driver links FOLDER                            the hostile links
+//! streamlit-driver trees FOLDER SEED COUNT                 generated files and secret directories
+//! streamlit-driver read file|directory PATH...             one result, of pairs of arguments
 //! streamlit-driver launch new|old DOCUMENT QUERY FOLDER CHECKOUT PROGRAM [ARGUMENT...]
 //! ```
 //! `launch` starts a module as the README shows (`new`), or with its environment alone (`old`). It
@@ -12,6 +14,7 @@
 //! All values are made up. The checks compare hashes to keep their output short.
 
 mod documents;
+mod trees;
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -36,6 +39,26 @@ fn main() -> Result<()> {
             documents(Path::new(folder), seed.parse()?, count.parse()?, queries.parse()?)
         }
         ["links", folder] => links(Path::new(folder)),
+        ["trees", folder, seed, count] => {
+            let mut dice = Dice(seed.parse()?);
+            for number in 0..count.parse()? {
+                let files = trees::tree(&mut dice, &Path::new(folder).join(format!("{number}")))?;
+                print(&files.row())?;
+            }
+            print(&json!({ "trees": count }))
+        }
+        ["read", ref paths @ ..] => {
+            let mut files = trees::Tree::default();
+            for pair in paths.chunks(2) {
+                match *pair {
+                    ["file", path] => files.file(path.into()),
+                    ["directory", path] => files.directory(path.into()),
+                    _ => return Err("see the first lines of main.rs".into()),
+                }
+            }
+            print(&files.row())?;
+            print(&json!({}))
+        }
         ["launch", way, document, query, folder, checkout, program, ref arguments @ ..] => {
             let mut command = Command::new(program);
             let log = File::create(Path::new(checkout).join("module.log"))?;
