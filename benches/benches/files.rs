@@ -1,0 +1,150 @@
+//! Compares a poll of unchanged files with bare reads of them, and checks that reading, layering and
+//! comparing take time in proportion to files, keys and layers: `cargo bench -p benches --bench files`.
+
+use std::fs;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use benches::limits::Limits;
+use benches::turns::{Run, medians};
+use secrets_toml::Document;
+use secrets_toml::files::{Changes, Files, Reload};
+
+/// The most times the bare reads that a poll may take.
+const POLL: f64 = 1.5;
+
+/// The most that ten times as many files, keys or layers may cost each. A step that is not linear has a
+/// ratio of nearly 10.
+const LINEAR: f64 = 3.0;
+
+fn main() -> ExitCode {
+    let folder = std::env::temp_dir().join(format!("secrets-toml-bench-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("the folder can be made");
+    let mut limits = Limits::from_args();
+    poll(&folder, &mut limits);
+    linear(&folder, &mut limits);
+    fs::remove_dir_all(folder).expect("the folder can be removed");
+    limits.end()
+}
+
+fn write(path: PathBuf, text: &str) -> PathBuf {
+    fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a folder");
+    fs::write(&path, text).expect("a file");
+    path
+}
+
+/// A document of about two kilobytes.
+fn two_kilobytes(name: usize) -> String {
+    (0..40)
+        .map(|key| format!("SERVICE_{name}_{key} = \"9f8e7d6c5b4a39281706f5e4d3c2b1a\"\n"))
+        .collect()
+}
+
+/// A poll of 20 unchanged files of 2 kB: in one folder, in one folder each, and in a Kubernetes mount.
+fn poll(folder: &Path, limits: &mut Limits) {
+    println!("\n{:<34} {:>10} {:>10} {:>7}  limit", "20 files of 2 kB", "bare", "poll", "ratio");
+    let texts: Vec<_> = (0..20).map(two_kilobytes).collect();
+    assert!(texts.iter().all(|text| (2_000..2_500).contains(&text.len())));
+    let place = |name: &str, i: usize| folder.join(name.replace('#', &i.to_string()));
+    for (what, name, limit) in [
+        ("in one folder", "one/#.toml", Some(POLL)),
+        ("in a folder each", "each/#/secrets.toml", Some(POLL)),
+        ("in a secret directory's folder", "directory/a/#", None),
+        ("in a secret directory's folders", "directories/#/a", None),
+    ] {
+        let paths: Vec<_> =
+            (0..).zip(&texts).map(|(i, text)| write(place(name, i), text)).collect();
+        let files = match name.split_once('/') {
+            Some((directory, _)) if directory.starts_with("direct") => {
+                Files::new().directory(folder.join(directory))
+            }
+            _ => paths.iter().fold(Files::new(), |files, path| files.file(path)),
+        };
+        let mut reload = Reload::new(files, None).expect("they are valid");
+        let mut runs: [Run<'_>; 2] = [
+            (
+                "bare",
+                Box::new(|| {
+                    for path in &paths {
+                        black_box(fs::read(path).expect("it exists"));
+                    }
+                }),
+            ),
+            ("poll", Box::new(|| assert!(reload.poll().expect("they are valid").is_none()))),
+        ];
+        let times = medians(&mut runs);
+        let ratio = times[1] / times[0];
+        let limit = limit.map_or(String::new(), |limit| limits.at_most(ratio, limit));
+        println!(
+            "{what:<34} {:>7.1} µs {:>7.1} µs {ratio:>6.2}x  {limit}",
+            times[0] * 1e6,
+            times[1] * 1e6,
+        );
+    }
+}
+
+/// A document with this number of keys, of which each layer has others, or the same.
+fn document(keys: usize, layer: usize) -> Document {
+    let text: String = (0..keys).map(|key| format!("KEY_{layer}_{key} = 'value'\n")).collect();
+    Document::parse(text).expect("it is well-formed")
+}
+
+/// Costs per file, key and layer, of a small and a large number.
+fn linear(folder: &Path, limits: &mut Limits) {
+    println!("\n{:<34} {:>10} {:>10} {:>7}  limit", "cost of each", "few", "many", "ratio");
+    for i in 0..1000 {
+        for (name, count) in [("few", 100), ("many", 1000)] {
+            if i < count {
+                write(folder.join(format!("{name}/file/{i}")), &format!("KEY_{i} = {i}\n"));
+                write(folder.join(format!("{name}/folders/{i}/a")), "value");
+                write(folder.join(format!("{name}/folder/a/{i}")), "value");
+            }
+        }
+    }
+    let list = |name: &str, count: usize| {
+        let path = |i| folder.join(format!("{name}/file/{i}"));
+        (0..count).fold(Files::new(), |files, i| files.file(path(i)))
+    };
+    let directory = |name: &str, kind: &str| Files::new().directory(folder.join(name).join(kind));
+    let read = |files: Files| move || drop(black_box(files.read().expect("they are well-formed")));
+    row("files", [100, 1000], [read(list("few", 100)), read(list("many", 1000))], limits);
+    let folders = ["few", "many"].map(|name| read(directory(name, "folders")));
+    row("folders of a secret directory", [100, 1000], folders, limits);
+    let files = ["few", "many"].map(|name| read(directory(name, "folder")));
+    row("files of a folder", [100, 1000], files, limits);
+
+    let layer = |documents: Vec<Document>| {
+        move || {
+            let layers = documents.iter().map(|document| ("layer", document));
+            drop(black_box(Document::layered(layers).expect("they are short")));
+        }
+    };
+    let keys = [1_000, 10_000]
+        .map(|keys| layer(vec![document(keys, 0), document(keys, 0), document(keys, 1)]));
+    row("keys of layers", [1_000, 10_000], keys, limits);
+    let same = [100, 1_000].map(|layers| layer((0..layers).map(|_| document(10, 0)).collect()));
+    row("layers with the same keys", [100, 1_000], same, limits);
+    let other = [100, 1_000].map(|layers| layer((0..layers).map(|i| document(10, i)).collect()));
+    row("layers with other keys", [100, 1_000], other, limits);
+
+    let changes = [1_000, 10_000].map(|keys| {
+        let [old, new] = [document(keys, 0), document(keys, 1)];
+        move || drop(black_box(Changes::between(&old, &new)))
+    });
+    row("keys that are added and removed", [1_000, 10_000], changes, limits);
+    let since = [1_000, 10_000].map(|keys| {
+        let [old, new] = [0, 1].map(|layer| document(keys, layer).env().expect("it is mapped"));
+        move || drop(black_box(new.changes_since(&old)))
+    });
+    row("variables to set and unset", [1_000, 10_000], since, limits);
+}
+
+fn row<F: FnMut()>(what: &str, counts: [usize; 2], [few, many]: [F; 2], limits: &mut Limits) {
+    let mut runs: [Run<'_>; 2] = [("few", Box::new(few)), ("many", Box::new(many))];
+    let times = medians(&mut runs);
+    let [few, many] = [0, 1].map(|i| times[i] / counts[i] as f64);
+    let ratio = many / few;
+    let limit = limits.at_most(ratio, LINEAR);
+    println!("{what:<34} {:>7.0} ns {:>7.0} ns {ratio:>6.2}x  {limit}", few * 1e9, many * 1e9);
+}
