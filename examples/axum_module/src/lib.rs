@@ -1,8 +1,14 @@
 //! A module written in Rust: one process, many visitors, and an [`Env`] for each request.
 //!
-//! The module reads its delivered `secrets.toml` once, at start. For each request it makes the
-//! variables anew and applies the query of that visitor's link to them. No request changes anything
-//! that another one reads.
+//! For each request, the module makes the variables anew from its `secrets.toml` and applies the query
+//! of that visitor's link to them. No request changes anything that another one reads.
+//!
+//! # Reload
+//!
+//! The platform may replace the file at any time. [`poll`] reads it again: [`Reload`] compares the
+//! content, validates it, and puts it in the place of the present secrets. If the new file is broken,
+//! requests go on with the last good secrets. Each request takes the present secrets once, so that all
+//! its values are of one file.
 //!
 //! # Why not the environment of the process
 //!
@@ -27,15 +33,15 @@
 //!
 //! # What no link can override
 //!
-//! [`Settings`] is read from the document once, so it holds the owner's values. It has no field for a
+//! [`Settings`] is read from the document, so it holds the owner's values. It has no field for a
 //! variable that a link can override or displace: the owner's token would reach the visitor's endpoint.
 //! Such variables are read from the request's [`Env`], and from nowhere else.
 
 use std::error::Error;
 use std::fmt::Write;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -45,17 +51,20 @@ use axum::http::{self, HeaderMap, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use secrecy::{ExposeSecret, SecretString};
-use secrets_toml::{Document, Env, EnvError, OverrideError, Overrides};
+use secrets_toml::files::{Current, Files, Reload};
+use secrets_toml::{DeserializeError, Env, EnvError, OverrideError, Overrides, Template};
 use serde::Deserialize;
 use tower::ServiceExt;
 
 /// The default endpoint of the API, for when neither the owner nor a link sets one.
 const API_BASE: &str = "https://api.clarifai.com";
 
+/// The variables that a file must have. Others are allowed.
+const TEMPLATE: &str = "DB_PASSWORD = ''\n[db]\nhost = ''\nuser = ''\n";
+
 /// The state that all requests share. No request changes it.
 pub struct Module {
-    document: Document,
-    settings: Settings,
+    secrets: Current,
     overrides: Overrides,
     network: Router,
 }
@@ -76,19 +85,19 @@ struct Database {
 }
 
 impl Module {
-    /// Reads the delivered file. Later changes of the file have no effect, and it may be removed.
+    /// Reads the delivered file. Pass the [`Reload`] to [`poll`], or poll it yourself.
     ///
     /// `network` answers the requests that the module sends.
     ///
     /// # Errors
     ///
-    /// The file cannot be read, is not a well-formed document, or does not fit [`Settings`]. Or a
-    /// variable cannot be in an environment.
-    pub fn read(file: &Path, network: Router) -> Result<Self, Box<dyn Error>> {
-        let document = Document::from_utf8(fs::read(file)?)?;
-        let settings = document.deserialize()?;
-        document.env()?; // now, not at the first request
-        Ok(Self { document, settings, overrides: Overrides::clarifai(), network })
+    /// The file cannot be read, is not a well-formed document, lacks a variable, or does not fit
+    /// [`Settings`].
+    pub fn read(file: &Path, network: Router) -> Result<(Self, Reload), Box<dyn Error>> {
+        let reload = Reload::new(Files::new().file(file), Template::parse(TEMPLATE)?)?;
+        let secrets = reload.reader();
+        secrets.get().deserialize::<Settings>()?; // now, not at the first request
+        Ok((Self { secrets, overrides: Overrides::clarifai(), network }, reload))
     }
 
     /// Returns the page of the module: `/`, with the parameters of a visitor's link.
@@ -103,13 +112,28 @@ impl Module {
     }
 }
 
+/// Reads the file again and again, until the process ends. Run it in a thread of its own.
+///
+/// The log has the names of what has changed, or the error. It never has a value.
+pub fn poll(mut reload: Reload, every: Duration) {
+    loop {
+        std::thread::sleep(every);
+        match reload.poll() {
+            Ok(None) => {}
+            Ok(Some(changes)) => tracing::info!("the secrets have changed: {changes:?}"),
+            Err(error) => tracing::warn!("the secrets stay as they are: {error}"),
+        }
+    }
+}
+
 /// Shows the source of each variable for this visitor, but no value.
 async fn page(
     State(module): State<Arc<Module>>,
     RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Failure> {
     let query = query.as_deref().unwrap_or_default();
-    let env = module.document.env()?.override_with(&module.overrides, query)?;
+    let secrets = module.secrets.get();
+    let env = secrets.env()?.override_with(&module.overrides, query)?;
     let mut page = String::new();
     for explanation in env.explain() {
         _ = writeln!(page, "{explanation}"); // a `String` takes any text
@@ -118,7 +142,7 @@ async fn page(
         Some(request) => module.send(request).await.to_string(),
         None => "not called without a token".to_owned(),
     };
-    let database = module.send(database_request(&module.settings)?).await;
+    let database = module.send(database_request(&secrets.deserialize()?)?).await;
     _ = writeln!(page, "\nAPI: {api}\ndatabase: {database}");
     tracing::info!("API: {api}, database: {database}");
     // The link may hold a token, so keep it out of caches and out of `Referer` headers.
@@ -177,6 +201,13 @@ impl From<OverrideError> for Failure {
 
 impl From<EnvError> for Failure {
     fn from(error: EnvError) -> Self {
+        Self(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    }
+}
+
+/// Reports a file that was replaced by one with values of other kinds.
+impl From<DeserializeError> for Failure {
+    fn from(error: DeserializeError) -> Self {
         Self(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
     }
 }

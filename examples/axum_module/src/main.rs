@@ -7,15 +7,19 @@ use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
-use axum_module::{Module, pretended_network};
+use axum_module::{Module, poll, pretended_network};
 use tokio::net::TcpListener;
 
 const USAGE: &str = "\
 usage: axum-module FILE [PORT]
 
-Reads the secrets in FILE once, and serves the module on http://127.0.0.1:PORT. Without PORT, or if it
-is 0, takes any free port. Prints the address.";
+Serves the module with the secrets in FILE on http://127.0.0.1:PORT. Without PORT, or if it is 0, takes
+any free port. Prints the address. Reads FILE again every second.";
+
+const EVERY: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -29,13 +33,16 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     tracing_subscriber::fmt().with_target(false).with_writer(std::io::stderr).init();
-    let served = Module::read(Path::new(file), pretended_network())
-        .map_err(|error| format!("{}: {error}", file.display()).into())
-        .and_then(|module| serve(module, port));
+    let served = Module::read(Path::new(file), pretended_network()).and_then(|(module, reload)| {
+        thread::spawn(move || poll(reload, EVERY));
+        serve(module, port)
+    });
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("axum-module: {error}");
+            // The source has the places in the file, and how to fix each of them.
+            let source = error.source().map(|source| format!("\n{source}")).unwrap_or_default();
+            eprintln!("axum-module: {error}{source}");
             ExitCode::FAILURE
         }
     }

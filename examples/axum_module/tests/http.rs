@@ -39,7 +39,8 @@ fn module() -> (Router, Sent) {
     });
     let delivered = Document::parse(SECRETS).unwrap();
     let file = SecretsFile::create_in(std::env::temp_dir(), &delivered).unwrap();
-    (Module::read(file.path(), network).unwrap().router(), sent)
+    let (module, _) = Module::read(file.path(), network).unwrap();
+    (module.router(), sent)
 }
 
 async fn get(router: &Router, link: &str) -> (StatusCode, String) {

@@ -8,7 +8,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use secrets_toml::Document;
 use secrets_toml::handover::SecretsFile;
@@ -89,8 +90,7 @@ fn fails(file: &Path) -> (Option<i32>, String) {
     let Output { status, stderr, .. } = module.wait_with_output().unwrap();
     assert_eq!(address, "", "it serves");
     let told = String::from_utf8(stderr).unwrap();
-    let name = format!("axum-module: {}: ", file.display());
-    (status.code(), told.strip_prefix(&name).unwrap_or(&told).to_owned())
+    (status.code(), told.replace(&*file.to_string_lossy(), "FILE"))
 }
 
 #[test]
@@ -99,24 +99,59 @@ fn a_broken_file_ends_the_module_with_the_place() {
     let broken = [
         (
             "CLARIFAI_PAT = 'hunter2'\nDB_PASSWORD = hunter2\n",
-            "error: line 2, column 15: a value without quotes\n  \
+            "FILE: not well-formed\n\
+             error: line 2, column 15: a value without quotes\n  \
              = help: put text between quotes: \"…\"\n\n",
         ),
         (
-            "DB_PASSWORD = 'hunter2'\n[db]\nhost = 'hunter2'\nuser = ['hunter2']\n",
-            "line 4, column 8: `db.user`: expected a string, found array\n",
+            "DB_PASSWORD = 'hunter2'\n[db]\nhost = 'hunter2'\n",
+            "`db.user` is missing: line 4 of the template expects it\n\
+             error: `db.user` is missing: line 4 of the template expects it\n  \
+             = help: add the line below `[db]`\n\n",
         ),
         (
-            "DB_PASSWORD = 'hunter2'\n'A=B' = 'hunter2'\n[db]\nhost = 'hunter2'\nuser = ''\n",
-            "line 2: `\"A=B\"` cannot be an environment variable: its name holds `=`\n",
+            "DB_PASSWORD = 5\n[db]\nhost = 'hunter2'\nuser = 'hunter2'\n",
+            "line 1, column 15: `DB_PASSWORD`: expected a string, found integer\n",
+        ),
+        (
+            "DB_PASSWORD = 'hunter2'\n'A=B' = 'hunter2'\n[db]\nhost = 'hunter2'\nuser = 'x'\n",
+            "`\"A=B\"` cannot be an environment variable: its name holds `=` (FILE line 2)\nerror: line 2",
         ),
     ];
     for (text, told) in broken {
         fs::write(file.path(), text).unwrap();
-        assert_eq!(fails(file.path()), (Some(1), told.to_owned()));
+        let (status, all) = fails(file.path());
+        assert_eq!(status, Some(1));
+        assert!(all.starts_with(&format!("axum-module: {told}")), "{all}");
     }
     let absent = file.path().with_file_name("absent.toml");
-    assert_eq!(fails(&absent), (Some(1), "No such file or directory (os error 2)\n".to_owned()));
+    let told = "axum-module: none of these files exists (make one of them): FILE\n";
+    assert_eq!(fails(&absent), (Some(1), told.to_owned()));
+}
+
+/// The platform replaces the file while the module runs.
+#[test]
+fn a_replaced_file_is_read_again() {
+    let mut file = deliver(SECRETS);
+    let mut module = module();
+    module.arg(file.path()).arg("0").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut module = module.spawn().unwrap();
+    let mut address = String::new();
+    BufReader::new(module.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    let new = Document::parse(SECRETS.replace("CLARIFAI_PAT", "CLARIFAI_SESSION_TOKEN")).unwrap();
+    file.replace(&new).unwrap();
+    let end = Instant::now() + Duration::from_secs(30);
+    let page = loop {
+        let page = get(&address, "/").unwrap();
+        if page.contains("CLARIFAI_SESSION_TOKEN: ") || Instant::now() > end {
+            break page;
+        }
+        thread::sleep(Duration::from_millis(100));
+    };
+    module.kill().unwrap();
+    let log = String::from_utf8(module.wait_with_output().unwrap().stderr).unwrap();
+    assert!(page.contains("CLARIFAI_SESSION_TOKEN: secrets.toml line 1"), "{page}{log}");
+    assert!(log.contains("removed: [\"CLARIFAI_PAT\"]") && !log.contains("hunter2"), "{log}");
 }
 
 #[test]
