@@ -3,9 +3,10 @@
 //! 1. [First run](#first-run)
 //! 2. [A form in a web service](#a-form-in-a-web-service)
 //! 3. [Running a module](#running-a-module)
-//! 4. [Rotating keys](#rotating-keys)
-//! 5. [Backups](#backups)
-//! 6. [Writing a store](#writing-a-store)
+//! 4. [Files that change](#files-that-change)
+//! 5. [Rotating keys](#rotating-keys)
+//! 6. [Backups](#backups)
+//! 7. [Writing a store](#writing-a-store)
 //!
 //! The repository has a complete service, with pages in a browser: `cargo run -p module-manager`.
 //!
@@ -185,6 +186,116 @@
 //! variable that a query displaced comes from the launcher. [`Env::explain`](crate::Env::explain) gives one line
 //! for each variable, for a log.
 //!
+//! # Files that change
+//!
+//! Not every secret is in a vault. The [`files`](crate::files) of an operator are layered: for each root key, the
+//! last one wins. A [`Reload`](crate::files::Reload) reads them again when the host asks, for example once a
+//! second. If an edit is broken, readers keep the last good secrets.
+//!
+//! **A Kubernetes mount.** Mount each `Secret` into a folder of its own below one directory. All values of one
+//! mount are of one generation, also while Kubernetes replaces it.
+//!
+//! ```yaml
+//! volumeMounts:
+//!   - { name: db, mountPath: /etc/secrets/db, readOnly: true }         # [db] with `user` and `password`
+//!   - { name: openai, mountPath: /etc/secrets/OPENAI_API_KEY, readOnly: true } # one file: a string
+//! ```
+//!
+#![cfg_attr(feature = "files", doc = "```")]
+#![cfg_attr(not(feature = "files"), doc = "```ignore")]
+//! use std::path::Path;
+//!
+//! use secrets_toml::files::{Files, Reload, ReloadError};
+//! use secrets_toml::Template;
+//!
+//! /// The file in the image, and over it the mounted secrets.
+//! fn start(root: &Path, template: Template) -> Result<Reload, ReloadError> {
+//!     let files = Files::new().file(root.join("srv/app/secrets.toml")).directory(root.join("etc/secrets"));
+//!     Reload::new(files, template)
+//! }
+//!
+//! # let root = std::env::temp_dir().join(format!("guide-files-{}", std::process::id()));
+//! # std::fs::create_dir_all(root.join("etc/secrets/OPENAI_API_KEY"))?;
+//! # std::fs::write(root.join("etc/secrets/OPENAI_API_KEY/key"), "hunter2\n")?;
+//! let template = Template::parse("OPENAI_API_KEY = ''\n")?;
+//! let mut reload = start(&root, template)?;
+//! let current = reload.reader(); // for each task or thread
+//! let secrets = current.get(); // for each request
+//! assert_eq!(secrets.env()?.get("OPENAI_API_KEY"), Some("hunter2"));
+//!
+//! // In a timer of the host. Neither the changes nor the error hold a value.
+//! match reload.poll() {
+//!     Ok(None) => {}
+//!     Ok(Some(changes)) => println!("reloaded: {changes:?}"),
+//!     Err(error) => eprintln!("the secrets stay as they are: {error}"),
+//! }
+//! # std::fs::remove_dir_all(root)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **A systemd credential.** With `LoadCredential=secrets.toml:/etc/app/secrets.toml` in the unit, systemd gives
+//! the service a copy in a folder of its own. The service is told the folder by the variable
+//! `CREDENTIALS_DIRECTORY`. This crate reads no variable, so the host passes the folder on. Credentials do not
+//! change while the service runs.
+//!
+#![cfg_attr(feature = "files", doc = "```no_run")]
+#![cfg_attr(not(feature = "files"), doc = "```ignore")]
+//! # use secrets_toml::files::Files;
+//! let folder = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or("not started by systemd")?;
+//! let layered = Files::new().file(std::path::Path::new(&folder).join("secrets.toml")).read()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **The vault as a source.** [`Vault::get_newer`] returns a record only if it is newer than the revision that the
+//! host has. [`Changes::between`](crate::files::Changes::between) tells what is different, and
+//! [`Env::changes_since`](crate::Env::changes_since) which variables to set and unset. A running Streamlit module
+//! follows with `SecretsFile::replace`:
+//!
+#![cfg_attr(feature = "files", doc = "```")]
+#![cfg_attr(not(feature = "files"), doc = "```ignore")]
+//! use secrets_toml::files::Changes;
+//! use secrets_toml::seal::{Revision, Scope};
+//! use secrets_toml::store::Store;
+//! use secrets_toml::vault::{Newer, Vault};
+//! use secrets_toml::Secrets;
+//! # use secrets_toml::{Document, seal::Keyring, store::MemoryStore, vault::Expected};
+//!
+//! /// What the host has of a module's secrets.
+//! struct Held {
+//!     revision: Revision,
+//!     secrets: Secrets,
+//! }
+//!
+//! /// In a timer of the host.
+//! fn poll<S: Store>(
+//!     vault: &Vault<S>,
+//!     install: &Scope,
+//!     held: &mut Held,
+//! ) -> Result<Option<Changes>, Box<dyn std::error::Error>> {
+//!     let Newer::Opened(opened) = vault.get_newer(install, held.revision)? else {
+//!         return Ok(None); // the same revision, or it was deleted: the module keeps what it has
+//!     };
+//!     let new = Held { revision: opened.revision(), secrets: opened.into_secrets()? };
+//!     let changes = Changes::between(&held.secrets, &new.secrets);
+//!     *held = new;
+//!     // Deliver it: file.replace(&held.secrets.for_streamlit(&held.secrets.env()?)?)?;
+//!     Ok(Some(changes))
+//! }
+//!
+//! # let vault = Vault::new(MemoryStore::new(), Keyring::generate()?);
+//! # let install = Scope::module("chat")?;
+//! # let secrets = |text: &str| Document::parse(text).unwrap().validate().unwrap();
+//! # let revision = vault.put(&install, &secrets("PAT = 'hunter2'\n"), Expected::Absent)?;
+//! # let mut held = Held { revision, secrets: secrets("PAT = 'hunter2'\n") };
+//! assert!(poll(&vault, &install, &mut held)?.is_none());
+//! # vault.put(&install, &secrets("PAT = 'hunter3'\n"), Expected::Revision(revision))?;
+//! let changes = poll(&vault, &install, &mut held)?.expect("somebody has written a revision");
+//! assert!(changes.changed().eq(["PAT"]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! To layer both, pass the documents to [`Document::layered`](crate::Document::layered), each with a name.
+//!
 //! # Rotating keys
 //!
 //! Rotate when a key may be known to somebody, and otherwise once a year. Readers and writers keep running.
@@ -341,4 +452,5 @@
 //! [`Template::validate_update`]: crate::Template::validate_update
 //! [`Vault::copy`]: crate::vault::Vault::copy
 //! [`Vault::export`]: crate::vault::Vault::export
+//! [`Vault::get_newer`]: crate::vault::Vault::get_newer
 //! [`Vault::import`]: crate::vault::Vault::import
