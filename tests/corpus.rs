@@ -30,5 +30,7 @@ macro_rules! replay {
 }
 
 replay! { document template validate update env query deserialize delivery }
+#[cfg(feature = "files")]
+replay! { files }
 #[cfg(feature = "vault")]
 replay! { record keyring }

@@ -13,6 +13,8 @@ pub(crate) mod delivery;
 pub(crate) mod deserialize;
 pub(crate) mod document;
 pub(crate) mod env;
+#[cfg(feature = "files")]
+pub(crate) mod files;
 #[cfg(feature = "vault")]
 pub(crate) mod keyring;
 #[cfg(secrets_toml_readers)]
