@@ -39,14 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn run(config: String) -> Result<(), Box<dyn Error>> {
-    let store = PostgresStore::new(move || {
-        let config = config.clone();
-        async move {
-            let (client, connection) = tokio_postgres::connect(&config, NoTls).await?;
-            tokio::spawn(connection);
-            Ok(client)
-        }
-    });
+    let store = PostgresStore::new(config.parse()?, NoTls);
     store.migrate().await?;
     let mut keyring = Keyring::generate()?;
     let vault = AsyncVault::new(store, copy(&mut keyring)?);

@@ -16,6 +16,8 @@
 
 pub mod backend;
 mod blocking;
+#[cfg(any(feature = "postgres", feature = "redb"))]
+mod commits;
 mod contract;
 mod error;
 mod memory;

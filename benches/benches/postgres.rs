@@ -62,11 +62,7 @@ fn scope(number: usize) -> Result<Scope> {
 
 async fn measure(config: String, records: usize) -> Result<bool> {
     let bare = connect(&config).await?;
-    let store = PostgresStore::new(move || {
-        let config = config.clone();
-        async move { Ok(connect(&config).await.map_err(|error| error.to_string())?) }
-    })
-    .statement_timeout(Duration::from_secs(60));
+    let store = PostgresStore::new(config.parse()?, NoTls).deadline(Duration::from_secs(60));
     store.migrate().await?;
     let vault = AsyncVault::new(store, Keyring::from_bytes([7; 32]));
     let put = put_over_bare(&vault, &bare).await?;

@@ -7,7 +7,7 @@ use std::io;
 use std::ops::{Bound, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use redb::backends::FileBackend;
 use redb::{
@@ -16,6 +16,7 @@ use redb::{
 };
 
 use crate::store::backend::{Fetch, KEYRING_ROW, Outcome, Row, Write, fence_holds, past};
+use crate::store::commits::{Call, Commits, Decided, wait};
 use crate::store::contract::Store;
 use crate::store::error::StoreError;
 use crate::store::page::{Page, check_batch, start};
@@ -77,6 +78,12 @@ const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("secrets
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct RedbStore {
+    core: Arc<Core>,
+    commits: Commits,
+}
+
+/// The database, which a commit needs whoever runs it.
+struct Core {
     /// Calls hold it for reading, whether they read or write. Opening the file again needs it for
     /// writing, and so waits until no call uses the old database.
     state: RwLock<State>,
@@ -113,13 +120,21 @@ impl RedbStore {
         database: Database,
         reopen: impl Fn() -> Result<Database, Failure> + Send + Sync + 'static,
     ) -> Self {
-        Self {
+        let core = Arc::new(Core {
             state: RwLock::new(State { database: Some(database), epoch: 0 }),
             writer: Mutex::new(()),
             reopen: Box::new(move || guarded(&reopen)),
-        }
+        });
+        let shared = core.clone();
+        let commits = Commits::new(move |calls| {
+            let core = shared.clone();
+            Box::pin(async move { core.commit(&calls) })
+        });
+        Self { core, commits }
     }
+}
 
+impl Core {
     /// Runs a transaction that reads. After an error it opens the file again, for the next call: redb
     /// refuses all further work after an input or output error.
     fn read<T>(&self, run: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, StoreError> {
@@ -180,6 +195,61 @@ impl RedbStore {
         }
     }
 
+    /// Commits calls together. Returns what it decides about each.
+    fn commit(&self, calls: &[Arc<Call>]) -> Vec<Decided> {
+        match (self.apply(calls), calls) {
+            (Ok(outcomes), _) => {
+                let mut outcomes = outcomes.into_iter();
+                let mut of = |call: &Arc<Call>| outcomes.by_ref().take(call.writes.len()).collect();
+                calls.iter().map(|call| Decided::Told(Ok(of(call)))).collect()
+            }
+            (Err(error), [_]) => vec![Decided::Told(Err(error))],
+            (Err(error @ StoreError::Unknown(_)), _) => {
+                let error = error.shared();
+                calls.iter().map(|_| Decided::Told(Err(error()))).collect()
+            }
+            // Nothing was written. It may be the fault of one call.
+            (Err(_), _) => calls.iter().map(|_| Decided::Alone).collect(),
+        }
+    }
+
+    /// Applies the writes of calls, which have one fence, in one transaction.
+    fn apply(&self, calls: &[Arc<Call>]) -> Result<Vec<Outcome>, StoreError> {
+        let writes = || calls.iter().flat_map(|call| &call.writes);
+        let fence = calls.first().and_then(|call| call.fence.as_ref());
+        let run = |transaction: &WriteTransaction| {
+            let mut records = transaction.open_table(RECORDS)?;
+            let keyring = records.get(KEYRING_ROW)?;
+            if !fence_holds(fence, keyring.as_ref().map(|row| row.value())) {
+                return Ok((writes().map(|_| Outcome::Fenced).collect(), Commit::Nothing));
+            }
+            drop(keyring);
+            let mut outcomes = Vec::new();
+            for write in writes() {
+                let holds = write.holds(records.get(write.scope())?.as_ref().map(|r| r.value()));
+                if holds {
+                    records.insert(write.scope(), write.record())?;
+                    write.removed().iter().try_for_each(|range| remove(&mut records, range))?;
+                    for past in write.past() {
+                        records.insert(past.scope(), past.record())?;
+                    }
+                }
+                outcomes.push(if holds { Outcome::Applied } else { Outcome::Conflict });
+            }
+            let commit = Commit::if_any(outcomes.contains(&Outcome::Applied));
+            Ok((outcomes, commit))
+        };
+        self.write(run, |outcomes: &Vec<_>, database| {
+            let applied = |(_, outcome): &(_, &Outcome)| **outcome == Outcome::Applied;
+            for (write, _) in writes().zip(outcomes).filter(applied) {
+                if !is_done(write, database)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+    }
+
     /// Locks the database for use, and opens the file first if the last attempt failed.
     fn state(&self) -> Result<RwLockReadGuard<'_, State>, StoreError> {
         loop {
@@ -211,7 +281,7 @@ impl RedbStore {
 
 impl Store for RedbStore {
     fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.read(|database| look_up(database, scope))
+        self.core.read(|database| look_up(database, scope))
     }
 
     fn apply(
@@ -220,37 +290,14 @@ impl Store for RedbStore {
         writes: &[Write],
     ) -> Result<Vec<Outcome>, StoreError> {
         check_batch(writes)?;
-        let run = |transaction: &WriteTransaction| {
-            let mut records = transaction.open_table(RECORDS)?;
-            let keyring = records.get(KEYRING_ROW)?;
-            if !fence_holds(fence, keyring.as_ref().map(|row| row.value())) {
-                return Ok((vec![Outcome::Fenced; writes.len()], Commit::Nothing));
-            }
-            drop(keyring);
-            let mut outcomes = Vec::with_capacity(writes.len());
-            for write in writes {
-                let holds = write.holds(records.get(write.scope())?.as_ref().map(|r| r.value()));
-                if holds {
-                    records.insert(write.scope(), write.record())?;
-                    write.removed().iter().try_for_each(|range| remove(&mut records, range))?;
-                    for past in write.past() {
-                        records.insert(past.scope(), past.record())?;
-                    }
-                }
-                outcomes.push(if holds { Outcome::Applied } else { Outcome::Conflict });
-            }
-            let commit = Commit::if_any(outcomes.contains(&Outcome::Applied));
-            Ok((outcomes, commit))
-        };
-        self.write(run, |outcomes, database| {
-            let applied = |(_, outcome): &(_, &Outcome)| **outcome == Outcome::Applied;
-            for (write, _) in writes.iter().zip(outcomes).filter(applied) {
-                if !is_done(write, database)? {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        })
+        if writes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let call = Arc::new(Call::new(fence, writes));
+        match wait(self.commits.join(call.clone())) {
+            Decided::Told(result) => result,
+            Decided::Alone => self.core.apply(&[call]),
+        }
     }
 
     fn scan(
@@ -260,7 +307,7 @@ impl Store for RedbStore {
         limit: usize,
         fetch: Fetch,
     ) -> Result<Vec<Row>, StoreError> {
-        self.read(|database| {
+        self.core.read(|database| {
             let records = database.begin_read()?.open_table(RECORDS)?;
             let mut page = Page::new(prefix, limit, fetch);
             let range = (start(prefix, after), Bound::<&[u8]>::Unbounded);
@@ -283,7 +330,7 @@ impl Store for RedbStore {
             remove(&mut records, &past)?;
             Ok((found, Commit::if_any(found || has_past)))
         };
-        self.write(run, |_, database| {
+        self.core.write(run, |_, database| {
             let records = database.begin_read()?.open_table(RECORDS)?;
             Ok(records.get(scope)?.is_none() && is_empty(&records, &past)?)
         })

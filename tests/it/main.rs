@@ -29,6 +29,9 @@ mod mistakes;
 mod nothing_printed;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "postgres")]
+#[path = "../support/proxy.rs"]
+mod proxy;
 mod query;
 mod report;
 #[cfg(feature = "vault")]

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::chain;
 use crate::seal::{keyring, revision, secrets};
-use crate::server::{Schema, connect};
+use crate::server::{self, Schema, connect};
 
 fn block_on<T>(run: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
@@ -178,7 +178,7 @@ fn a_connection_that_was_lost_is_made_anew() {
 }
 
 #[test]
-fn what_waits_too_long_is_unknown_and_then_resolved() {
+fn what_waits_too_long_for_a_lock_was_not_written() {
     block_on(async {
         let schema = migrated().await;
         let slow = schema.store();
@@ -190,16 +190,16 @@ fn what_waits_too_long_is_unknown_and_then_resolved() {
         let holder = schema.client().await;
         let hold = "BEGIN; SELECT 1 FROM secrets_toml_records FOR UPDATE";
         holder.batch_execute(hold).await.unwrap();
-        let hasty = schema.store().statement_timeout(Duration::from_secs(1));
+        let hasty = schema.store().deadline(Duration::from_secs(1));
         let record = keyring().seal_tombstone(&chat, revision(2), None).unwrap();
         let current = hasty.get(chat.as_bytes()).await.unwrap().unwrap();
         let write = Write::replace(&chat, *commitment(&current).unwrap(), record);
         let error = hasty.apply(None, std::slice::from_ref(&write)).await.unwrap_err();
-        assert!(matches!(error, StoreError::Unknown(_)), "{error:?}");
-        assert!(chain(&error).contains("57014"), "{}", chain(&error));
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        assert!(chain(&error).contains("55P03"), "{}", chain(&error));
         let again = AsyncVault::new(hasty, keyring());
-        let doubt = again.put(&chat, &secrets(), Expected::Revision(Revision::FIRST)).await;
-        assert!(matches!(doubt, Err(VaultError::Unknown(_))), "{doubt:?}");
+        let late = again.put(&chat, &secrets(), Expected::Revision(Revision::FIRST)).await;
+        assert!(matches!(late, Err(VaultError::Store(StoreError::Unavailable(_)))), "{late:?}");
         holder.batch_execute("ROLLBACK").await.unwrap();
         let put = again.put(&chat, &secrets(), Expected::Revision(Revision::FIRST)).await;
         assert_eq!(put.unwrap(), revision(2));
@@ -213,7 +213,9 @@ fn a_write_whose_connection_is_cut_is_resolved() {
     block_on(async {
         let schema = migrated().await;
         let chat = scope("chat");
-        let vault = std::sync::Arc::new(AsyncVault::new(schema.store(), keyring()));
+        let proxy = schema.proxy().await;
+        let store = schema.store_through(&proxy);
+        let vault = std::sync::Arc::new(AsyncVault::new(store, keyring()));
         vault.put(&chat, &secrets(), Expected::Absent).await.unwrap();
         let holder = schema.client().await;
         let hold = "BEGIN; SELECT 1 FROM secrets_toml_records FOR UPDATE";
@@ -233,7 +235,7 @@ fn a_write_whose_connection_is_cut_is_resolved() {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        schema.cut();
+        proxy.cut();
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert!(!put.is_finished(), "the lock is still held");
         holder.batch_execute("COMMIT").await.unwrap();
@@ -253,7 +255,7 @@ fn bad_surroundings_are_told_apart_and_lose_nothing() {
 
         // No server listens on this port.
         let config = "host=/nowhere port=1 user=u password=hunter2 dbname=d";
-        let absent = PostgresStore::new(move || async move { Ok(connect(config).await?) });
+        let absent = server::store(config);
         let error = absent.get(chat.as_bytes()).await.unwrap_err();
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
         for text in [chain(&error), format!("{error:?}"), format!("{absent:?}")] {
@@ -274,7 +276,13 @@ fn bad_surroundings_are_told_apart_and_lose_nothing() {
         client.batch_execute(other).await.unwrap();
         let error = schema.store().get(chat.as_bytes()).await.unwrap_err();
         assert!(matches!(error, StoreError::Foreign(_)), "{error:?}");
-        assert!(schema.store().migrate().await.is_err());
+        let error = schema.store().migrate().await.unwrap_err();
+        assert_eq!(
+            chain(&error),
+            "the database belongs to another program, or to a later version of this library: the \
+             table secrets_toml_records has another layout: (record text, scope text) instead of \
+             (commitment bytea generated, key_id bytea generated, record bytea, scope bytea)"
+        );
 
         // A user with read permission only.
         let schema = migrated().await;
@@ -285,16 +293,19 @@ fn bad_surroundings_are_told_apart_and_lose_nothing() {
         assert!(reader.get(chat.as_bytes()).await.unwrap().is_some());
         let next = keyring().seal_tombstone(&scope("other"), Revision::FIRST, None).unwrap();
         let error = reader.apply(None, &[Write::create(&scope("other"), next)]).await.unwrap_err();
-        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
-        assert!(chain(&error).contains("permission denied"), "{}", chain(&error));
-        let error = reader.migrate().await.unwrap_err();
-        assert!(chain(&error).contains("permission denied"), "{}", chain(&error));
+        assert!(matches!(error, StoreError::Denied(_)), "{error:?}");
+        assert_eq!(
+            chain(&error),
+            "the store denies this to its role; grant it the right: permission denied for table \
+             secrets_toml_records (SQLSTATE 42501)"
+        );
+        reader.migrate().await.unwrap();
         assert_eq!(store.scan(&[], None, 9, Fetch::Heads).await.unwrap().len(), 1);
     });
 }
 
 #[test]
-fn the_rights_on_the_table_suffice_for_all_but_the_migration() {
+fn the_rights_on_the_table_suffice_once_it_exists() {
     block_on(async {
         let schema = migrated().await;
         let store = schema.store_with("SELECT, INSERT, UPDATE, DELETE").await;
@@ -305,8 +316,10 @@ fn the_rights_on_the_table_suffice_for_all_but_the_migration() {
         assert!(vault.get(&chat).await.unwrap().is_some());
         assert_eq!(vault.store().count_by_key().await.unwrap().len(), 1);
         assert!(vault.purge(&chat).await.unwrap());
+        vault.store().migrate().await.unwrap();
+        schema.client().await.batch_execute("DROP TABLE secrets_toml_records").await.unwrap();
         let error = vault.store().migrate().await.unwrap_err();
-        assert!(chain(&error).contains("permission denied"), "{}", chain(&error));
+        assert!(matches!(error, StoreError::Denied(_)), "{error:?}");
     });
 }
 
@@ -331,11 +344,7 @@ impl Server {
     }
 
     fn store(&self) -> PostgresStore {
-        let config = self.config.clone();
-        PostgresStore::new(move || {
-            let config = config.clone();
-            async move { Ok(connect(&config).await?) }
-        })
+        server::store(&self.config)
     }
 }
 

@@ -1,57 +1,106 @@
-//! Connections to the PostgreSQL server that an environment variable names.
+//! Stores over the PostgreSQL server that an environment variable names, directly or through PgBouncer.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 
 use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
 use secrets_toml::store::{AsyncStore, PostgresStore, Store, StoreError};
 use tokio::runtime::Runtime;
-use tokio::task::AbortHandle;
 use tokio_postgres::{Client, NoTls};
 
-const VARIABLE: &str = "SECRETS_TOML_POSTGRES";
+use crate::proxy::Proxy;
 
-/// A new schema on that server.
+/// The isolation levels other than the server's default.
+pub(crate) const LEVELS: [&str; 2] = ["repeatable read", "serializable"];
+
+/// Reads a variable that the script sets which starts the server.
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!(
+            "these tests need PostgreSQL and PgBouncer: start them by `eval \"$(.ci/postgres \
+             start)\"`, which sets {name}, and stop them by `.ci/postgres stop`"
+        )
+    })
+}
+
+/// The folder of the server's sockets.
+fn folder() -> PathBuf {
+    variable("SECRETS_TOML_POSTGRES_FOLDER").into()
+}
+
+fn fresh_name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A place of its own on that server: a schema, or a database if PgBouncer is in between, which passes
+/// on no setting of a connection.
 pub(crate) struct Schema {
     name: String,
     config: String,
-    /// The tasks that drive the stores' connections.
-    driven: Arc<Mutex<Vec<AbortHandle>>>,
+    /// The configuration without the pooler.
+    direct: String,
 }
 
 impl Schema {
     pub(crate) async fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let config = std::env::var(VARIABLE).unwrap_or_else(|_| {
-            panic!(
-                "these tests need a PostgreSQL server: start one by `eval \"$(.ci/postgres \
-                 start)\"`, which sets {VARIABLE}, and stop it by `.ci/postgres stop`"
-            )
-        });
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("test_{}_{count}", std::process::id());
-        let client = connect(&config).await.unwrap();
-        client.batch_execute(&format!("CREATE SCHEMA {name}")).await.unwrap();
-        let config = format!("{config} application_name={name} options='-c search_path={name}'");
-        Self { name, config, driven: Arc::default() }
+        Self::with("").await
     }
 
+    /// A schema whose connections begin with this isolation level.
+    pub(crate) async fn under(level: &str) -> Self {
+        let level = level.replace(' ', "\\ ");
+        Self::with(&format!(" -c default_transaction_isolation={level}")).await
+    }
+
+    async fn with(options: &str) -> Self {
+        let config = variable("SECRETS_TOML_POSTGRES");
+        let name = fresh_name();
+        let client = connect(&config).await.unwrap();
+        client.batch_execute(&format!("CREATE SCHEMA {name}")).await.unwrap();
+        let config =
+            format!("{config} application_name={name} options='-c search_path={name}{options}'");
+        Self { name, direct: config.clone(), config }
+    }
+
+    /// A database behind PgBouncer.
+    pub(crate) async fn pooled() -> Self {
+        let (server, pooler) =
+            (variable("SECRETS_TOML_POSTGRES"), variable("SECRETS_TOML_PGBOUNCER"));
+        let name = fresh_name();
+        let client = connect(&server).await.unwrap();
+        client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+        let of = |config: &str| format!("{config} dbname={name} application_name={name}");
+        Self { direct: of(&server), config: of(&pooler), name }
+    }
+
+    /// Starts a proxy before the server, or before PgBouncer.
+    pub(crate) async fn proxy(&self) -> Proxy {
+        let port = if self.config == self.direct { 9999 } else { 6432 };
+        Proxy::start(folder().join(format!(".s.PGSQL.{port}"))).await
+    }
+
+    /// A client of the server.
     pub(crate) async fn client(&self) -> Client {
+        connect(&self.direct).await.unwrap()
+    }
+
+    /// A client of the pooler, if there is one.
+    pub(crate) async fn pooled_client(&self) -> Client {
         connect(&self.config).await.unwrap()
     }
 
-    /// Makes a store over the schema, with its own connection.
+    /// Makes a store over the schema, with its own connections.
     pub(crate) fn store(&self) -> PostgresStore {
-        let (config, driven) = (self.config.clone(), self.driven.clone());
-        PostgresStore::new(move || {
-            let (config, driven) = (config.clone(), driven.clone());
-            async move {
-                let (client, connection) = tokio_postgres::connect(&config, NoTls).await?;
-                let task = tokio::spawn(connection);
-                driven.lock().unwrap().push(task.abort_handle());
-                Ok(client)
-            }
-        })
+        store(&self.config)
+    }
+
+    /// Makes a store that connects through a proxy.
+    pub(crate) fn store_through(&self, proxy: &Proxy) -> PostgresStore {
+        let (host, port) = ("host=127.0.0.1", proxy.port);
+        let config = self.config.split(' ').filter(|part| !part.starts_with("host="));
+        let config = config.filter(|part| !part.starts_with("port=")).collect::<Vec<_>>().join(" ");
+        store(&format!("{host} port={port} {config}"))
     }
 
     /// Terminates the backends of the schema's connections, except the one of `admin`.
@@ -70,15 +119,7 @@ impl Schema {
     /// Makes a store of a user with a password.
     pub(crate) fn store_of(&self, user: &str, password: &str) -> PostgresStore {
         let config = format!("{} user={user} password={password}", self.config);
-        PostgresStore::new(move || {
-            let config = config.clone();
-            async move { Ok(connect(&config).await?) }
-        })
-    }
-
-    /// Cuts the connections of the stores.
-    pub(crate) fn cut(&self) {
-        self.driven.lock().unwrap().drain(..).for_each(|task| task.abort());
+        store(&config)
     }
 
     /// Makes a store of a role that has only these rights on the tables.
@@ -90,10 +131,7 @@ impl Schema {
         );
         self.client().await.batch_execute(&grant).await.unwrap();
         let config = format!("{} options='-c search_path={name} -c role={name}'", self.config);
-        PostgresStore::new(move || {
-            let config = config.clone();
-            async move { Ok(connect(&config).await?) }
-        })
+        store(&config)
     }
 }
 
@@ -103,7 +141,12 @@ pub(crate) async fn connect(config: &str) -> Result<Client, tokio_postgres::Erro
     Ok(client)
 }
 
-/// A blocking store over the asynchronous one. Its calls use three connections in rotation.
+/// Makes a store, of a configuration as text.
+pub(crate) fn store(config: &str) -> PostgresStore {
+    PostgresStore::new(config.parse().unwrap(), NoTls)
+}
+
+/// A blocking store over the asynchronous one. Its calls use three stores in rotation.
 pub(crate) struct Waiting {
     runtime: Runtime,
     stores: [PostgresStore; 3],
@@ -112,10 +155,22 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     pub(crate) fn new() -> Self {
+        Self::over(Schema::new())
+    }
+
+    pub(crate) fn under(level: &str) -> Self {
+        Self::over(Schema::under(level))
+    }
+
+    pub(crate) fn pooled() -> Self {
+        Self::over(Schema::pooled())
+    }
+
+    fn over(schema: impl Future<Output = Schema>) -> Self {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
         let stores = runtime.block_on(async {
-            let schema = Schema::new().await;
+            let schema = schema.await;
             schema.store().migrate().await.unwrap();
             [(); 3].map(|()| schema.store())
         });

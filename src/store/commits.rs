@@ -1,0 +1,305 @@
+//! Commits that concurrent writers share.
+//!
+//! What gathers while a commit is under way goes into the next one. The commit under way belongs to the
+//! queue: whichever caller waits polls it. There is no timer, and a lone caller waits for nobody.
+
+use std::collections::{BTreeMap, HashSet};
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use crate::store::backend::{KEYRING_ROW, Outcome, Write};
+use crate::store::error::StoreError;
+use crate::store::write::present_of;
+
+/// The limits of a shared commit: it stays short, so that the next one begins soon. A call that is
+/// larger has a commit of its own.
+const MAX_ROWS: usize = 4096;
+const MAX_LEN: usize = 8 << 20;
+
+/// The writes of one call, which commit together or not at all.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) fence: Option<[u8; 32]>,
+    pub(super) writes: Vec<Write>,
+}
+
+impl Call {
+    pub(super) fn new(fence: Option<&[u8; 32]>, writes: &[Write]) -> Self {
+        Self { fence: fence.copied(), writes: writes.to_vec() }
+    }
+
+    /// The numbers of rows and of bytes that it writes.
+    fn size(&self) -> (usize, usize) {
+        let (mut rows, mut len) = (0, 0);
+        for write in &self.writes {
+            rows += 1 + write.past().len() + write.removed().len();
+            len += write.scope().len() + write.record().len();
+            len += write
+                .past()
+                .iter()
+                .map(|row| row.scope().len() + row.record().len())
+                .sum::<usize>();
+        }
+        (rows, len)
+    }
+
+    /// The keyring's row never shares a commit.
+    fn is_of_keyring(&self) -> bool {
+        self.writes.iter().any(|write| write.scope() == KEYRING_ROW)
+    }
+}
+
+/// What a shared commit decides about one of its calls.
+#[derive(Debug)]
+pub(super) enum Decided {
+    Told(Result<Vec<Outcome>, StoreError>),
+    /// Nothing was written. The call is to have a commit of its own.
+    Alone,
+}
+
+type Commit = Pin<Box<dyn Future<Output = Vec<Decided>> + Send>>;
+/// Starts the commit of some calls, and returns what it decides about each.
+type Start = Box<dyn Fn(Vec<Arc<Call>>) -> Commit + Send + Sync>;
+
+/// The queue of calls, and the commit under way.
+pub(super) struct Commits {
+    start: Start,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// In the order of their arrival.
+    waiting: BTreeMap<u64, Waiting>,
+    arrived: u64,
+    running: Option<Running>,
+}
+
+struct Waiting {
+    call: Arc<Call>,
+    stage: Stage,
+    waker: Waker,
+}
+
+enum Stage {
+    Queued,
+    Sent,
+    Decided(Decided),
+}
+
+struct Running {
+    /// `None` while it is polled.
+    commit: Option<Commit>,
+    members: Vec<u64>,
+    /// The caller that polls it.
+    driver: Option<u64>,
+}
+
+impl Commits {
+    pub(super) fn new(start: impl Fn(Vec<Arc<Call>>) -> Commit + Send + Sync + 'static) -> Self {
+        Self { start: Box::new(start), state: Mutex::default() }
+    }
+
+    /// Adds a call to the queue. The returned future is done when it is decided.
+    ///
+    /// If it is dropped before the call was sent, the call leaves the queue. If all callers are dropped,
+    /// so is the commit under way.
+    pub(super) fn join(&self, call: Arc<Call>) -> Ticket<'_> {
+        let mut state = self.state();
+        state.arrived += 1;
+        let number = state.arrived;
+        let waiting = Waiting { call, stage: Stage::Queued, waker: Waker::noop().clone() };
+        state.waiting.insert(number, waiting);
+        Ticket { commits: self, number }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The place of one call in the queue.
+pub(super) struct Ticket<'a> {
+    commits: &'a Commits,
+    number: u64,
+}
+
+impl Ticket<'_> {
+    /// Returns `true` if the call was sent, so that it may be carried out.
+    pub(super) fn is_sent(&self) -> bool {
+        let state = self.commits.state();
+        let waiting = state.waiting.get(&self.number);
+        waiting.is_none_or(|waiting| !matches!(waiting.stage, Stage::Queued))
+    }
+}
+
+impl Future for Ticket<'_> {
+    type Output = Decided;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Decided> {
+        let (commits, number) = (self.commits, self.number);
+        let mut state = commits.state();
+        loop {
+            if let Some(decided) = state.collect(number, context.waker()) {
+                return Poll::Ready(decided);
+            }
+            if state.running.is_none() {
+                let members = state.next_members();
+                let calls = members.iter().map(|member| state.waiting[member].call.clone());
+                let commit = (commits.start)(calls.collect());
+                state.running = Some(Running { commit: Some(commit), members, driver: None });
+            }
+            let Some(mut commit) = state.drive(number) else { return Poll::Pending };
+            // Nobody else polls it meanwhile, and a store that blocks does all of its work here.
+            drop(state);
+            let polled = commit.as_mut().poll(context);
+            state = commits.state();
+            match polled {
+                Poll::Ready(decided) => state.finish(decided),
+                Poll::Pending => {
+                    if let Some(running) = &mut state.running {
+                        running.commit = Some(commit);
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        let mut state = self.commits.state();
+        state.waiting.remove(&self.number);
+        let is_driven = |running: &Running| running.driver.is_some_and(|one| one != self.number);
+        if state.running.as_ref().is_some_and(is_driven) {
+            return;
+        }
+        // Nobody polls the commit now, or begins the next one. Another caller does, if there is one.
+        if let Some(running) = &mut state.running {
+            running.driver = None;
+            if running.commit.is_none() {
+                // It panicked.
+                state.fail();
+            }
+        }
+        let abandoned = match state.waiting.values().find(|one| !one.is_decided()) {
+            Some(next) => {
+                next.waker.wake_by_ref();
+                None
+            }
+            None => state.running.take(),
+        };
+        drop(state);
+        drop(abandoned);
+    }
+}
+
+/// Waits for a future, on a thread that may block.
+pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(result) => return result,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+impl Waiting {
+    fn is_decided(&self) -> bool {
+        matches!(self.stage, Stage::Decided(_))
+    }
+}
+
+impl State {
+    /// Takes what was decided about a call, or notes whom to wake.
+    fn collect(&mut self, number: u64, waker: &Waker) -> Option<Decided> {
+        let waiting = self.waiting.get_mut(&number)?;
+        match std::mem::replace(&mut waiting.stage, Stage::Sent) {
+            Stage::Decided(decided) => Some(decided),
+            stage => {
+                waiting.stage = stage;
+                waiting.waker.clone_from(waker);
+                None
+            }
+        }
+    }
+
+    /// Takes the commit to poll it, unless another caller does.
+    fn drive(&mut self, number: u64) -> Option<Commit> {
+        let running = self.running.as_mut()?;
+        if *running.driver.get_or_insert(number) != number {
+            return None;
+        }
+        running.commit.take()
+    }
+
+    /// Marks the calls of the next commit as sent: those from the first one on that have its fence, up
+    /// to the limits. Two calls that touch one scope do not share a commit, and keep their order.
+    fn next_members(&mut self) -> Vec<u64> {
+        let (mut members, mut fence, mut scopes) = (Vec::new(), None, HashSet::new());
+        let (mut rows, mut len) = (0, 0);
+        for (number, waiting) in &mut self.waiting {
+            if !matches!(waiting.stage, Stage::Queued) {
+                continue;
+            }
+            let call = &waiting.call;
+            let size = call.size();
+            let is_first = members.is_empty();
+            (rows, len) = (rows + size.0, len + size.1);
+            if !is_first && (rows > MAX_ROWS || len > MAX_LEN) {
+                break;
+            }
+            let touched: Vec<_> = call.writes.iter().map(|one| present_of(one.scope())).collect();
+            let is_free = touched.iter().all(|scope| !scopes.contains(scope));
+            // A call that stays behind keeps later ones of its scopes behind it.
+            scopes.extend(touched);
+            let fits = *fence.get_or_insert(call.fence) == call.fence && !call.is_of_keyring();
+            if !is_first && !(is_free && fits) {
+                continue;
+            }
+            let is_of_keyring = call.is_of_keyring();
+            waiting.stage = Stage::Sent;
+            members.push(*number);
+            if is_of_keyring {
+                break;
+            }
+        }
+        members
+    }
+
+    /// Tells the callers of a commit that was lost that they are in doubt.
+    fn fail(&mut self) {
+        let unknown = || Decided::Told(Err(StoreError::Unknown("the commit was lost".into())));
+        let members = self.running.as_ref().map_or(0, |running| running.members.len());
+        self.finish((0..members).map(|_| unknown()).collect());
+    }
+
+    /// Tells the callers what was decided, and has the next one begin.
+    fn finish(&mut self, decided: Vec<Decided>) {
+        let Some(running) = self.running.take() else { return };
+        for (member, decided) in running.members.iter().zip(decided) {
+            if let Some(waiting) = self.waiting.get_mut(member) {
+                waiting.stage = Stage::Decided(decided);
+                waiting.waker.wake_by_ref();
+            }
+        }
+        let queued = |waiting: &&Waiting| matches!(waiting.stage, Stage::Queued);
+        if let Some(next) = self.waiting.values().find(queued) {
+            next.waker.wake_by_ref();
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The pool: one statement on one connection, until a deadline.
+
+use std::time::Duration;
+
+use deadpool::managed::{Object, PoolError};
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Config, Error, Row, SimpleQueryMessage, Socket};
+
+use crate::store::error::StoreError;
+use crate::store::postgres::connection::{Connection, Connector};
+use crate::store::postgres::failure::{
+    Doing, Fault, column, connect_failure, failure, is_lost, is_rolled_back,
+};
+
+/// A parameter of a statement, and its type. The types are built-in ones only: for any other, the
+/// client would prepare a statement of its own.
+pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// The pause before a statement that was rolled back is sent again. It grows with each attempt.
+const PAUSE: Duration = Duration::from_millis(1);
+
+pub(super) struct Pool(deadpool::managed::Pool<Connector>);
+
+impl Pool {
+    pub(super) fn new<T>(config: Config, tls: T, size: usize) -> Self
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::Stream: Send + 'static,
+        T::TlsConnect: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        let pool = deadpool::managed::Pool::builder(Connector::new(config, tls));
+        // It fails only if a timeout is set without a runtime.
+        Self(pool.max_size(size).build().expect("no timeout is set"))
+    }
+
+    /// Changes the number of connections.
+    pub(super) fn resize(&self, size: usize) {
+        self.0.resize(size);
+    }
+
+    /// The number of connections.
+    pub(super) fn size(&self) -> usize {
+        self.0.status().max_size
+    }
+
+    /// Runs a query that changes nothing, and whose first column tells whether the server is in recovery. If its connection is lost, it is sent again on another one.
+    pub(super) async fn read(
+        &self,
+        deadline: Instant,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, StoreError> {
+        let statement = Statement::Typed(sql, parameters);
+        // All connections that were idle are closed after the first attempt.
+        let mut again = true;
+        loop {
+            match self.send(deadline, Doing::Reading, statement).await? {
+                Ok(answer) => return self.checked(answer.rows()),
+                Err(error) if again && is_lost(&error) => again = false,
+                Err(error) if is_rolled_back(&error) => sleep(PAUSE).await,
+                Err(error) => return Err(failure(error, Doing::Reading)),
+            }
+        }
+    }
+
+    /// Refuses what a server in recovery has read.
+    fn checked(&self, rows: Vec<Row>) -> Result<Vec<Row>, StoreError> {
+        if rows.first().map(|row| column(row, 0)).transpose()? == Some(true) {
+            // The next connect may find the primary server.
+            self.leave_all();
+            let cause = "the database is in recovery: it may lag behind, and cannot be written to";
+            return Err(StoreError::Unavailable(cause.into()));
+        }
+        Ok(rows)
+    }
+
+    /// Runs a statement that writes. If the server has rolled it back for the sake of another one, it
+    /// has written nothing, and is sent again.
+    pub(super) async fn write(
+        &self,
+        deadline: Instant,
+        statement: Statement<'_>,
+    ) -> Result<Answer, Fault> {
+        let mut pause = PAUSE;
+        loop {
+            match self.send(deadline, Doing::Writing, statement).await? {
+                Ok(answer) => return Ok(answer),
+                Err(error) if is_rolled_back(&error) && Instant::now() + pause < deadline => {
+                    sleep(pause).await;
+                    pause = (2 * pause).min(50 * PAUSE);
+                }
+                Err(error) => {
+                    let is_refused = error.as_db_error().is_some();
+                    return Err(Fault { error: failure(error, Doing::Writing), is_refused });
+                }
+            }
+        }
+    }
+
+    /// Runs one statement. The inner error is the client's, and the outer one that of the deadline.
+    async fn send(
+        &self,
+        deadline: Instant,
+        doing: Doing,
+        statement: Statement<'_>,
+    ) -> Result<Result<Answer, Error>, StoreError> {
+        let lease = self.lease(deadline).await?;
+        let warnings = lease.connection().warnings();
+        // If this future is dropped, or the deadline comes first, the lease is dropped in doubt.
+        let answer = timeout_at(deadline, statement.run(&lease.connection().client)).await;
+        let Ok(answer) = answer else {
+            return Err(doing.unsure("the server did not answer before the deadline"));
+        };
+        match &answer {
+            Ok(_) if doing == Doing::Writing && lease.connection().warnings() != warnings => {
+                // So a commit reports that it has stopped to wait for its standby.
+                lease.settle();
+                return Err(doing.unsure("the server wrote, and warned that it may not be durable"));
+            }
+            Err(error) if is_lost(error) => self.leave(lease),
+            // The server is not the primary one, or not any more.
+            Err(error) if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
+                self.leave(lease);
+            }
+            _ => lease.settle(),
+        }
+        Ok(answer)
+    }
+
+    /// Closes a connection, and all that are idle: they are as old, and may lead to the same server.
+    fn leave(&self, lease: Lease) {
+        lease.close();
+        self.leave_all();
+    }
+
+    /// Closes all idle connections.
+    fn leave_all(&self) {
+        drop(self.0.retain(|_, _| false));
+    }
+
+    /// Takes a connection, or makes one.
+    async fn lease(&self, deadline: Instant) -> Result<Lease, StoreError> {
+        loop {
+            let Ok(got) = timeout_at(deadline, self.0.get()).await else {
+                let cause = "no connection was free before the deadline";
+                return Err(StoreError::Unavailable(cause.into()));
+            };
+            match got {
+                Ok(object) => return Ok(Lease(Some(object))),
+                // Another process has the last connection. One of ours will be free.
+                Err(PoolError::Backend(error))
+                    if error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS)
+                        && self.0.status().size > 0 => {}
+                Err(PoolError::Backend(error)) => return Err(connect_failure(&error)),
+                Err(error) => return Err(StoreError::Unavailable(error.to_string().into())),
+            }
+        }
+    }
+}
+
+/// What is sent, in one message or in one round trip. No statement has a name.
+#[derive(Clone, Copy)]
+pub(super) enum Statement<'a> {
+    Typed(&'a str, &'a [Parameter<'a>]),
+    /// Several statements without parameters, in one transaction.
+    Several(&'a str),
+}
+
+impl Statement<'_> {
+    async fn run(self, client: &Client) -> Result<Answer, Error> {
+        match self {
+            Self::Typed(sql, parameters) => {
+                Ok(Answer::Rows(client.query_typed(sql, parameters).await?))
+            }
+            Self::Several(sql) => Ok(Answer::Several(client.simple_query(sql).await?)),
+        }
+    }
+}
+
+pub(super) enum Answer {
+    Rows(Vec<Row>),
+    Several(Vec<SimpleQueryMessage>),
+}
+
+impl Answer {
+    /// The rows of a typed statement.
+    pub(super) fn rows(self) -> Vec<Row> {
+        match self {
+            Self::Rows(rows) => rows,
+            Self::Several(_) => Vec::new(),
+        }
+    }
+
+    /// The number of rows that one of several statements has changed.
+    pub(super) fn changed(&self, place: usize) -> u64 {
+        let Self::Several(messages) = self else { return 0 };
+        let counts = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::CommandComplete(count) => Some(*count),
+            _ => None,
+        });
+        counts.skip(place).next().unwrap_or(0)
+    }
+}
+
+/// A connection in use. If it is dropped before its statement is answered, it is not used again.
+struct Lease(Option<Object<Connector>>);
+
+impl Lease {
+    fn connection(&self) -> &Connection {
+        self.0.as_ref().expect("it is taken only when the lease ends")
+    }
+
+    /// Returns the connection to the pool.
+    fn settle(mut self) {
+        drop(self.0.take());
+    }
+
+    /// Closes the connection.
+    fn close(mut self) {
+        if let Some(object) = self.0.take() {
+            drop(Object::take(object));
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(object) = self.0.take() else { return };
+        let pool = Object::pool(&object);
+        let connection = Object::take(object);
+        match pool {
+            Some(pool) => pool.manager().abandon(connection),
+            None => drop(connection),
+        }
+    }
+}
