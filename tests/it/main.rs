@@ -10,6 +10,9 @@ mod custody;
 mod delivered;
 mod delivery;
 mod deserialize;
+#[cfg(feature = "postgres")]
+#[path = "../support/dice.rs"]
+mod dice;
 mod document;
 mod env;
 #[cfg(feature = "vault")]

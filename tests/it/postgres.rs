@@ -1,6 +1,10 @@
 //! Tests that need a server: many connections, restarts, permissions, time limits.
 
+mod counts;
+mod faults;
 mod fence;
+mod linearizable;
+mod pooler;
 mod purge;
 
 use std::future::Future;

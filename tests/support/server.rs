@@ -74,9 +74,13 @@ impl Schema {
         Self { direct: of(&server), config: of(&pooler), name }
     }
 
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.config != self.direct
+    }
+
     /// Starts a proxy before the server, or before PgBouncer.
     pub(crate) async fn proxy(&self) -> Proxy {
-        let port = if self.config == self.direct { 9999 } else { 6432 };
+        let port = if self.is_pooled() { 6432 } else { 9999 };
         Proxy::start(folder().join(format!(".s.PGSQL.{port}"))).await
     }
 
@@ -106,7 +110,7 @@ impl Schema {
     /// Terminates the backends of the schema's connections, except the one of `admin`.
     pub(crate) async fn kill(&self, admin: &Client) {
         let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-                    WHERE application_name = $1 AND pid <> pg_backend_pid()";
+                    WHERE (application_name = $1 OR datname = $1) AND pid <> pg_backend_pid()";
         admin.query(kill, &[&self.name]).await.unwrap();
     }
 

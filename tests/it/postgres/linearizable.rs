@@ -1,0 +1,289 @@
+//! Concurrent calls over several stores, with connections cut at random: each history of a scope is
+//! that of a single register.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use secrets_toml::seal::{Record, Scope};
+use secrets_toml::store::backend::{Outcome, Write, commitment};
+use secrets_toml::store::{AsyncStore, PostgresStore, StoreError};
+use tokio::task::JoinSet;
+
+use super::{block_on, scope};
+use crate::chain;
+use crate::dice::Dice;
+use crate::full::times;
+use crate::seal::{keyring, revision};
+use crate::server::Schema;
+
+const TASKS: usize = 16;
+/// The scopes of one round. The next round has other ones, so that histories stay short.
+const SCOPES: usize = 4;
+const CALLS: usize = 25;
+
+/// The number of a record, in the order in which they were sealed.
+type Value = u32;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Call {
+    Get(Option<Value>),
+    /// Over a value or over none, and whether it applied. A restore is one of an old value's content.
+    Put(Option<Value>, Value, bool),
+    /// Whether there was a record.
+    Purge(bool),
+}
+
+impl Call {
+    /// The state after the call, if the call returns this in a state.
+    fn step(self, state: Option<Value>) -> Option<Option<Value>> {
+        match self {
+            Self::Get(found) => (found == state).then_some(state),
+            Self::Put(over, value, applied) => match (over == state, applied) {
+                (true, true) => Some(Some(value)),
+                (false, false) => Some(state),
+                _ => None,
+            },
+            Self::Purge(was) => (was == state.is_some()).then_some(None),
+        }
+    }
+}
+
+/// A call, the moment when it began, and the one when it was answered. Without an answer it may have
+/// had its effect at any later time, or never; `call` is the effect.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    call: Call,
+    began: u64,
+    answered: Option<u64>,
+}
+
+/// Returns `true` if the calls can be put in an order that respects time, in which each returns what a
+/// register returns. It searches by depth, and visits no pair of calls done and state twice.
+fn is_linearizable(entries: &[Entry]) -> bool {
+    let all_answered: HashSet<_> =
+        (0..entries.len()).filter(|i| entries[*i].answered.is_some()).collect();
+    let words = entries.len().div_ceil(64);
+    let mut seen = HashSet::new();
+    let mut stack = vec![(vec![0_u64; words], None::<Value>)];
+    let has = |done: &[u64], i: usize| done[i / 64] >> (i % 64) & 1 == 1;
+    while let Some((done, state)) = stack.pop() {
+        if all_answered.iter().all(|i| has(&done, *i)) {
+            return true;
+        }
+        // What was answered before a call began comes before it.
+        let first_answer = (0..entries.len())
+            .filter(|i| !has(&done, *i))
+            .filter_map(|i| entries[i].answered)
+            .min()
+            .unwrap_or(u64::MAX);
+        for (i, entry) in entries.iter().enumerate() {
+            if has(&done, i) || entry.began > first_answer {
+                continue;
+            }
+            let Some(next) = entry.call.step(state) else { continue };
+            let mut done = done.clone();
+            done[i / 64] |= 1 << (i % 64);
+            if seen.insert((done.clone(), next)) {
+                stack.push((done, next));
+            }
+        }
+    }
+    false
+}
+
+#[test]
+fn the_checker_tells_registers_from_others() {
+    let entry = |call, began, answered| Entry { call, began, answered };
+    let put = |over, value| Call::Put(over, value, true);
+    let ok: [&[Entry]; 5] = [
+        &[entry(put(None, 1), 0, Some(3)), entry(Call::Get(None), 1, Some(2))],
+        &[entry(put(None, 1), 0, Some(3)), entry(Call::Get(Some(1)), 1, Some(2))],
+        &[
+            entry(put(None, 1), 0, None),
+            entry(Call::Get(None), 1, Some(2)),
+            entry(Call::Get(Some(1)), 3, Some(4)),
+        ],
+        &[entry(put(None, 1), 0, None), entry(Call::Get(None), 1, Some(2))],
+        &[
+            entry(put(None, 1), 0, Some(1)),
+            entry(Call::Purge(true), 2, Some(5)),
+            entry(put(None, 2), 3, Some(4)),
+        ],
+    ];
+    let bad: [&[Entry]; 6] = [
+        // A stale read, a lost write, two writes over one, a read of what was never written, a purge of
+        // nothing, and a conflict with nothing.
+        &[entry(put(None, 1), 0, Some(1)), entry(Call::Get(None), 2, Some(3))],
+        &[
+            entry(put(None, 1), 0, Some(1)),
+            entry(put(Some(1), 2), 2, Some(3)),
+            entry(Call::Get(Some(1)), 4, Some(5)),
+        ],
+        &[entry(put(None, 1), 0, Some(3)), entry(put(None, 2), 1, Some(2))],
+        &[entry(Call::Get(Some(1)), 0, Some(1))],
+        &[entry(Call::Purge(true), 0, Some(1))],
+        &[entry(Call::Put(None, 1, false), 0, Some(1))],
+    ];
+    assert!(ok.iter().all(|history| is_linearizable(history)));
+    assert!(bad.iter().all(|history| !is_linearizable(history)));
+}
+
+/// What was sealed and what was done, in all rounds.
+struct Recorder {
+    clock: AtomicU64,
+    sealed: AtomicU32,
+    values: Mutex<BTreeMap<Vec<u8>, (Value, Record)>>,
+    entries: Mutex<BTreeMap<Vec<u8>, Vec<Entry>>>,
+    unknown: AtomicUsize,
+    unavailable: AtomicUsize,
+}
+
+impl Recorder {
+    fn now(&self) -> u64 {
+        self.clock.fetch_add(1, Ordering::SeqCst)
+    }
+
+    fn seal(&self, scope: &Scope) -> (Value, Record) {
+        let value = self.sealed.fetch_add(1, Ordering::SeqCst);
+        let record = keyring().seal_tombstone(scope, revision(1), None).unwrap();
+        self.values.lock().unwrap().insert(record.as_bytes().to_vec(), (value, record.clone()));
+        (value, record)
+    }
+
+    fn value(&self, found: &[u8]) -> Value {
+        self.values.lock().unwrap()[found].0
+    }
+
+    /// Makes one call, and returns what a get found.
+    async fn call(
+        &self,
+        store: &PostgresStore,
+        scope: &Scope,
+        write: Option<(Option<Vec<u8>>, u32)>,
+    ) -> Option<Vec<u8>> {
+        let began = self.now();
+        let mut found = None;
+        // What the call did, if it was answered; and what it may have done.
+        let (done, effect) = match write {
+            None => {
+                let got = store.get(scope.as_bytes()).await;
+                let call = got.map(|record| {
+                    found = record;
+                    Call::Get(found.as_deref().map(|record| self.value(record)))
+                });
+                (call, Call::Get(None))
+            }
+            Some((_, 0)) => {
+                let purged = store.purge(scope.as_bytes()).await;
+                (purged.map(Call::Purge), Call::Purge(true))
+            }
+            Some((over, _)) => {
+                let (value, record) = self.seal(scope);
+                let write = match &over {
+                    None => Write::create(scope, record),
+                    Some(over) => Write::replace(scope, *commitment(over).unwrap(), record),
+                };
+                let over = over.map(|over| self.value(&over));
+                let applied = store.apply(None, &[write]).await;
+                let call =
+                    applied.map(|outcome| Call::Put(over, value, outcome == [Outcome::Applied]));
+                (call, Call::Put(over, value, true))
+            }
+        };
+        let answered = self.now();
+        let entry = match done {
+            Ok(call) => Entry { call, began, answered: Some(answered) },
+            Err(StoreError::Unknown(_)) => {
+                self.unknown.fetch_add(1, Ordering::SeqCst);
+                Entry { call: effect, began, answered: None }
+            }
+            // Nothing was done, and nothing will be.
+            Err(StoreError::Unavailable(_)) => {
+                self.unavailable.fetch_add(1, Ordering::SeqCst);
+                return None;
+            }
+            Err(error) => panic!("{}", chain(&error)),
+        };
+        self.entries.lock().unwrap().entry(scope.as_bytes().to_vec()).or_default().push(entry);
+        found
+    }
+}
+
+async fn run(schema: Schema, calls: usize) {
+    schema.store().migrate().await.unwrap();
+    let mut proxies = Vec::new();
+    for _ in 0..3 {
+        proxies.push(schema.proxy().await);
+    }
+    let proxies = Arc::new(proxies);
+    let stores: Vec<_> =
+        proxies.iter().map(|proxy| Arc::new(schema.store_through(proxy))).collect();
+    let recorder = Arc::new(Recorder {
+        clock: AtomicU64::new(0),
+        sealed: AtomicU32::new(0),
+        values: Mutex::default(),
+        entries: Mutex::default(),
+        unknown: AtomicUsize::new(0),
+        unavailable: AtomicUsize::new(0),
+    });
+    let cutting = proxies.clone();
+    let cutter = tokio::spawn(async move {
+        let mut dice = Dice(7);
+        loop {
+            tokio::time::sleep(Duration::from_millis(100 + dice.roll(300) as u64)).await;
+            cutting[dice.roll(3)].cut();
+        }
+    });
+    for round in 0..calls / (TASKS * CALLS) {
+        let mut tasks = JoinSet::new();
+        for task in 0..TASKS {
+            let (store, recorder) = (stores[task % 3].clone(), recorder.clone());
+            tasks.spawn(async move {
+                let mut dice =
+                    Dice(((round * TASKS + task + 1) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+                let mut last = vec![None; SCOPES];
+                for _ in 0..CALLS {
+                    let number = dice.roll(SCOPES);
+                    let scope = scope(&format!("{round}-{number}"));
+                    match dice.roll(8) {
+                        0 => drop(recorder.call(&store, &scope, Some((None, 0))).await),
+                        1 => drop(recorder.call(&store, &scope, Some((None, 1))).await),
+                        2 => last[number] = recorder.call(&store, &scope, None).await,
+                        // Over what it has read last, which others may have replaced.
+                        3 => drop(
+                            recorder.call(&store, &scope, Some((last[number].clone(), 1))).await,
+                        ),
+                        _ => {
+                            let found = recorder.call(&store, &scope, None).await;
+                            drop(recorder.call(&store, &scope, Some((found, 1))).await);
+                        }
+                    }
+                }
+            });
+        }
+        while let Some(task) = tasks.join_next().await {
+            task.unwrap();
+        }
+    }
+    cutter.abort();
+    let entries = std::mem::take(&mut *recorder.entries.lock().unwrap());
+    let mut applied = 0;
+    for (scope, entries) in &entries {
+        assert!(is_linearizable(entries), "{scope:?}: {entries:#?}");
+        applied += entries.iter().filter(|one| matches!(one.call, Call::Put(_, _, true))).count();
+    }
+    let unknown = recorder.unknown.load(Ordering::SeqCst);
+    assert!(applied > calls / 10 && unknown > 0, "{applied} applied, {unknown} unknown");
+}
+
+#[test]
+fn histories_over_three_stores_are_those_of_registers() {
+    block_on(async { run(Schema::new().await, times(100_000)).await });
+}
+
+#[test]
+fn histories_through_a_pooler_are_those_of_registers() {
+    block_on(async { run(Schema::pooled().await, times(100_000)).await });
+}

@@ -1,0 +1,182 @@
+//! PgBouncer in transaction mode: each transaction may meet another connection of the server, on which
+//! other processes have left what they like.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use secrets_toml::seal::{Revision, Scope};
+use secrets_toml::store::backend::{Outcome, Write};
+use secrets_toml::store::{AsyncStore, PostgresStore};
+use tokio::task::JoinSet;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use super::{block_on, scope};
+use crate::full::times;
+use crate::seal::keyring;
+use crate::server::Schema;
+
+const DELETE: &str = "DELETE FROM secrets_toml_records WHERE scope = $1 RETURNING record";
+
+/// The first value of a query.
+pub(super) async fn value(client: &Client, query: &str) -> String {
+    let answers = client.simple_query(query).await.unwrap();
+    let value = answers.iter().find_map(|answer| match answer {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    });
+    value.unwrap()
+}
+
+/// Holds a connection of the server. Returns the process that serves it.
+async fn hold(client: &Client) -> String {
+    client.batch_execute("BEGIN").await.unwrap();
+    value(client, "SELECT pg_backend_pid()").await
+}
+
+async fn release(client: &Client) {
+    client.batch_execute("COMMIT").await.unwrap();
+}
+
+/// Prepares a statement under all names that the client of this process will use next.
+async fn prepare_under_next_names(schema: &Schema, foreign: &Client) {
+    let direct = schema.client().await;
+    let _statement = direct.prepare("SELECT 1").await.unwrap();
+    let name = value(&direct, "SELECT name FROM pg_prepared_statements").await;
+    let next: usize = name.strip_prefix('s').unwrap().parse().unwrap();
+    let prepares = (next..next + 500).map(|name| format!("PREPARE s{name} (bytea) AS {DELETE};"));
+    foreign.batch_execute(&prepares.collect::<String>()).await.unwrap();
+}
+
+async fn with_a_record() -> (Schema, Scope, Vec<u8>) {
+    let schema = Schema::pooled().await;
+    let store = schema.store();
+    store.migrate().await.unwrap();
+    let chat = scope("chat");
+    let record = keyring().seal_tombstone(&chat, Revision::FIRST, None).unwrap();
+    let write = [Write::create(&chat, record.clone())];
+    assert_eq!(store.apply(None, &write).await.unwrap(), [Outcome::Applied]);
+    (schema, chat, record.as_bytes().to_vec())
+}
+
+/// Two clients hold the two connections of the pool in turn, so that `connects` meets one of them, and
+/// `gets` the other. There, another process has prepared a `DELETE` under the names that come next.
+async fn steered<T, R>(
+    schema: &Schema,
+    connects: impl AsyncFnOnce() -> T,
+    gets: impl AsyncFnOnce(T) -> R,
+) -> R {
+    let [one, two, foreign] =
+        [schema.pooled_client().await, schema.pooled_client().await, schema.pooled_client().await];
+    let (p, q) = (hold(&one).await, hold(&two).await);
+    assert_ne!(p, q);
+    release(&two).await;
+    prepare_under_next_names(schema, &foreign).await;
+    assert_eq!(hold(&two).await, q);
+    release(&one).await;
+    let client = connects().await;
+    assert_eq!(hold(&one).await, p);
+    release(&two).await;
+    let result = gets(client).await;
+    release(&one).await;
+    result
+}
+
+/// The control: a client that names its statement executes the other process's.
+#[test]
+fn a_named_statement_deletes_what_it_should_read() {
+    block_on(async {
+        let (schema, chat, record) = with_a_record().await;
+        let connects = async || {
+            let client = schema.pooled_client().await;
+            let get = "SELECT record FROM secrets_toml_records WHERE scope = $1";
+            let statement = client.prepare_typed(get, &[Type::BYTEA]).await.unwrap();
+            (client, statement)
+        };
+        let gets = async |(client, statement): (Client, _)| {
+            client.query_opt(&statement, &[&chat.as_bytes()]).await.unwrap()
+        };
+        let row = steered(&schema, connects, gets).await.unwrap();
+        assert_eq!(row.get::<_, Vec<u8>>(0), record, "it looks as if it were read");
+        assert_eq!(schema.store().get(chat.as_bytes()).await.unwrap(), None, "it was deleted");
+    });
+}
+
+#[test]
+fn a_get_never_executes_another_process_s_statement() {
+    block_on(async {
+        let (schema, chat, record) = with_a_record().await;
+        let connects = async || {
+            let store = schema.store();
+            assert!(store.get(chat.as_bytes()).await.unwrap().is_some());
+            store
+        };
+        let gets = async |store: PostgresStore| store.get(chat.as_bytes()).await.unwrap();
+        assert_eq!(steered(&schema, connects, gets).await, Some(record.clone()));
+        assert_eq!(schema.store().get(chat.as_bytes()).await.unwrap(), Some(record));
+    });
+}
+
+/// Four stores of different histories get records beside purges, while foreign clients prepare under
+/// the names that the client of this process uses.
+#[test]
+fn nothing_is_read_or_deleted_that_was_not_asked_for() {
+    const KEPT: usize = 10;
+    block_on(async {
+        let (schema, ..) = with_a_record().await;
+        let kept: Vec<_> = (0..KEPT).map(|number| scope(&format!("kept-{number}"))).collect();
+        let record =
+            |scope: &Scope| keyring().seal_tombstone(scope, Revision::FIRST, None).unwrap();
+        let records: Vec<_> = kept.iter().map(record).collect();
+        let first = schema.store();
+        for (scope, record) in kept.iter().zip(&records) {
+            let write = [Write::create(scope, record.clone())];
+            assert_eq!(first.apply(None, &write).await.unwrap(), [Outcome::Applied]);
+        }
+        let done = Arc::new(AtomicBool::new(false));
+        let mut beside = JoinSet::new();
+        for number in 0..2 {
+            let (foreign, until) = (schema.pooled_client().await, done.clone());
+            beside.spawn(async move {
+                let mut name = number;
+                while !until.load(Ordering::Relaxed) {
+                    // It fails if this connection has the name.
+                    let prepare = format!("PREPARE s{name} (bytea) AS {DELETE}");
+                    drop(foreign.batch_execute(&prepare).await);
+                    name = (name + 7) % 3000;
+                }
+            });
+            let (store, until) = (schema.store(), done.clone());
+            beside.spawn(async move {
+                let scope = scope(&format!("churned-{number}"));
+                while !until.load(Ordering::Relaxed) {
+                    let record = keyring().seal_tombstone(&scope, Revision::FIRST, None).unwrap();
+                    let create = [Write::create(&scope, record)];
+                    assert_eq!(store.apply(None, &create).await.unwrap(), [Outcome::Applied]);
+                    assert!(store.purge(scope.as_bytes()).await.unwrap());
+                }
+            });
+        }
+        let mut getting = JoinSet::new();
+        for history in 0..4 {
+            let (store, kept, records) = (schema.store(), kept.clone(), records.clone());
+            getting.spawn(async move {
+                for _ in 0..history {
+                    store.count_by_key().await.unwrap();
+                }
+                for number in 0..times(20_000) / 4 {
+                    let (scope, record) = (&kept[number % KEPT], &records[number % KEPT]);
+                    let found = store.get(scope.as_bytes()).await.unwrap();
+                    assert_eq!(found.as_deref(), Some(record.as_bytes()));
+                }
+            });
+        }
+        while let Some(task) = getting.join_next().await {
+            task.unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+        while let Some(task) = beside.join_next().await {
+            task.unwrap();
+        }
+    });
+}
