@@ -12,12 +12,15 @@
 //! controls a store can delete records and put old ones back, but cannot read or forge them.
 //!
 //! To write another store, implement [`Store`] if its calls block, or [`AsyncStore`] if they are
-//! awaited. The module [`backend`] has the types for it, and an example.
+//! awaited. The module [`backend`] has the types for it, and an example. The feature `conformance` has
+//! the suite that every store passes.
 
 pub mod backend;
 mod blocking;
 #[cfg(any(feature = "postgres", feature = "redb"))]
 mod commits;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod contract;
 mod error;
 mod memory;

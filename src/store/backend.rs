@@ -1,7 +1,7 @@
 //! The types that an implementation of [`Store`] or [`AsyncStore`] needs.
 //!
-//! [`Store`] states the contract. The tests in `tests/it/store.rs` of the repository check it, and
-//! run against every store of this crate; run them against yours, too.
+//! [`Store`] states the contract. The suite in `store::conformance`, with the feature `conformance`,
+//! checks it; run it over your store.
 //!
 //! # Examples
 //!

@@ -228,13 +228,14 @@ impl State {
     /// Takes what was decided about a call, or notes whom to wake.
     fn collect(&mut self, number: u64, waker: &Waker) -> Option<Decided> {
         let waiting = self.waiting.get_mut(&number)?;
-        match std::mem::replace(&mut waiting.stage, Stage::Sent) {
+        if !waiting.is_decided() {
+            waiting.waker.clone_from(waker);
+            return None;
+        }
+        // It is not among those that may be woken any more.
+        match self.waiting.remove(&number)?.stage {
             Stage::Decided(decided) => Some(decided),
-            stage => {
-                waiting.stage = stage;
-                waiting.waker.clone_from(waker);
-                None
-            }
+            Stage::Queued | Stage::Sent => None,
         }
     }
 
@@ -303,3 +304,6 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

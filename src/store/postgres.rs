@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -91,7 +91,8 @@ const MAX_BATCH_LEN: usize = 1_000_000_000;
 /// - A write is one statement. Its settings hold for its transaction: it sets `synchronous_commit` to
 ///   `on` if that is `off` or `local`, and limits the time that it waits for locks.
 /// - Every read asks the server if it is in recovery, and refuses it then: a replica may lag behind.
-/// - The isolation level is the server's default. The store works under each.
+/// - The isolation level is the server's default. The store works under each. Above `read committed`,
+///   a write without a fence is sent as text, with a level of its own, in one round trip.
 ///
 /// # Concurrent writers
 ///
@@ -304,13 +305,15 @@ struct Core {
     waiting: Semaphore,
     /// In milliseconds.
     deadline: AtomicU64,
+    /// The server's isolation level is above `read committed`.
+    is_strict: AtomicBool,
 }
 
 impl Core {
     fn new(pool: Pool) -> Self {
         let waiting = Semaphore::new(pool.size() / 2);
         let deadline = AtomicU64::new(DEFAULT_DEADLINE.as_millis() as u64);
-        Self { pool, waiting, deadline }
+        Self { pool, waiting, deadline, is_strict: AtomicBool::new(false) }
     }
 
     fn resize(&self, connections: usize) {
@@ -372,11 +375,21 @@ impl Core {
             let cause = "the batch is longer than a message to PostgreSQL may be";
             return Err(StoreError::Unavailable(cause.into()).into());
         }
-        let parameters = columns.parameters();
-        let answer = self.pool.write(deadline, Statement::Typed(sql, &parameters)).await?;
-        // If this fails, the writes are done all the same.
-        let applied = Applied::read(&answer.rows());
-        applied.map_err(|error| StoreError::Unknown(error.into()).into())
+        // If an answer cannot be read, the writes are done all the same.
+        let read = |answer: pool::Answer| {
+            Applied::read(&answer).map_err(|error| StoreError::Unknown(error.into()))
+        };
+        if columns.has_fence() || !self.is_strict.load(Ordering::Relaxed) {
+            let parameters = columns.parameters();
+            let statement = Statement::Typed(sql, &parameters);
+            let applied = read(self.pool.write(deadline, statement).await?)?;
+            if !applied.is_strict {
+                return Ok(applied);
+            }
+            self.is_strict.store(true, Ordering::Relaxed);
+        }
+        let rendered = columns.rendered(sql);
+        Ok(read(self.pool.write(deadline, Statement::Several(&rendered)).await?)?)
     }
 
     /// Waits until a statement may wait for locks: the other connections are for those that do not.
@@ -411,17 +424,19 @@ struct Applied {
     places: HashSet<i64>,
     /// The numbers of the calls of which nothing was written, because a row is locked.
     busy: HashSet<i64>,
+    is_strict: bool,
 }
 
 impl Applied {
-    fn read(rows: &[tokio_postgres::Row]) -> Result<Self, StoreError> {
+    fn read(answer: &pool::Answer) -> Result<Self, StoreError> {
         let mut applied = Self::default();
-        for row in rows {
-            let number = column(row, 1)?;
-            match column(row, 0)? {
+        for (what, number) in answer.pairs()? {
+            match what {
                 statement::OPEN => applied.is_open = true,
                 statement::APPLIED => drop(applied.places.insert(number)),
-                _ => drop(applied.busy.insert(number)),
+                statement::BUSY => drop(applied.busy.insert(number)),
+                statement::STRICT => applied.is_strict = true,
+                _ => return Err(StoreError::Foreign("the server returned other rows".into())),
             }
         }
         Ok(applied)

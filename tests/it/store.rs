@@ -1,77 +1,15 @@
-//! The contract of `Store`, checked for every store.
+//! The suite of `store::conformance` over the stores that need a file or a server, and what the vault
+//! expects of every store.
 
-mod fence;
 #[cfg(feature = "redb")]
 mod file;
-mod groups;
 
-use std::sync::Barrier;
-use std::thread;
-
-use secrets_toml::Document;
-use secrets_toml::seal::{Header, Record, Revision, Scope};
-use secrets_toml::store::backend::{
-    Fetch, HEAD_LEN, MAX_PAGE_LEN, Outcome, Row, Write, commitment,
-};
-use secrets_toml::store::{MemoryStore, Store, StoreError};
+use secrets_toml::seal::{Record, Scope};
+use secrets_toml::store::backend::{Outcome, Write, commitment, fence_holds};
+use secrets_toml::store::{MemoryStore, Store};
 use secrets_toml::vault::{Expected, Vault};
 
-use self::fence::*;
-use self::groups::*;
 use crate::seal::{keyring, revision};
-
-macro_rules! every_store {
-    ($($test:ident),* $(,)?) => {
-        mod memory {
-            $(#[test] fn $test() { super::$test(&super::MemoryStore::new()); })*
-        }
-
-        #[cfg(feature = "redb")]
-        mod redb {
-            $(#[test] fn $test() {
-                let folder = crate::folder::Folder::new();
-                let file = folder.join("vault.redb");
-                super::$test(&secrets_toml::store::RedbStore::create(file).unwrap());
-            })*
-        }
-
-        #[cfg(feature = "postgres")]
-        mod postgres {
-            $(#[test] fn $test() { super::$test(&crate::server::Waiting::new()); })*
-        }
-    };
-}
-
-every_store! {
-    a_write_is_decided_on_its_condition,
-    no_increment_is_lost,
-    there_is_one_creator,
-    a_scan_keeps_to_its_prefix,
-    pages_join_to_the_whole,
-    a_page_ends_at_its_length,
-    heads_are_the_first_bytes,
-    of_a_batch_what_holds_is_written,
-    a_batch_commits_together,
-    a_batch_names_a_scope_once,
-    records_of_any_size_come_back,
-    revisions_go_on_after_deletion,
-    purging_needs_no_condition,
-    a_past_row_is_put_with_its_record,
-    a_conflict_leaves_the_past_alone,
-    ranges_are_removed_first,
-    of_a_batch_each_group_is_whole,
-    a_batch_names_a_past_row_once,
-    a_past_row_is_replaced_on_its_own_condition,
-    past_and_present_are_purged_together,
-    a_planned_write_fails_whole_after_a_purge,
-    two_writers_leave_one_past,
-    a_purge_leaves_no_past_of_a_write,
-    a_batch_is_fenced_whole,
-    the_keyrings_row_is_replaced_by_who_read_it,
-    there_is_one_keyring,
-    no_write_passes_a_keyring_that_was_replaced,
-    no_write_without_a_keyring_passes_a_new_one,
-}
 
 fn scope(name: &str) -> Scope {
     Scope::module(name).unwrap()
@@ -85,38 +23,58 @@ fn commitment_of(record: &Record) -> [u8; 32] {
     *commitment(record.as_bytes()).unwrap()
 }
 
+#[cfg(feature = "redb")]
 #[track_caller]
 fn applies(store: &dyn Store, write: Write) {
     assert_eq!(store.apply(None, &[write]).unwrap(), [Outcome::Applied]);
 }
 
-#[track_caller]
-fn conflicts(store: &dyn Store, write: Write) {
-    let before = store.get(write.scope()).unwrap();
-    assert_eq!(store.apply(None, std::slice::from_ref(&write)).unwrap(), [Outcome::Conflict]);
-    assert_eq!(store.get(write.scope()).unwrap(), before, "a conflict changes nothing");
-}
+#[cfg(feature = "conformance")]
+mod conformance {
+    use secrets_toml::store::conformance::run;
 
-fn scopes_of(rows: &[Row]) -> Vec<Vec<u8>> {
-    rows.iter().map(|row| row.scope().to_vec()).collect()
-}
+    #[test]
+    fn in_memory() {
+        run(secrets_toml::store::MemoryStore::new);
+    }
 
-fn a_write_is_decided_on_its_condition(store: &dyn Store) {
-    let chat = scope("chat");
-    let [first, second, other] = [1, 2, 2].map(|number| tombstone(&chat, number));
-    assert_eq!(store.get(chat.as_bytes()).unwrap(), None);
-    conflicts(store, Write::replace(&chat, commitment_of(&first), second.clone()));
+    #[cfg(feature = "redb")]
+    #[test]
+    fn in_redb() {
+        let folder = crate::folder::Folder::new();
+        let count = std::cell::Cell::new(0);
+        run(|| {
+            count.set(count.get() + 1);
+            let file = folder.join(&format!("{}.redb", count.get()));
+            secrets_toml::store::RedbStore::create(file).unwrap()
+        });
+    }
 
-    applies(store, Write::create(&chat, first.clone()));
-    assert_eq!(store.get(chat.as_bytes()).unwrap().as_deref(), Some(first.as_bytes()));
-    conflicts(store, Write::create(&chat, first.clone()));
-    conflicts(store, Write::replace(&chat, commitment_of(&second), other.clone()));
+    #[cfg(feature = "postgres")]
+    mod postgres {
+        use super::run;
+        use crate::server::{LEVELS, Waiting};
 
-    applies(store, Write::replace(&chat, commitment_of(&first), second.clone()));
-    conflicts(store, Write::replace(&chat, commitment_of(&first), other));
-    assert_eq!(store.get(chat.as_bytes()).unwrap().as_deref(), Some(second.as_bytes()));
-    assert_eq!(store.get(scope("cha").as_bytes()).unwrap(), None);
-    assert_eq!(store.apply(None, &[]).unwrap(), []);
+        #[test]
+        fn directly() {
+            run(Waiting::new);
+        }
+
+        #[test]
+        fn under_repeatable_read() {
+            run(|| Waiting::under(LEVELS[0]));
+        }
+
+        #[test]
+        fn under_serializable() {
+            run(|| Waiting::under(LEVELS[1]));
+        }
+
+        #[test]
+        fn through_a_pooler() {
+            run(Waiting::pooled);
+        }
+    }
 }
 
 #[test]
@@ -128,239 +86,36 @@ fn a_write_says_what_it_expects() {
     assert_eq!((create.expected(), create.record()), (None, first.as_bytes()));
     assert_eq!(replace.expected(), Some(&commitment_of(&first)));
     let store = MemoryStore::new();
-    applies(&store, create.clone());
+    assert_eq!(store.apply(None, std::slice::from_ref(&create)).unwrap(), [Outcome::Applied]);
     assert_eq!(format!("{store:?}"), "MemoryStore { records: 1 }");
     assert_eq!((replace.scope(), replace.record()), (chat.as_bytes(), second.as_bytes()));
 }
 
-fn no_increment_is_lost(store: &dyn Store) {
-    const THREADS: u64 = 8;
-    const INCREMENTS: u64 = 50;
-    let chat = scope("chat");
-    applies(store, Write::create(&chat, tombstone(&chat, 1)));
-    thread::scope(|threads| {
-        for _ in 0..THREADS {
-            threads.spawn(|| {
-                for _ in 0..INCREMENTS {
-                    loop {
-                        let current = store.get(chat.as_bytes()).unwrap().unwrap();
-                        let header = Header::parse(&current).unwrap();
-                        let next = tombstone(&chat, header.revision().get() + 1);
-                        let write = Write::replace(&chat, *header.commitment(), next);
-                        if store.apply(None, &[write]).unwrap() == [Outcome::Applied] {
-                            break;
-                        }
-                    }
-                }
-            });
-        }
-    });
-    let current = store.get(chat.as_bytes()).unwrap().unwrap();
-    let counted = Header::parse(&current).unwrap().revision().get();
-    assert_eq!(counted, 1 + THREADS * INCREMENTS);
-}
-
-fn there_is_one_creator(store: &dyn Store) {
-    const THREADS: usize = 16;
-    for round in 0..5 {
-        let scope = scope(&format!("chat-{round}"));
-        let barrier = Barrier::new(THREADS);
-        let winners = thread::scope(|threads| {
-            let create = || {
-                let record = tombstone(&scope, 1);
-                barrier.wait();
-                let outcome = store.apply(None, &[Write::create(&scope, record.clone())]).unwrap();
-                (outcome == [Outcome::Applied]).then_some(record)
-            };
-            let threads: Vec<_> = (0..THREADS).map(|_| threads.spawn(create)).collect();
-            threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
-        });
-        let [winner] = &winners[..] else { panic!("{} creators", winners.len()) };
-        assert_eq!(store.get(scope.as_bytes()).unwrap().as_deref(), Some(winner.as_bytes()));
+#[test]
+fn a_fence_is_the_commitment_of_the_row() {
+    let row = Write::keyring(None, "a").record().to_vec();
+    assert_eq!(&row[..5], b"\x89SLK\x01");
+    assert_eq!((&row[5..72], &row[104..]), (&[0; 67][..], &b"a"[..]));
+    let hash = fence_of("a");
+    for (fence, row, holds) in [
+        (None, None, true),
+        (None, Some(&row[..]), false),
+        (Some(&hash), None, false),
+        (Some(&hash), Some(&row[..]), true),
+        (Some(&fence_of("b")), Some(&row[..]), false),
+        (None, Some(&row[..4]), false),
+        (Some(&hash), Some(&row[..103]), false),
+    ] {
+        assert_eq!(fence_holds(fence, row), holds, "{fence:?} {row:?}");
     }
 }
 
-/// Scopes whose encodings are close to each other: prefixes, and the lowest and highest bytes.
-fn neighbours() -> Vec<Scope> {
-    let mut scopes = Vec::new();
-    let long = ["a".repeat(255), "a".repeat(254) + "b", "\u{10FFFF}".repeat(63)];
-    for module in ["a", "b", "ab", "aa", "b\u{e9}", "\u{10FFFF}", "A"].into_iter().chain(
-        long.iter().map(String::as_str), // the first byte of their lengths differs
-    ) {
-        let module = scope(module);
-        for version in ["1", "10", "2", "\u{10FFFF}"] {
-            let version = module.version(version).unwrap();
-            for install in ["a", "b", "ab"] {
-                scopes.push(version.install(install).unwrap());
-            }
-            scopes.push(version);
-        }
-        scopes.push(module);
-    }
-    scopes.sort();
-    scopes
+/// The fence of a keyring's text.
+fn fence_of(text: &str) -> [u8; 32] {
+    *commitment(Write::keyring(None, text).record()).unwrap()
 }
 
-fn fill(store: &dyn Store, scopes: &[Scope]) {
-    let writes: Vec<_> =
-        scopes.iter().rev().map(|scope| Write::create(scope, tombstone(scope, 1))).collect();
-    let outcomes = store.apply(None, &writes).unwrap();
-    assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Applied));
-}
-
-fn a_scan_keeps_to_its_prefix(store: &dyn Store) {
-    let scopes = neighbours();
-    fill(store, &scopes);
-    let mut prefixes = vec![vec![], vec![0], vec![1], vec![2], vec![3], vec![4], vec![0xFF]];
-    for scope in &scopes {
-        let bytes = scope.as_bytes();
-        let ends = (1..bytes.len()).filter(|end| *end < 9 || end + 9 > bytes.len());
-        prefixes.extend(ends.map(|end| bytes[..end].to_vec()));
-        prefixes.push([bytes, &[0]].concat());
-        // The versions of a module, the installs of a version.
-        prefixes.push([&[bytes[0] + 1], &bytes[1..]].concat());
-    }
-    prefixes.sort();
-    prefixes.dedup();
-    for prefix in prefixes {
-        let rows = store.scan(&prefix, None, usize::MAX, Fetch::Heads).unwrap();
-        let encodings = scopes.iter().map(|scope| scope.as_bytes().to_vec());
-        let expected: Vec<_> = encodings.filter(|scope| scope.starts_with(&prefix)).collect();
-        assert_eq!(scopes_of(&rows), expected, "under {prefix:?}");
-    }
-}
-
-fn pages_join_to_the_whole(store: &dyn Store) {
-    let scopes = neighbours();
-    fill(store, &scopes);
-    for prefix in [&[][..], &[2], &[3, 0, 1, b'a'], &[9]] {
-        let whole = store.scan(prefix, None, usize::MAX, Fetch::Records).unwrap();
-        for limit in [1, 2, 3, 7, whole.len().max(1), whole.len() + 1] {
-            let mut joined: Vec<Row> = Vec::new();
-            loop {
-                let after = joined.last().map(|row| row.scope().to_vec());
-                let page = store.scan(prefix, after.as_deref(), limit, Fetch::Records).unwrap();
-                assert!(page.len() <= limit);
-                if page.is_empty() {
-                    break;
-                }
-                joined.extend(page);
-                assert!(joined.len() <= whole.len(), "it goes on");
-            }
-            assert_eq!(joined, whole, "in pages of {limit}");
-        }
-    }
-    let before = store.scan(&[2], Some(&[1]), 1, Fetch::Heads).unwrap();
-    assert_eq!(before, store.scan(&[2], None, 1, Fetch::Heads).unwrap(), "after what comes before");
-    assert_eq!(store.scan(&[2], Some(&[3]), 1, Fetch::Heads).unwrap(), []);
-    assert_eq!(store.scan(&[], None, 0, Fetch::Heads).unwrap(), []);
-}
-
-fn largest() -> secrets_toml::Secrets {
-    let text = format!("X = '{}'", "x".repeat(secrets_toml::MAX_LEN - 6));
-    assert_eq!(text.len(), secrets_toml::MAX_LEN);
-    Document::parse(text).unwrap().validate().unwrap()
-}
-
-fn a_page_ends_at_its_length(store: &dyn Store) {
-    let secrets = largest();
-    let keyring = keyring();
-    for name in ["a", "b", "c", "d", "e"] {
-        let scope = scope(name);
-        let record = keyring.seal(&scope, Revision::FIRST, &secrets).unwrap();
-        applies(store, Write::create(&scope, record));
-    }
-    let first = store.scan(&[], None, usize::MAX, Fetch::Records).unwrap();
-    let len: usize = first.iter().map(|row| row.scope().len() + row.record().len()).sum();
-    assert_eq!(first.len(), 3);
-    assert!(len <= MAX_PAGE_LEN);
-    let rest = store.scan(&[], Some(first[2].scope()), usize::MAX, Fetch::Records).unwrap();
-    assert_eq!(rest.len(), 2);
-    assert_eq!(store.scan(&[], None, usize::MAX, Fetch::Heads).unwrap().len(), 5);
-}
-
-fn heads_are_the_first_bytes(store: &dyn Store) {
-    let chat = scope("chat");
-    let record = tombstone(&chat, 1);
-    applies(store, Write::create(&chat, record.clone()));
-    let [head] = &store.scan(&[], None, 9, Fetch::Heads).unwrap()[..] else { panic!("one row") };
-    assert_eq!(head.record(), &record.as_bytes()[..HEAD_LEN]);
-    let [row] = &store.scan(&[], None, 9, Fetch::Records).unwrap()[..] else { panic!("one row") };
-    assert_eq!((row.scope(), row.record()), (chat.as_bytes(), record.as_bytes()));
-}
-
-fn of_a_batch_what_holds_is_written(store: &dyn Store) {
-    let [a, b, c, d] = ["a", "b", "c", "d"].map(scope);
-    let [old_b, old_c] = [&b, &c].map(|scope| tombstone(scope, 1));
-    applies(store, Write::create(&b, old_b.clone()));
-    applies(store, Write::create(&c, old_c.clone()));
-    let writes = [
-        Write::create(&c, tombstone(&c, 1)),
-        Write::create(&a, tombstone(&a, 1)),
-        Write::replace(&d, [0; 32], tombstone(&d, 2)),
-        Write::replace(&b, commitment_of(&old_b), tombstone(&b, 2)),
-    ];
-    use Outcome::{Applied, Conflict};
-    assert_eq!(store.apply(None, &writes).unwrap(), [Conflict, Applied, Conflict, Applied]);
-    assert_eq!(store.get(a.as_bytes()).unwrap().as_deref(), Some(writes[1].record()));
-    assert_eq!(store.get(b.as_bytes()).unwrap().as_deref(), Some(writes[3].record()));
-    assert_eq!(store.get(c.as_bytes()).unwrap().as_deref(), Some(old_c.as_bytes()));
-    assert_eq!(store.get(d.as_bytes()).unwrap(), None);
-    assert_eq!(store.apply(None, &writes).unwrap(), [Conflict; 4], "sent again");
-}
-
-fn a_batch_commits_together(store: &dyn Store) {
-    let scopes = ["a", "b"].map(scope);
-    fill(store, &scopes);
-    let revisions = || -> Vec<u64> {
-        let rows = store.scan(&[], None, 2, Fetch::Heads).unwrap();
-        // The revision is in the head.
-        let number = |row: &Row| u64::from_be_bytes(row.record()[8..16].try_into().unwrap());
-        rows.iter().map(number).collect()
-    };
-    thread::scope(|threads| {
-        let writer = threads.spawn(|| {
-            for number in 2..100 {
-                let writes = scopes.each_ref().map(|scope| {
-                    let current = store.get(scope.as_bytes()).unwrap().unwrap();
-                    let commitment = *commitment(&current).unwrap();
-                    Write::replace(scope, commitment, tombstone(scope, number))
-                });
-                assert_eq!(store.apply(None, &writes).unwrap(), [Outcome::Applied; 2]);
-            }
-        });
-        while !writer.is_finished() {
-            let seen = revisions();
-            assert_eq!(seen[0], seen[1], "a page is one moment");
-        }
-    });
-    assert_eq!(revisions(), [99, 99]);
-}
-
-fn a_batch_names_a_scope_once(store: &dyn Store) {
-    let [a, b] = ["a", "b"].map(scope);
-    let writes = [&a, &b, &a].map(|scope| Write::create(scope, tombstone(scope, 1)));
-    let [first, _, again] = writes.clone();
-    for batch in [&writes[..], &[first, again]] {
-        let error = store.apply(None, batch).unwrap_err();
-        assert!(matches!(error, StoreError::Repeated), "{error:?}");
-        assert_eq!(error.to_string(), "the batch has two writes to one scope");
-    }
-    assert_eq!(store.scan(&[], None, 9, Fetch::Heads).unwrap(), []);
-}
-
-fn records_of_any_size_come_back(store: &dyn Store) {
-    let vault = Vault::new(store, keyring());
-    let empty = Document::parse("").unwrap().validate().unwrap();
-    for (name, secrets) in [("empty", &empty), ("largest", &largest())] {
-        let scope = scope(&name.repeat(36)).version(name).unwrap();
-        vault.put(&scope, secrets, Expected::Absent).unwrap();
-        let opened = vault.get(&scope).unwrap().unwrap();
-        assert!(opened.expose_text() == Some(secrets.expose_text()), "{name}");
-    }
-}
-
-fn revisions_go_on_after_deletion(store: &dyn Store) {
+fn revisions_go_on_after_deletion(store: impl Store) {
     let vault = Vault::new(store, keyring());
     let chat = scope("chat");
     for round in 0..3 {
@@ -371,12 +126,21 @@ fn revisions_go_on_after_deletion(store: &dyn Store) {
     }
 }
 
-fn purging_needs_no_condition(store: &dyn Store) {
-    let [chat, other] = ["chat", "other"].map(scope);
-    fill(store, &[chat.clone(), other.clone()]);
-    assert!(store.purge(chat.as_bytes()).unwrap());
-    assert!(!store.purge(chat.as_bytes()).unwrap());
-    assert_eq!(store.get(chat.as_bytes()).unwrap(), None);
-    assert!(store.get(other.as_bytes()).unwrap().is_some());
-    applies(store, Write::create(&chat, tombstone(&chat, 1)));
+#[test]
+fn revisions_go_on_in_memory() {
+    revisions_go_on_after_deletion(MemoryStore::new());
+}
+
+#[cfg(feature = "redb")]
+#[test]
+fn revisions_go_on_in_redb() {
+    let folder = crate::folder::Folder::new();
+    let file = folder.join("vault.redb");
+    revisions_go_on_after_deletion(secrets_toml::store::RedbStore::create(file).unwrap());
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn revisions_go_on_in_postgres() {
+    revisions_go_on_after_deletion(crate::server::Waiting::new());
 }

@@ -49,7 +49,7 @@ impl Schema {
 
     /// A schema whose connections begin with this isolation level.
     pub(crate) async fn under(level: &str) -> Self {
-        let level = level.replace(' ', "\\ ");
+        let level = level.replace(' ', "\\\\ ");
         Self::with(&format!(" -c default_transaction_isolation={level}")).await
     }
 

@@ -187,6 +187,30 @@ pub(super) enum Answer {
 }
 
 impl Answer {
+    /// The rows of pairs of numbers, whichever way the statement was sent.
+    pub(super) fn pairs(&self) -> Result<Vec<(i32, i64)>, StoreError> {
+        let foreign = || StoreError::Foreign("the server returned other columns".into());
+        let mut pairs = Vec::new();
+        match self {
+            Self::Rows(rows) => {
+                for row in rows {
+                    pairs.push((column(row, 0)?, column(row, 1)?));
+                }
+            }
+            Self::Several(messages) => {
+                for message in messages {
+                    let SimpleQueryMessage::Row(row) = message else { continue };
+                    let (Some(first), Some(second)) = (row.get(0), row.get(1)) else {
+                        return Err(foreign());
+                    };
+                    let pair = first.parse().ok().zip(second.parse().ok());
+                    pairs.push(pair.ok_or_else(foreign)?);
+                }
+            }
+        }
+        Ok(pairs)
+    }
+
     /// The rows of a typed statement.
     pub(super) fn rows(self) -> Vec<Row> {
         match self {

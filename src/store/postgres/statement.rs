@@ -54,9 +54,10 @@ pub(super) const SCAN_RECORDS: &str = scan!("record", "octet_length(record)");
 /// - `fence` locks the keyring's row, if it is the expected one. If a transaction is just replacing it,
 ///   `FOR SHARE` waits for that one and checks the commitment again; and nobody replaces the row before
 ///   this statement is committed. A subquery with `EXISTS` does neither: it sees the row as it was at
-///   the start of the statement. If no keyring is expected, there is no row to lock: whoever makes one
-///   locks the table, and this statement locks it before it looks. `writes` is empty unless the fence
-///   holds.
+///   the start of the statement. `writes` is empty unless the fence holds.
+/// - If no keyring is expected, there is no row to lock: whoever makes one locks the table, and this
+///   statement locks it before it looks. But above `read committed`, it looks at the table as it was
+///   before it waited for that lock. So nothing is written then, and the answer is `STRICT`.
 /// - `touched` are the rows that exist and that a call would change. `locked` locks them in the order
 ///   of their keys, so that two statements never wait for each other. With `SKIP LOCKED` it waits for
 ///   nobody: a call of which a row is missing from `locked` is `busy`, and nothing of it is written.
@@ -84,6 +85,7 @@ WITH settings AS MATERIALIZED (
     SELECT 1 FROM fence
     UNION ALL
     SELECT 1 WHERE $2::bytea IS NULL AND (SELECT count(*) FROM settings) = 1
+       AND current_setting('transaction_isolation') LIKE 'read %'
        AND NOT EXISTS (SELECT FROM secrets_toml_records WHERE scope = '\x7d')
 ), writes AS MATERIALIZED (
     SELECT w.* FROM open, unnest($3::int4[], $4::bytea[], $5::bytea[], $6::bytea[])
@@ -135,7 +137,9 @@ WITH settings AS MATERIALIZED (
 )
 SELECT 0, 0::int8 FROM open
 UNION ALL SELECT 1, w.place FROM applied AS a JOIN writes AS w ON w.scope = a.scope
-UNION ALL SELECT 2, call::int8 FROM busy"
+UNION ALL SELECT 2, call::int8 FROM busy
+UNION ALL SELECT 3, 0 WHERE $2::bytea IS NULL
+      AND current_setting('transaction_isolation') NOT LIKE 'read %'"
         )
     };
 }
@@ -149,6 +153,11 @@ pub(super) const APPLY: &str = apply!("", "false");
 /// What a row of the answer of `APPLY` is about.
 pub(super) const OPEN: i32 = 0;
 pub(super) const APPLIED: i32 = 1;
+pub(super) const BUSY: i32 = 2;
+pub(super) const STRICT: i32 = 3;
+
+/// Precedes `APPLY`, with literals for its parameters, if it has answered `STRICT`.
+const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED;";
 
 /// The parameters of `APPLY`, in columns.
 #[derive(Default)]
@@ -208,6 +217,44 @@ impl<'a> Columns<'a> {
             (low, Type::BYTEA_ARRAY),
             (high, Type::BYTEA_ARRAY),
         ]
+    }
+}
+
+impl Columns<'_> {
+    pub(super) fn has_fence(&self) -> bool {
+        self.fence.is_some()
+    }
+
+    /// `APPLY` under `read committed`, as statements without parameters.
+    pub(super) fn rendered(&self, sql: &str) -> String {
+        let array = |values: &[&[u8]]| {
+            let values: Vec<_> = values.iter().map(|value| literal(value)).collect();
+            format!("ARRAY[{}]", values.join(","))
+        };
+        let optional = |value: &Option<&[u8]>| value.map_or_else(|| "NULL".to_owned(), literal);
+        let expected: Vec<_> = self.expected.iter().map(optional).collect();
+        let calls: Vec<_> = self.calls.iter().map(i32::to_string).collect();
+        let ([past_of, past_keys, past_records], [of, low, high]) = (&self.past, &self.ranges);
+        let literals = [
+            format!("'{}'", self.lock_timeout),
+            optional(&self.fence),
+            format!("ARRAY[{}]", calls.join(",")),
+            array(&self.scopes),
+            format!("ARRAY[{}]", expected.join(",")),
+            array(&self.records),
+            array(past_of),
+            array(past_keys),
+            array(past_records),
+            array(of),
+            array(low),
+            array(high),
+        ];
+        let mut statements = format!("{READ_COMMITTED}{sql}");
+        // `$12` comes before `$1`. No literal has a `$`.
+        for (number, literal) in (1..).zip(literals).collect::<Vec<_>>().into_iter().rev() {
+            statements = statements.replace(&format!("${number}"), &literal);
+        }
+        statements
     }
 }
 

@@ -13,9 +13,10 @@ mod power;
 use std::io;
 
 use redb::StorageBackend;
+use redb::backends::InMemoryBackend;
 
-use crate::store::StoreError;
 use crate::store::redb::{RedbOptions, RedbStore, guarded, prepare};
+use crate::store::{StoreError, conformance};
 
 /// Opens a store on a simulated disk, or creates it if the disk is empty. The store calls `backend`
 /// again after an error.
@@ -27,4 +28,10 @@ fn store_on<B: StorageBackend>(
     let database = guarded(first)?;
     let again = options.clone().without_check();
     Ok(RedbStore::new(database, move || prepare(again.builder().create_with_backend(backend()?)?)))
+}
+
+#[test]
+fn the_suite_passes() {
+    let options = RedbOptions::new().cache_len(1 << 20);
+    conformance::run(|| store_on(&options, || Ok(InMemoryBackend::new())).unwrap());
 }

@@ -3,15 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use secrets_toml::seal::{Header, Record, Scope};
-use secrets_toml::store::backend::{Fetch, Outcome, Write, commitment, past};
-use secrets_toml::store::{Store, StoreError};
+use crate::seal::{Header, Record, Scope};
+use crate::store::backend::{Fetch, Outcome, Write, commitment, past};
+use crate::store::{Store, StoreError};
 
-use super::{applies, commitment_of, conflicts, scope, tombstone};
-use crate::seal::revision;
+use super::{applies, commitment_of, conflicts, revision, scope, tombstone};
 
 /// The revisions of a scope that have a past row, with the revision that each row holds.
-fn past_of(store: &dyn Store, scope: &Scope) -> Vec<(u64, u64)> {
+pub(super) fn past_of(store: &dyn Store, scope: &Scope) -> Vec<(u64, u64)> {
     let range = past(scope.as_bytes());
     let prefix = &range.start[..range.start.len() - 8];
     let rows = store.scan(prefix, None, usize::MAX, Fetch::Records).unwrap();
