@@ -14,8 +14,9 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use secrets_toml::seal::{Keyring, Revision, Scope};
-use secrets_toml::store::backend::{Write, commitment};
+use futures_util::future::join_all;
+use secrets_toml::seal::{Keyring, Record, Revision, Scope};
+use secrets_toml::store::backend::{Outcome, Write, commitment};
 use secrets_toml::store::{AsyncStore, PostgresStore};
 use secrets_toml::vault::{AsyncVault, Expected};
 use secrets_toml::{Document, Secrets};
@@ -27,6 +28,10 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 const PUT_LIMIT: f64 = 1.3;
 /// The lower limit of the time of rewrapping a record alone, divided by its time in a batch.
 const REWRAP_LIMIT: f64 = 20.0;
+
+/// The lower limit of the rate of many tasks that write, divided by the rate of one.
+const TASKS_LIMIT: f64 = 6.0;
+const TASKS: usize = 64;
 
 const ROUNDS: usize = 400;
 const RECORDS: usize = 100_000;
@@ -68,6 +73,14 @@ async fn measure(config: String, records: usize) -> Result<bool> {
     let put = put_over_bare(&vault, &bare).await?;
     let good = put <= PUT_LIMIT;
     println!("put: {put:.2} bare conditional updates (medians of {ROUNDS}; limit {PUT_LIMIT})");
+
+    let (one, many) = writers(vault.store()).await?;
+    println!(
+        "one task: {one:.0} writes/s; {TASKS} tasks: {many:.0} writes/s, {:.1} times as many (at least \
+         {TASKS_LIMIT})",
+        many / one
+    );
+    let good = good && many / one >= TASKS_LIMIT;
 
     fill(&vault, records).await?;
     let (batches, singly) = rewrap(&vault, records).await?;
@@ -115,6 +128,51 @@ async fn put_over_bare(vault: &AsyncVault<PostgresStore>, bare: &Client) -> Resu
         times[times.len() / 2].as_secs_f64()
     };
     Ok(median(puts) / median(updates))
+}
+
+/// Returns the rates of one task and of many, which take turns. Each task writes two records over each
+/// other.
+async fn writers(store: &PostgresStore) -> Result<(f64, f64)> {
+    let (keyring, secrets) = (Keyring::from_bytes([7; 32]), secrets()?);
+    let mut pairs = Vec::new();
+    for number in 0..TASKS {
+        let scope = Scope::module("writer")?.version(&number.to_string())?;
+        let [first, second] = [1, 2].map(|number| {
+            keyring.seal(&scope, Revision::try_from(number).expect("small"), &secrets)
+        });
+        let (first, second) = (first?, second?);
+        store.apply(None, &[Write::create(&scope, first.clone())]).await?;
+        let of = |record: &Record| *commitment(record.as_bytes()).expect("a record");
+        pairs.push([
+            Write::replace(&scope, of(&first), second.clone()),
+            Write::replace(&scope, of(&second), first),
+        ]);
+    }
+    let (mut ones, mut manies) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        ones.push(rate(store, &pairs[..1]).await);
+        manies.push(rate(store, &pairs).await);
+    }
+    ones.sort_by(f64::total_cmp);
+    manies.sort_by(f64::total_cmp);
+    Ok((ones[1], manies[1]))
+}
+
+async fn rate(store: &PostgresStore, pairs: &[[Write; 2]]) -> f64 {
+    let started = Instant::now();
+    let write = async |pair: &[Write; 2]| {
+        let mut applied = 0;
+        while started.elapsed() < Duration::from_secs(1) {
+            for write in pair {
+                let outcomes = store.apply(None, std::slice::from_ref(write)).await;
+                assert_eq!(outcomes.expect("it is written"), [Outcome::Applied]);
+                applied += 1;
+            }
+        }
+        applied
+    };
+    let applied: usize = join_all(pairs.iter().map(write)).await.into_iter().sum();
+    applied as f64 / started.elapsed().as_secs_f64()
 }
 
 async fn fill(vault: &AsyncVault<PostgresStore>, records: usize) -> Result<()> {

@@ -6,18 +6,20 @@
 //! ```
 //!
 //! A `put` is compared with a bare commit of redb: it writes as many bytes under the same key to a
-//! database of the same size, with the same durability. The two take turns.
+//! database of the same size, with the same durability. The two take turns. So do one thread and 64
+//! threads that write: they share commits.
 
 use std::error::Error;
 use std::fs;
 use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use redb::{Builder, Database, Durability, TableDefinition};
-use secrets_toml::seal::{Keyring, Revision, Scope};
-use secrets_toml::store::backend::{Outcome, Write};
+use secrets_toml::seal::{Keyring, Record, Revision, Scope};
+use secrets_toml::store::backend::{Outcome, Write, commitment};
 use secrets_toml::store::{RedbStore, Store};
 use secrets_toml::vault::{Expected, Scopes, Vault};
 use secrets_toml::{Document, Secrets};
@@ -36,6 +38,11 @@ const GET_LIMIT: f64 = 30.0;
 const GROWTH_LIMIT: f64 = 2.5;
 /// The limit of the time of a `put`, divided by the time of a bare commit.
 const PUT_LIMIT: f64 = 1.3;
+/// The limit of the time of a lone write of the store, divided by the time of a bare commit.
+const LONE_LIMIT: f64 = 1.05;
+/// The lower limit of the rate of many threads that write, divided by the rate of one.
+const THREADS_LIMIT: f64 = 8.0;
+const THREADS: usize = 64;
 /// The limit of the time of rewrapping a million records, in seconds; it is proportional for fewer.
 const REWRAP_LIMIT: f64 = 45.0;
 /// The limit of resident memory, in MiB.
@@ -56,11 +63,13 @@ fn main() -> Result<()> {
     if let [first, .., last] = gets[..] {
         table.limited("get, most scopes / fewest scopes", last / first, GROWTH_LIMIT, "x");
     }
-    println!(
-        "{}",
-        if table.failed { "a limit is exceeded" } else { "all figures are within their limits" }
-    );
-    Ok(())
+    match table.failed {
+        true => Err("a limit is exceeded".into()),
+        false => {
+            println!("all figures are within their limits");
+            Ok(())
+        }
+    }
 }
 
 /// Measures one size, and returns the median time of reading, in microseconds.
@@ -92,6 +101,7 @@ fn measure(folder: &Path, size: u64, table: &mut Table) -> Result<f64> {
     table.limited("get + open + parse + env, median", get * 1e6, GET_LIMIT, "us");
 
     put(folder, size, &vault, &secrets, table)?;
+    writers(vault.store(), size, table)?;
 
     let start = Instant::now();
     let listed = vault.scopes(Scopes::All)?.count() as u64;
@@ -133,6 +143,7 @@ fn put(
     }
     let mut picks = Picks(size + 1);
     let (mut puts, mut bares) = (Vec::new(), Vec::new());
+    let mut lone = Vec::new();
     for _ in 0..501 {
         let number = picks.next() % size;
         let scope = scope(number);
@@ -143,12 +154,81 @@ fn put(
         let start = Instant::now();
         commit(&bare, number..number + 1, &value)?;
         bares.push(start.elapsed());
+        let current = vault.store().get(scope.as_bytes())?.ok_or("no record")?;
+        let current = *commitment(&current).ok_or("no record")?;
+        let record =
+            Keyring::from_bytes([7; 32]).seal(&scope, at.next().ok_or("the last")?, secrets)?;
+        let write = [Write::replace(&scope, current, record)];
+        let start = Instant::now();
+        let outcomes = vault.store().apply(None, &write)?;
+        lone.push(start.elapsed());
+        assert_eq!(outcomes, [Outcome::Applied]);
     }
-    let (put, bare) = (middle(puts), middle(bares));
+    let (put, bare, lone) = (middle(puts), middle(bares), middle(lone));
     table.plain("bare commit, median", bare * 1e6, "us");
     table.plain("put, median", put * 1e6, "us");
     table.limited("put / bare commit", put / bare, PUT_LIMIT, "x");
+    table.limited("lone write / bare commit", lone / bare, LONE_LIMIT, "x");
     Ok(())
+}
+
+/// Measures the rates of one thread and of many, which take turns.
+fn writers(store: &RedbStore, size: u64, table: &mut Table) -> Result<()> {
+    let keyring = Keyring::from_bytes([7; 32]);
+    let secrets = secrets()?;
+    // Each thread writes two records over each other.
+    let mut pairs = Vec::new();
+    for number in 0..THREADS as u64 {
+        let scope = scope(number % size);
+        let current = store.get(scope.as_bytes())?.ok_or("no record")?;
+        let two = [2, 3].map(|number| keyring.seal(&scope, revision(number), &secrets));
+        let [first, second] = two;
+        let (first, second) = (first?, second?);
+        let current = *commitment(&current).ok_or("no record")?;
+        assert_eq!(
+            store.apply(None, &[Write::replace(&scope, current, first.clone())])?,
+            [Outcome::Applied]
+        );
+        let of = |record: &Record| *commitment(record.as_bytes()).expect("a record");
+        pairs.push([
+            Write::replace(&scope, of(&first), second.clone()),
+            Write::replace(&scope, of(&second), first),
+        ]);
+    }
+    let rate = |threads: usize| {
+        let applied = AtomicUsize::new(0);
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            for pair in &pairs[..threads] {
+                let applied = &applied;
+                scope.spawn(move || {
+                    while start.elapsed() < Duration::from_millis(700) {
+                        for write in pair {
+                            let outcomes = store.apply(None, std::slice::from_ref(write));
+                            assert_eq!(outcomes.expect("it is written"), [Outcome::Applied]);
+                            applied.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                });
+            }
+        });
+        applied.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64()
+    };
+    let (mut ones, mut manies) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        ones.push(rate(1));
+        manies.push(rate(THREADS));
+    }
+    ones.sort_by(f64::total_cmp);
+    manies.sort_by(f64::total_cmp);
+    table.plain("writes of one thread", ones[1], "/s");
+    table.plain("writes of 64 threads", manies[1], "/s");
+    table.at_least("64 threads / one thread", manies[1] / ones[1], THREADS_LIMIT, "x");
+    Ok(())
+}
+
+fn revision(number: u64) -> Revision {
+    Revision::try_from(number).expect("it is small")
 }
 
 fn commit(database: &Database, numbers: std::ops::Range<u64>, value: &[u8]) -> Result<()> {
@@ -238,5 +318,12 @@ impl Table {
         self.failed |= exceeded;
         let word = if exceeded { "EXCEEDED" } else { "" };
         println!("  {name:<46}{figure:>10.2} {unit:<4} limit {limit:>7.2} {word}");
+    }
+
+    fn at_least(&mut self, name: &str, figure: f64, limit: f64, unit: &str) {
+        let is_short = figure < limit;
+        self.failed |= is_short;
+        let word = if is_short { "TOO FEW" } else { "" };
+        println!("  {name:<46}{figure:>10.2} {unit:<4} least {limit:>7.2} {word}");
     }
 }

@@ -1,7 +1,7 @@
 //! Commits that concurrent writers share.
 //!
 //! What gathers while a commit is under way goes into the next one. The commit under way belongs to the
-//! queue: whichever caller waits polls it. There is no timer, and a lone caller waits for nobody.
+//! queue: whichever caller waits polls it. No timer delays a commit, and a lone caller waits for nobody.
 
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
@@ -52,7 +52,7 @@ impl Call {
     }
 }
 
-/// What a shared commit decides about one of its calls.
+/// The decision of a shared commit about one of its calls.
 #[derive(Debug)]
 pub(super) enum Decided {
     Told(Result<Vec<Outcome>, StoreError>),

@@ -298,7 +298,7 @@ impl fmt::Debug for PostgresStore {
     }
 }
 
-/// What a commit needs, whoever polls it.
+/// The part of the store that a commit needs, whoever polls it.
 struct Core {
     pool: Pool,
     /// The statements that may wait for locks.
@@ -334,7 +334,7 @@ impl Core {
         let columns = Columns::new(calls.iter().map(|call| &**call), SHARED_LOCK_TIMEOUT);
         match self.run(statement::APPLY_FREE, &columns, self.deadline()).await {
             Ok(applied) => applied.decide(calls),
-            // What the server refuses may be the fault of one call. Nothing was written.
+            // One call may be at fault. Nothing was written.
             Err(Fault { error: StoreError::Unavailable(_), is_refused: true }) => {
                 calls.iter().map(|_| Decided::Alone).collect()
             }

@@ -36,7 +36,7 @@ const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("secrets
 /// holds ciphertext and the names of scopes. On Unix, only its owner can read and write it.
 ///
 /// A write is acknowledged after `fsync`. It survives a crash and a power cut, as far as the disk
-/// honors `fsync`.
+/// honors `fsync`. Concurrent calls of [`apply`](Store::apply) share commits.
 ///
 /// # Damaged files
 ///

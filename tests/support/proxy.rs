@@ -8,10 +8,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixStream};
 use tokio::task::{AbortHandle, JoinHandle};
 
-/// What went through the proxy. A client's message counts if it is not of a connect.
+/// The messages that went through the proxy. A client's message counts if it is not of a connect.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    /// Connections that the server accepted.
+    /// Connections that were tried, and those that the server accepted.
+    pub(crate) attempts: AtomicUsize,
     pub(crate) connects: AtomicUsize,
     /// `Parse` messages, and how many of them named a statement.
     pub(crate) parsed: AtomicUsize,
@@ -48,6 +49,7 @@ impl Proxy {
         let accepting = tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
+                counted.attempts.fetch_add(1, Ordering::SeqCst);
                 let Ok(server) = UnixStream::connect(&socket).await else { continue };
                 let counts = counted.clone();
                 let run = tokio::spawn(async move {

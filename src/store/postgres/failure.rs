@@ -8,7 +8,7 @@ use tokio_postgres::{Error, Row};
 
 use crate::store::error::{Cause, StoreError};
 
-/// What a statement does: it decides what an error without an answer means.
+/// The effect of a statement: it decides what an error without an answer means.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doing {
     Reading,
@@ -45,10 +45,11 @@ impl From<Fault> for StoreError {
 }
 
 /// Returns `true` if the connection is lost, even if the client has not noticed yet: an error that
-/// is not the server's, or the server's report that it shuts the connection down.
+/// is not the server's, the server's report that it shuts the connection down, or a pooler's that it
+/// has lost its own.
 pub(super) fn is_lost(error: &Error) -> bool {
     match error.as_db_error() {
-        Some(told) => told.code().code().starts_with("57P"),
+        Some(told) => ["57P", "08"].iter().any(|class| told.code().code().starts_with(class)),
         None => !is_unsent(error),
     }
 }

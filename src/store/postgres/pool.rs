@@ -47,7 +47,8 @@ impl Pool {
         self.0.status().max_size
     }
 
-    /// Runs a query that changes nothing, and whose first column tells whether the server is in recovery. If its connection is lost, it is sent again on another one.
+    /// Runs a query that changes nothing. Its first column tells if the server is in recovery. If the
+    /// connection is lost, the query is sent again on another one.
     pub(super) async fn read(
         &self,
         deadline: Instant,
@@ -162,7 +163,7 @@ impl Pool {
     }
 }
 
-/// What is sent, in one message or in one round trip. No statement has a name.
+/// A statement without a name, or several: one round trip.
 #[derive(Clone, Copy)]
 pub(super) enum Statement<'a> {
     Typed(&'a str, &'a [Parameter<'a>]),

@@ -38,7 +38,7 @@ SELECT pg_is_in_recovery(), to_regclass('secrets_toml_records') IS NOT NULL,
                 WHERE i.indrelid = to_regclass('secrets_toml_records') AND a.attname = $1
                   AND i.indkey[0] = a.attnum)";
 
-/// What `CATALOGUE` tells of a table that `SCHEMA` has made.
+/// The columns of a table that `SCHEMA` has made.
 const COLUMNS: &str =
     "commitment bytea generated, key_id bytea generated, record bytea, scope bytea";
 

@@ -55,7 +55,7 @@ pub(super) const SCAN_RECORDS: &str = scan!("record", "octet_length(record)");
 ///   `FOR SHARE` waits for that one and checks the commitment again; and nobody replaces the row before
 ///   this statement is committed. A subquery with `EXISTS` does neither: it sees the row as it was at
 ///   the start of the statement. `writes` is empty unless the fence holds.
-/// - If no keyring is expected, there is no row to lock: whoever makes one locks the table, and this
+/// - If no keyring is expected, no row can be locked: whoever makes one locks the table, and this
 ///   statement locks it before it looks. But above `read committed`, it looks at the table as it was
 ///   before it waited for that lock. So nothing is written then, and the answer is `STRICT`.
 /// - `touched` are the rows that exist and that a call would change. `locked` locks them in the order
@@ -150,7 +150,7 @@ pub(super) const APPLY_FREE: &str =
 /// Waits for all of them.
 pub(super) const APPLY: &str = apply!("", "false");
 
-/// What a row of the answer of `APPLY` is about.
+/// The kinds of rows in the answer of `APPLY`.
 pub(super) const OPEN: i32 = 0;
 pub(super) const APPLIED: i32 = 1;
 pub(super) const BUSY: i32 = 2;

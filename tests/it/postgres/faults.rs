@@ -1,4 +1,4 @@
-//! What goes wrong beside the store: locks, lost connections, servers that stop.
+//! Faults around the store: locks, lost connections, servers that stop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +15,7 @@ use tokio_postgres::Client;
 use super::{Server, block_on, migrated, scope};
 use crate::chain;
 use crate::full::times;
+use crate::proxy::Proxy;
 use crate::seal::{keyring, revision, secrets};
 use crate::server::{Schema, connect};
 
@@ -370,13 +371,39 @@ fn a_restart_under_many_tasks_loses_no_acknowledged_write() {
     });
 }
 
+/// The pauses between connects grow, and one call connects for all.
+#[test]
+fn a_server_that_is_gone_is_tried_seldom() {
+    const SECONDS: u64 = 2;
+    block_on(async {
+        let schema = Schema::new().await;
+        let proxy = Proxy::start("/nowhere".into()).await;
+        let store = Arc::new(schema.store_through(&proxy));
+        let until = Instant::now() + Duration::from_secs(SECONDS);
+        let mut tasks = JoinSet::new();
+        for _ in 0..100 {
+            let store = store.clone();
+            tasks.spawn(async move {
+                while Instant::now() < until {
+                    let error = store.get(b"none").await.unwrap_err();
+                    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+                }
+            });
+        }
+        sleep(Duration::from_secs(SECONDS)).await;
+        let attempts = proxy.counts.attempts.load(Ordering::SeqCst);
+        assert!((2..12).contains(&attempts), "{attempts} attempts");
+        tasks.abort_all();
+    });
+}
+
 #[test]
 fn a_dump_does_not_delay_a_start_and_a_start_delays_nobody() {
     block_on(async {
         let schema = migrated().await;
         let store = schema.store();
         let dump = schema.client().await;
-        // What pg_dump holds as long as it runs.
+        // The lock that pg_dump holds as long as it runs.
         dump.batch_execute("BEGIN; LOCK TABLE secrets_toml_records IN ACCESS SHARE MODE")
             .await
             .unwrap();

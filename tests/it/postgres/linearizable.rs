@@ -31,7 +31,7 @@ enum Call {
     Get(Option<Value>),
     /// Over a value or over none, and whether it applied. A restore is one of an old value's content.
     Put(Option<Value>, Value, bool),
-    /// Whether there was a record.
+    /// `true` if there was a record.
     Purge(bool),
 }
 
@@ -72,7 +72,7 @@ fn is_linearizable(entries: &[Entry]) -> bool {
         if all_answered.iter().all(|i| has(&done, *i)) {
             return true;
         }
-        // What was answered before a call began comes before it.
+        // A call that was answered before another one began comes before it.
         let first_answer = (0..entries.len())
             .filter(|i| !has(&done, *i))
             .filter_map(|i| entries[i].answered)
@@ -130,7 +130,7 @@ fn the_checker_tells_registers_from_others() {
     assert!(bad.iter().all(|history| !is_linearizable(history)));
 }
 
-/// What was sealed and what was done, in all rounds.
+/// The records and the calls of all rounds.
 struct Recorder {
     clock: AtomicU64,
     sealed: AtomicU32,
@@ -165,7 +165,7 @@ impl Recorder {
     ) -> Option<Vec<u8>> {
         let began = self.now();
         let mut found = None;
-        // What the call did, if it was answered; and what it may have done.
+        // The effect of the call if it was answered, and the one that it may have had.
         let (done, effect) = match write {
             None => {
                 let got = store.get(scope.as_bytes()).await;
