@@ -98,9 +98,8 @@ fn step(rules: &Rules, state: &State, process: &Process, done: &mut Done<'_>) {
             for slot in 0..state.len {
                 new.next = Next::Read { slot, doubted: None };
                 let is_own = process.role != Role::Importer || slot == 1;
-                if is_own && state.slots[usize::from(slot)] != Some(FORGED_RECORD) {
-                    read(rules, state, new, slot, None, done);
-                } else if process.role == Role::Reader {
+                let is_forged = state.slots[usize::from(slot)] == Some(FORGED_RECORD);
+                if process.role == Role::Reader || is_own && !is_forged {
                     read(rules, state, new, slot, None, done);
                 }
             }
