@@ -279,7 +279,7 @@ fn a_damaged_row_says_so() {
         store.apply(None, &[write]).unwrap();
         assert!(matches!(Vault::open(&store, &locks()), Err(VaultError::Lock(_))));
     }
-    // A row that is no row of a keyring.
+    // A row that is not the row of a keyring.
     let store = MemoryStore::new();
     Vault::create(&store, &locks()).unwrap();
     let mut altered = row(&store);
