@@ -95,7 +95,7 @@ fn a_rotation_in_the_middle_of_a_read_is_no_error() {
 }
 
 /// Counts the reads of single rows.
-struct Counting<'a>(&'a MemoryStore, AtomicUsize);
+struct Counting<'a>(&'a Faulty<MemoryStore>, AtomicUsize);
 
 impl Store for Counting<'_> {
     fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
@@ -141,15 +141,17 @@ fn a_forged_key_costs_one_more_read() {
     assert_eq!((report.failed(), report.documents(), report.past()), (2, 2, 2));
     assert_eq!(report.failures()[0].error().to_string(), message);
 
-    let counting = Counting(&store.store, AtomicUsize::new(0));
+    let counting = Counting(&store, AtomicUsize::new(0));
     let vault = opened(&counting);
     let count = |read: &dyn Fn()| {
         let before = counting.1.load(Ordering::Relaxed);
         read();
         counting.1.load(Ordering::Relaxed) - before
     };
-    assert_eq!(count(&|| drop(vault.get(&a).unwrap())), 1);
     // The record, the keyring, the record again.
+    assert_eq!(count(&|| drop(vault.get(&a).unwrap_err())), 3);
+    store.show_all();
+    assert_eq!(count(&|| drop(vault.get(&a).unwrap())), 1);
     rotate(&store.store);
     assert_eq!(count(&|| drop(vault.get(&a).unwrap())), 3);
     assert_eq!(count(&|| drop(vault.get(&a).unwrap())), 1);
