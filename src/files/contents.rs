@@ -47,8 +47,13 @@ impl Budget {
             }
             let metadata = file.metadata().and_then(|metadata| file.rewind().map(|()| metadata));
             let now = metadata.map_err(|error| refuse(Problem::Read(error)))?.len();
-            // Some file systems give no length in advance.
-            len = if ended { bytes.len() as u64 } else { now.max(2 * len + 4096) };
+            len = match now {
+                _ if ended => bytes.len() as u64,
+                now if now > len => now,
+                _ if len == MAX_LEN as u64 => return Err(refuse(Problem::FileTooLong)),
+                // Some file systems give no length in advance.
+                _ => (2 * len + 4096).min(MAX_LEN as u64),
+            };
         }
         Err(refuse(Problem::Growing))
     }

@@ -8,6 +8,9 @@
 //! and when a file is absent, it checks that `..data` still leads there: the generation was not
 //! being removed.
 
+#[cfg(all(test, unix))]
+mod tests;
+
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -51,8 +54,8 @@ pub(super) struct Mount<'a> {
     path: PathBuf,
     folder: Folder,
     generation: Option<Folder>,
-    /// The mount that this folder is in, if that has a generation.
-    outer: Option<&'a Mount<'a>>,
+    /// The mount that this folder was entered from.
+    outer: Option<&'a Self>,
 }
 
 /// The place of an entry: in the folder itself, or in the generation.
@@ -222,123 +225,4 @@ fn through_data(target: &Path) -> Option<&Path> {
     let rest = target.strip_prefix(DATA).ok()?;
     let is_inside = |component| matches!(component, Component::Normal(_));
     (rest.components().next().is_some() && rest.components().all(is_inside)).then_some(rest)
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use std::fs;
-    use std::os::unix::fs::symlink;
-
-    use super::*;
-
-    /// A mount whose generations hold `db/user`, with links to it. It is removed on drop.
-    struct Volume(PathBuf);
-
-    impl Volume {
-        fn new(name: &str) -> Self {
-            let name = format!("secrets-toml-mount-{name}-{}", std::process::id());
-            let volume = Self(std::env::temp_dir().join(name));
-            volume.swap("..1");
-            symlink("..data/db", volume.0.join("db")).unwrap();
-            volume
-        }
-
-        fn swap(&self, generation: &str) {
-            fs::create_dir_all(self.0.join(generation).join("db")).unwrap();
-            fs::write(self.0.join(generation).join("db/user"), generation).unwrap();
-            symlink(generation, self.0.join("..next")).unwrap();
-            fs::rename(self.0.join("..next"), self.0.join(DATA)).unwrap();
-        }
-
-        fn open(&self) -> Mount<'static> {
-            Mount::open(&self.0).unwrap_or_else(|_| panic!("it exists"))
-        }
-    }
-
-    impl Drop for Volume {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    fn names(mount: &Mount<'_>) -> Result<Vec<OsString>, Stop> {
-        let entries = mount.entries(&mut 1000)?;
-        Ok(entries.into_iter().map(|(name, _)| name).collect())
-    }
-
-    #[track_caller]
-    fn assert_again<T>(result: Result<T, Stop>, path: &Path) {
-        match result {
-            Err(Stop::Again(error)) => {
-                let message = "was replaced 10 times while it was read (read it again later)";
-                assert_eq!(error.to_string(), format!("{}: {message}", path.display()));
-            }
-            Err(Stop::Fail(error)) => panic!("{error}"),
-            Ok(_) => panic!("it was read"),
-        }
-    }
-
-    #[test]
-    fn a_listing_of_a_replaced_generation_is_not_used() {
-        let volume = Volume::new("listing");
-        let mount = volume.open();
-        assert!(matches!(names(&mount).as_deref(), Ok([name]) if name == "db"));
-        volume.swap("..2");
-        assert_again(names(&mount), &volume.0);
-        // Back to the same name, and another folder.
-        fs::remove_dir_all(volume.0.join("..1")).unwrap();
-        volume.swap("..1");
-        assert_again(names(&mount), &volume.0);
-    }
-
-    #[test]
-    fn an_opened_generation_is_read_whole_and_a_removed_one_again() {
-        let volume = Volume::new("removed");
-        let (outer, name) = (volume.open(), OsStr::new("db"));
-        let at = outer.locate(name).unwrap_or_else(|_| panic!("it exists"));
-        let Ok(Some(inner)) = outer.enter(name, &at) else { panic!("it exists") };
-        volume.swap("..2");
-        // The listing in the folder is not used, either.
-        assert_again(names(&inner), inner.path());
-        // The files that were listed before are still those of the first generation.
-        let (user, at) = (OsStr::new("user"), At::Folder("user".into()));
-        assert!(matches!(inner.file(user, &at), Ok(Some(Opened::File(_, 3)))));
-        fs::remove_dir_all(volume.0.join("..1")).unwrap();
-        assert_again(inner.file(user, &at), inner.path());
-        let at = At::Generation("db".into());
-        assert_again(outer.enter(name, &at), &volume.0);
-    }
-
-    #[test]
-    fn attempts_end() {
-        let mut runs = 0;
-        let mut again = |least| {
-            attempts(|| {
-                runs += 1;
-                let error = || FilesError::new("x", Problem::Swapped);
-                if runs < least { Err(Stop::Again(error())) } else { Ok(runs) }
-            })
-        };
-        assert_eq!(again(10).unwrap(), 10);
-        assert_eq!(again(100).unwrap_err().path(), Some(Path::new("x")));
-        assert_eq!(runs, 20);
-    }
-
-    #[test]
-    fn links_through_data() {
-        for (target, rest) in [
-            ("..data/user", Some("user")),
-            ("..data/db/user", Some("db/user")),
-            ("..data", None),
-            ("..data/", None),
-            ("..data/../x", None),
-            ("..data/db/../../x", None),
-            ("./..data/user", None),
-            ("/..data/user", None),
-            ("..data2/user", None),
-            ("../..data/user", None),
-        ] {
-            assert_eq!(through_data(Path::new(target)), rest.map(Path::new), "{target}");
-        }
-    }
 }
