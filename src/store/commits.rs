@@ -269,7 +269,8 @@ impl State {
             // A call that stays behind keeps later ones of its scopes behind it.
             scopes.extend(touched);
             let fits = *fence.get_or_insert(call.fence) == call.fence && !call.is_of_keyring();
-            if !is_first && !(is_free && fits) {
+            let may_share = is_free && fits;
+            if !is_first && !may_share {
                 continue;
             }
             let is_of_keyring = call.is_of_keyring();

@@ -311,7 +311,7 @@ struct Core {
 
 impl Core {
     fn new(pool: Pool) -> Self {
-        let waiting = Semaphore::new(pool.size() / 2);
+        let waiting = Semaphore::new(DEFAULT_CONNECTIONS / 2);
         let deadline = AtomicU64::new(DEFAULT_DEADLINE.as_millis() as u64);
         Self { pool, waiting, deadline, is_strict: AtomicBool::new(false) }
     }

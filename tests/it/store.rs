@@ -45,7 +45,7 @@ mod conformance {
         let count = std::cell::Cell::new(0);
         run(|| {
             count.set(count.get() + 1);
-            let file = folder.join(&format!("{}.redb", count.get()));
+            let file = folder.join(format!("{}.redb", count.get()));
             secrets_toml::store::RedbStore::create(file).unwrap()
         });
     }

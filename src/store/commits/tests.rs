@@ -295,11 +295,11 @@ fn threads_wait_for_each_other() {
     let commits = Commits::new(move |calls| {
         sender.lock().unwrap().send(calls.len()).unwrap();
         Box::pin(async move {
-            std::thread::sleep(std::time::Duration::from_millis(2));
+            thread::sleep(std::time::Duration::from_millis(2));
             calls.iter().map(|_| Decided::Told(Ok(vec![Outcome::Applied]))).collect()
         })
     });
-    std::thread::scope(|threads| {
+    thread::scope(|threads| {
         for number in 0..8 {
             let commits = &commits;
             threads.spawn(move || {

@@ -42,11 +42,6 @@ impl Pool {
         self.0.resize(size);
     }
 
-    /// The number of connections.
-    pub(super) fn size(&self) -> usize {
-        self.0.status().max_size
-    }
-
     /// Runs a query that changes nothing. Its first column tells if the server is in recovery. If the
     /// connection is lost, the query is sent again on another one.
     pub(super) async fn read(
@@ -223,11 +218,11 @@ impl Answer {
     /// The number of rows that one of several statements has changed.
     pub(super) fn changed(&self, place: usize) -> u64 {
         let Self::Several(messages) = self else { return 0 };
-        let counts = messages.iter().filter_map(|message| match message {
+        let mut counts = messages.iter().filter_map(|message| match message {
             SimpleQueryMessage::CommandComplete(count) => Some(*count),
             _ => None,
         });
-        counts.skip(place).next().unwrap_or(0)
+        counts.nth(place).unwrap_or(0)
     }
 }
 
