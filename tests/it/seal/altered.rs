@@ -184,9 +184,10 @@ fn every_byte_changed_gives_the_same_keyring_or_none() {
             }
         }
     };
-    // The lowest bit and the case of each byte; or all changes, and each byte left out and doubled.
+    // The lowest bit and the case of each byte, and a tab for a space; or all changes, and each byte left
+    // out and doubled.
     let is_full = times(10) == 10;
-    let changes = if is_full { (1..=255_u8).collect() } else { vec![0x01, 0x20] };
+    let changes = if is_full { (1..=255_u8).collect() } else { vec![0x01, 0x20, 0x29] };
     for at in 0..text.len() {
         for change in &changes {
             let mut edited = text.clone().into_bytes();
