@@ -10,7 +10,7 @@ mod custody;
 mod delivered;
 mod delivery;
 mod deserialize;
-#[cfg(feature = "postgres")]
+#[cfg(feature = "vault")]
 #[path = "../support/dice.rs"]
 mod dice;
 mod document;
@@ -30,6 +30,9 @@ mod handover;
 mod layers;
 mod mistakes;
 mod nothing_printed;
+#[cfg(feature = "vault")]
+#[path = "../support/paused.rs"]
+mod paused;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "postgres")]

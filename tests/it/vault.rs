@@ -10,6 +10,7 @@ mod newer;
 mod order;
 mod rollback;
 mod rotation;
+mod steps;
 mod transfer;
 
 use std::ops::ControlFlow;
