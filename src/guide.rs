@@ -1,55 +1,84 @@
 //! How to build a platform on this crate, step by step.
 //!
 //! 1. [First run](#first-run)
-//! 2. [A form in a web service](#a-form-in-a-web-service)
-//! 3. [Running a module](#running-a-module)
-//! 4. [Files that change](#files-that-change)
-//! 5. [Rotating keys](#rotating-keys)
-//! 6. [Backups](#backups)
-//! 7. [Writing a store](#writing-a-store)
+//! 2. [Locks](#locks)
+//! 3. [A form in a web service](#a-form-in-a-web-service)
+//! 4. [Running a module](#running-a-module)
+//! 5. [Files that change](#files-that-change)
+//! 6. [Rotating keys](#rotating-keys)
+//! 7. [Backups](#backups)
+//! 8. [Writing a store](#writing-a-store)
 //!
 //! The repository has a complete service, with pages in a browser: `cargo run -p module-manager`.
 //!
 //! # First run
 //!
-//! A service has one vault: a store and a keyring. Both are made once, on the first start. The keyring is
-//! locked, and its text is kept apart from the records.
+//! A service has one vault: a store, and a keyring in it. Both are made once, on the first start. The keyring is
+//! locked under several locks. Any one of them opens it.
 //!
 //! ```
-//! use std::fs;
 //! use std::path::Path;
 //!
-//! use secrets_toml::seal::{Custody, Keyring, Lock, LockedKeyring};
+//! use secrets_toml::seal::{Custody, Lock};
 //! use secrets_toml::store::RedbStore;
 //! use secrets_toml::vault::Vault;
 //!
-//! /// Opens the vault in a folder, or makes it. `kek` is a key of 32 random bytes that the host keeps.
-//! fn open_vault(
-//!     folder: &Path,
-//!     kek: &[u8; 32],
-//! ) -> Result<Vault<RedbStore>, Box<dyn std::error::Error>> {
+//! # type Error = Box<dyn std::error::Error>;
+//! /// Makes the vault. `kek` is a key of 32 random bytes that the host keeps, and `spare` is one that lies
+//! /// in a safe.
+//! fn create(file: &Path, kek: &[u8; 32], spare: &[u8; 32]) -> Result<Vault<RedbStore>, Error> {
+//!     let custody = Custody::new("production")?
+//!         .lock("host", Lock::raw(kek))?
+//!         .lock("break-glass", Lock::raw(spare))?; // or a passphrase
+//!     Ok(Vault::create(RedbStore::create(file)?, &custody)?)
+//! }
+//!
+//! /// Opens it, whenever the service starts.
+//! fn open(file: &Path, kek: &[u8; 32]) -> Result<Vault<RedbStore>, Error> {
 //!     let custody = Custody::new("production")?.lock("host", Lock::raw(kek))?;
-//!     let (records, keys) = (folder.join("vault.redb"), folder.join("keyring.toml"));
-//!     if !keys.exists() {
-//!         // The keyring first: a record under a key that nobody has is lost.
-//!         let text = Keyring::generate()?.lock(&custody)?;
-//!         fs::write(&keys, text)?;
-//!         RedbStore::create(&records)?;
-//!     }
-//!     let keyring = LockedKeyring::parse(&fs::read_to_string(&keys)?)?.unlock(&custody)?;
-//!     Ok(Vault::new(RedbStore::open(&records)?, keyring))
+//!     Ok(Vault::open(RedbStore::open(file)?, &custody)?)
 //! }
 //!
 //! # let folder = std::env::temp_dir().join(format!("guide-{}", std::process::id()));
-//! # fs::create_dir(&folder)?;
-//! # let kek = [7; 32];
-//! let vault = open_vault(&folder, &kek)?;
+//! # std::fs::create_dir(&folder)?;
+//! # let (file, kek, spare) = (folder.join("vault.redb"), [7; 32], [8; 32]);
+//! let vault = create(&file, &kek, &spare)?;
 //! # drop(vault);
-//! # let vault = open_vault(&folder, &kek)?;
+//! let vault = open(&file, &kek)?;
 //! # drop(vault);
-//! # fs::remove_dir_all(folder)?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # std::fs::remove_dir_all(folder)?;
+//! # Ok::<(), Error>(())
 //! ```
+//!
+//! # Locks
+//!
+//! Have two locks of different kinds, so that the loss of one loses nothing:
+//!
+//! | lock | use it for | who can open the keyring |
+//! |---|---|---|
+//! | [`Lock::kms`] | the service, if you have a key management service (KMS) | whoever the KMS lets decrypt; each call is in its log, and access can be withdrawn |
+//! | [`Lock::raw`] | the service, if a secret manager or a protected file gives it 32 bytes | whoever reads the file; nobody is asked |
+//! | `Lock::passphrase` (feature `passphrase`) | an emergency, on paper in a safe | whoever reads the paper; a guess costs 64 MiB and most of a second |
+//!
+//! Two packages of the repository have a lock of a KMS and a passphrase, with a test each:
+//!
+//! | package | use it if |
+//! |---|---|
+//! | `examples/kms_aws` | you run on AWS, so that a role replaces long-lived credentials |
+//! | `examples/kms_vault_transit` | you run HashiCorp Vault or OpenBao, on your own machines or in several clouds |
+//!
+//! Other services work in the same way if they take a context (or "additional authenticated data") with a
+//! key: pass [`Custody::context`], or [`Custody::context_bytes`] if it takes bytes. **Guard the permission to
+//! encrypt under the KMS key like the permission to decrypt.** Whoever can wrap a key of his own can make a
+//! lock that your service opens.
+//!
+//! A KMS is asked when a process starts, and when the locks change. A rotation needs none, and neither
+//! does another process that notices it.
+//!
+//! If somebody must not have a lock any more, call [`Vault::relock`] without it, then [`Vault::rotate`]: he
+//! may have read the keys before. He may also forge a keyring of the old locks for a process that starts
+//! anew. So keep the numbers of the set and the generation outside the store, and pass them to
+//! [`Custody::at_least`]. [`LockedKeyring::load`](crate::seal::LockedKeyring::load) shows them.
 //!
 //! # A form in a web service
 //!
@@ -298,65 +327,46 @@
 //!
 //! # Rotating keys
 //!
-//! Rotate when a key may be known to somebody, and otherwise once a year. Readers and writers keep running.
-//! The order of the steps matters: no process ever meets a record that it cannot open.
+//! Rotate when a key may be known to somebody, and otherwise once a year. Readers and writers keep running,
+//! in this process and in others.
 //!
 //! ```
 //! use std::ops::ControlFlow;
 //!
-//! use secrets_toml::seal::{Custody, Keyring, Lock, LockError, LockedKeyring};
-//! use secrets_toml::vault::Vault;
-//! # use secrets_toml::{Document, seal::Scope, store::MemoryStore, vault::Expected};
+//! use secrets_toml::vault::RotateError;
+//! # use secrets_toml::{Document, seal::{Custody, Lock, Scope}, store::MemoryStore, vault::{Expected, Vault}};
 //! # let kek = [7; 32];
-//! let custody = Custody::new("production")?.lock("host", Lock::raw(&kek))?;
-//! # let mut keyring = Keyring::generate()?;
-//! # let mut text = keyring.lock(&custody)?;
-//! # let vault = Vault::new(MemoryStore::new(), keyring);
+//! # let custody = Custody::new("production")?.lock("host", Lock::raw(&kek))?;
+//! # let vault = Vault::create(MemoryStore::new(), &custody)?;
 //! # let secrets = Document::parse("PAT = 'hunter2'")?.validate()?;
 //! # vault.put(&Scope::module("chat")?, &secrets, Expected::Absent)?;
 //!
-//! let load = |text: &str| LockedKeyring::parse(text)?.unlock(&custody);
-//! let publish = |mut keyring: Keyring| {
-//!     let text = keyring.lock(&custody)?;
-//!     // Store the text here, and wait until every process has loaded it.
-//!     vault.set_keyring(keyring)?;
-//!     Ok::<_, LockError>(text)
-//! };
-//!
-//! // 1. Add a key. It only opens.
-//! let mut keyring = load(&text)?;
-//! let (old, new) = (keyring.primary(), keyring.add()?);
-//! text = publish(keyring)?;
-//!
-//! // 2. Make it the primary key: it seals from now on.
-//! let mut keyring = load(&text)?;
-//! keyring.promote(&new)?;
-//! text = publish(keyring)?;
-//!
-//! // 3. Move every record to it. This may be interrupted and called again.
-//! let report = vault.rewrap_all(|_| ControlFlow::Continue(()))?;
-//! assert!(report.is_complete() && report.failed() == 0);
-//!
-//! // 4. Disable the old key, and prove that no record needs it.
-//! let mut keyring = load(&text)?;
-//! keyring.disable(&old)?;
-//! text = publish(keyring)?;
-//! let unused = vault.verify()?.unused(&old).ok_or("a record still needs the old key")?;
-//!
-//! // 5. Destroy it. Exports and backups under it cannot be opened any more.
-//! let mut keyring = load(&text)?;
-//! keyring.destroy(unused)?;
-//! text = publish(keyring)?;
-//! # drop(text);
+//! // The page of a long rotation shows these numbers.
+//! match vault.rotate(|report| {
+//!     println!("{} records", report.written() + report.kept());
+//!     ControlFlow::Continue(())
+//! }) {
+//!     // Every key that there was before is destroyed.
+//!     Ok(report) => assert_eq!(report.failed(), 0),
+//!     // The old keys stay. Repair the records that the report names, and call it again.
+//!     Err(RotateError::Unfinished(report)) => println!("{} records failed", report.failed()),
+//!     // If the process was killed, any process may call it again: it goes on.
+//!     Err(error) => return Err(error.into()),
+//! }
 //! # assert!(vault.get(&Scope::module("chat")?)?.is_some());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A host that keeps the keyring itself takes [more steps](crate::vault::Vault#rotating-keys-without-custody).
+//!
 //! # Backups
 //!
 //! [`Vault::export`] writes every record as it is, encrypted. [`Vault::import`] reads it into any store and keeps
-//! whichever record of a scope has the higher revision. Keep the locked keyring elsewhere: whoever has both, and
-//! what unlocks the keyring, has the secrets.
+//! whichever record of a scope has the higher revision. The export of a vault whose keyring is in its store has
+//! that keyring in it, locked: [`Vault::import_with`](crate::vault::Vault::import_with) takes one of its locks.
+//! Whoever has the export and one of the locks has the secrets.
+//!
+//! If the host keeps the keyring, its locked text has to be kept, too:
 //!
 //! ```
 //! use std::io::Cursor;
@@ -448,9 +458,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`Custody::at_least`]: crate::seal::Custody::at_least
+//! [`Custody::context_bytes`]: crate::seal::Custody::context_bytes
+//! [`Custody::context`]: crate::seal::Custody::context
+//! [`Lock::kms`]: crate::seal::Lock::kms
+//! [`Lock::raw`]: crate::seal::Lock::raw
 //! [`Template::prefill`]: crate::Template::prefill
 //! [`Template::validate_update`]: crate::Template::validate_update
 //! [`Vault::copy`]: crate::vault::Vault::copy
 //! [`Vault::export`]: crate::vault::Vault::export
 //! [`Vault::get_newer`]: crate::vault::Vault::get_newer
 //! [`Vault::import`]: crate::vault::Vault::import
+//! [`Vault::relock`]: crate::vault::Vault::relock
+//! [`Vault::rotate`]: crate::vault::Vault::rotate
