@@ -110,6 +110,17 @@ fn errors_and_their_sources_are_silent() {
         errors.push(keyring.open(&version(), &record).unwrap_err().into());
     }
     errors.push(keyring.open(&install("acme"), &record).unwrap_err().into());
+    let mut locked = crate::seal::keyring();
+    let old = LockedKeyring::parse(&locked.lock(&custody(Lock::raw(&KEK))).unwrap()).unwrap();
+    let new = LockedKeyring::parse(&locked.lock_again().unwrap()).unwrap();
+    let forked = old.unlock(&custody(Lock::raw(&KEK))).unwrap().lock_again().unwrap();
+    let other = crate::seal::keyring().lock(&custody(Lock::raw(&KEK))).unwrap();
+    for text in [forked, other] {
+        errors.push(locked.reload(&LockedKeyring::parse(&text).unwrap()).unwrap_err().into());
+    }
+    errors.push(locked.reload(&old).unwrap_err().into());
+    errors.push(new.unlock(&custody(Lock::raw(&KEK)).at_least(9, 9)).unwrap_err().into());
+    errors.push(new.unlock(&custody(Lock::raw(&[0x17; 32]))).unwrap_err().into());
     for text in ["hunter2", "CLARIFAI_PAT = 'hunter2'", "format = 'hunter2'", "format = hunter2"] {
         errors.push(LockedKeyring::parse(text).unwrap_err().into());
     }
