@@ -60,7 +60,7 @@ fn export_of(scope: &Scope) -> Vec<u8> {
     export
 }
 
-/// Does one thing at random, and tells which revision was acknowledged. A conflict is no error.
+/// Does one thing at random, and tells which revision was acknowledged. Conflicts are expected.
 fn work<S: Store>(vault: &Vault<S>, dice: &mut Dice, scopes: usize) -> Option<(usize, u64)> {
     let number = dice.roll(scopes);
     let scope = scope(number);
@@ -80,7 +80,7 @@ fn work<S: Store>(vault: &Vault<S>, dice: &mut Dice, scopes: usize) -> Option<(u
         }
         (65..=74, _) => {
             let report = vault.import_with(Cursor::new(export_of(&scope)), &elsewhere()).unwrap();
-            // A fork of the first revision is no error of this test.
+            // The imported document may be a fork of the first revision.
             let forked = |error: &VaultError| matches!(error, VaultError::Forked { .. });
             assert!(report.failures().iter().all(|one| {
                 forked(one.error()) || matches!(one.error(), VaultError::Conflict { .. })

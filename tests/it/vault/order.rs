@@ -5,7 +5,7 @@ use std::ops::ControlFlow::Continue;
 use std::sync::{Arc, Mutex};
 
 use secrets_toml::seal::{Lock, Revision, Scope};
-use secrets_toml::store::backend::{Fetch, Row, Write};
+use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
 use secrets_toml::store::{MemoryStore, Store, StoreError};
 use secrets_toml::vault::{Expected, Scopes, TransferError, Vault, VaultError};
 
@@ -191,4 +191,20 @@ fn a_batch_of_an_import_has_a_limit_in_bytes() {
     let batches = batches.lock().unwrap();
     assert_eq!(batches.len(), 3, "{batches:?}");
     assert!(batches.iter().all(|len| *len <= 4 << 20), "{batches:?}");
+}
+
+/// The store says that a part of a batch was fenced, which cannot be.
+#[test]
+fn a_batch_is_fenced_whole_or_not_at_all() {
+    let mut file = Vec::new();
+    vault(|_, _| {}).export(&mut file).unwrap();
+    let fencing = Altered::outcomes(MemoryStore::new(), |_, outcomes| {
+        outcomes[1] = Outcome::Fenced;
+    });
+    let error = Vault::new(fencing, keyring()).import(Cursor::new(&file)).unwrap_err();
+    assert_eq!(
+        chain(&error),
+        "the store did not confirm the write: it may or may not have happened: the store did not \
+         report whether the write happened: the store fenced a part of a batch"
+    );
 }
