@@ -129,6 +129,7 @@ pub(super) struct Ticket<'a> {
 
 impl Ticket<'_> {
     /// Returns `true` if the call was sent, so that it may be carried out.
+    #[cfg(any(feature = "postgres", test))] // only its store gives up waiting
     pub(super) fn is_sent(&self) -> bool {
         let state = self.commits.state();
         let waiting = state.waiting.get(&self.number);
