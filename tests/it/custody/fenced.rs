@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 use std::ops::ControlFlow::Continue;
+use std::sync::Arc;
 
 use secrets_toml::seal::{By, Revision};
 use secrets_toml::store::MemoryStore;
@@ -90,6 +91,21 @@ fn a_writer_that_slept_through_a_rotation_seals_under_the_new_key() {
     }
 }
 
+/// The vault has loaded the new keyring by then. The write was sealed under the old one all the same.
+#[test]
+fn another_thread_of_the_vault_may_rotate() {
+    for (name, write, revision) in writes() {
+        let store: &'static Faulty<MemoryStore> = Box::leak(Box::new(filled()));
+        let vault = Arc::new(opened(store).keep_history(5).unwrap());
+        let inside = vault.clone();
+        store.writes([Step::after(move |_: &MemoryStore| {
+            inside.rotate(|_| Continue(())).unwrap();
+        })]);
+        assert_eq!(write(&vault).unwrap(), revision, "{name}");
+        is_rotated(&store.store);
+    }
+}
+
 /// Between a rotation's two writes of the keyring, a write is under the new key already.
 #[test]
 fn a_rotation_that_has_just_begun_counts() {
@@ -156,5 +172,25 @@ fn an_import_seals_under_the_new_key() {
             let found = (verified.documents(), verified.tombstones(), verified.past());
             assert_eq!(found, (1, 1, 2));
         }
+    }
+}
+
+/// The keys are rotated before each of the import's reads. One of these meets a record under the new key, and
+/// so loads the keyring after other records were sealed.
+#[test]
+fn an_import_that_loads_a_keyring_seals_all_anew() {
+    let from = filled();
+    let mut export = Vec::new();
+    opened(&from).export(&mut export).unwrap();
+    for number in 0..12 {
+        let store = Faulty::new(MemoryStore::new());
+        let vault = Vault::create(&store, &locks()).unwrap();
+        vault.put(&install("gone"), &secrets(), Expected::Absent).unwrap();
+        store.reads((0..number).map(|_| Step::Pass).chain([Step::after(rotate)]));
+        let report = vault.import_with(Cursor::new(&export), &locks()).unwrap();
+        assert_eq!((report.failed(), report.written()), (0, 4), "{number}");
+        store.reads([]);
+        rotate(&store.store);
+        is_rotated(&store.store);
     }
 }
