@@ -67,7 +67,9 @@ fn scope(number: usize) -> Result<Scope> {
 
 async fn measure(config: String, records: usize) -> Result<bool> {
     let bare = connect(&config).await?;
-    let store = PostgresStore::new(config.parse()?, NoTls).deadline(Duration::from_secs(60));
+    // The bare client prepares its statement, too.
+    let store = PostgresStore::new(config.parse()?, NoTls).with_named_statements();
+    let store = store.deadline(Duration::from_secs(60));
     store.migrate().await?;
     let vault = AsyncVault::new(store, Keyring::from_bytes([7; 32]));
     let put = put_over_bare(&vault, &bare).await?;

@@ -21,7 +21,7 @@ use tokio_postgres::{Config, Socket};
 
 use self::failure::{Fault, column};
 use self::pool::{Pool, Statement};
-use self::statement::Columns;
+use self::statement::{Columns, Locked};
 use crate::seal::KeyId;
 use crate::store::backend::{Fetch, HEAD_LEN, KEYRING_ROW, MAX_PAGE_LEN, Outcome, Row, Write};
 use crate::store::commits::{Call, Commits, Decided};
@@ -85,8 +85,9 @@ const MAX_BATCH_LEN: usize = 1_000_000_000;
 ///
 /// # Poolers
 ///
-/// The store works through PgBouncer with `pool_mode = transaction`. It names no statement and sets
-/// nothing on the session, so nothing of it is left on a connection that another process gets next.
+/// The store works through PgBouncer with `pool_mode = transaction`. It names no statement unless it is
+/// [asked to](Self::with_named_statements), and sets nothing on the session. So nothing of it is left on
+/// a connection that another process gets next.
 ///
 /// - A write is one statement. Its settings hold for its transaction: it sets `synchronous_commit` to
 ///   `on` if that is `off` or `local`, and limits the time that it waits for locks.
@@ -180,6 +181,17 @@ impl PostgresStore {
         self
     }
 
+    /// Prepares statements by name, which saves the server to plan each one: for direct connections.
+    ///
+    /// Behind a pooler that gives each transaction another connection, a name leads to whatever another
+    /// process has prepared under it, and a read may delete. Do not use it there, even if the pooler
+    /// claims to know of prepared statements.
+    #[must_use]
+    pub fn with_named_statements(self) -> Self {
+        self.core.pool.name_statements();
+        self
+    }
+
     /// Creates the table and its index if they are absent.
     ///
     /// It may run at every start, and in several processes at once. If nothing is absent, it reads the
@@ -254,7 +266,7 @@ impl AsyncStore for PostgresStore {
             Fetch::Heads => statement::SCAN_HEADS,
             Fetch::Records => statement::SCAN_RECORDS,
         };
-        let bounds: [pool::Parameter<'_>; 4] =
+        let bounds: [connection::Parameter<'_>; 4] =
             [(&start, Type::BYTEA), (&end, Type::BYTEA), (&limit, Type::INT8), (&len, Type::INT8)];
         let rows = self.core.pool.read(self.core.deadline(), sql, &bounds).await?;
         let mut page = Vec::with_capacity(rows.len());
@@ -332,7 +344,7 @@ impl Core {
             return calls.iter().map(|_| Decided::Alone).collect();
         }
         let columns = Columns::new(calls.iter().map(|call| &**call), SHARED_LOCK_TIMEOUT);
-        match self.run(statement::APPLY_FREE, &columns, self.deadline()).await {
+        match self.run(Locked::Skip, &columns, self.deadline()).await {
             Ok(applied) => applied.decide(calls),
             // One call may be at fault. Nothing was written.
             Err(Fault { error: StoreError::Unavailable(_), is_refused: true }) => {
@@ -361,13 +373,13 @@ impl Core {
             return Ok(vec![if holds { Outcome::Applied } else { Outcome::Fenced }]);
         }
         let columns = Columns::new([call], lock_timeout(deadline));
-        let applied = self.run(statement::APPLY, &columns, deadline).await?;
+        let applied = self.run(Locked::Wait, &columns, deadline).await?;
         Ok(applied.outcomes(1, call.writes.len()))
     }
 
     async fn run(
         &self,
-        sql: &str,
+        locked: Locked,
         columns: &Columns<'_>,
         deadline: Instant,
     ) -> Result<Applied, Fault> {
@@ -381,14 +393,14 @@ impl Core {
         };
         if columns.has_fence() || !self.is_strict.load(Ordering::Relaxed) {
             let parameters = columns.parameters();
-            let statement = Statement::Typed(sql, &parameters);
+            let statement = Statement::Typed(columns.sql(locked), &parameters);
             let applied = read(self.pool.write(deadline, statement).await?)?;
             if !applied.is_strict {
                 return Ok(applied);
             }
             self.is_strict.store(true, Ordering::Relaxed);
         }
-        let rendered = columns.rendered(sql);
+        let rendered = columns.rendered(locked);
         Ok(read(self.pool.write(deadline, Statement::Several(&rendered)).await?)?)
     }
 

@@ -1,9 +1,10 @@
 //! Connections to the server: how they are made, and how one ends that is in doubt.
 
+use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
@@ -13,7 +14,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_postgres::error::Severity;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
-use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Error, Socket};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Error, Row, Socket, Statement};
 
 /// The pause after a connect that failed. It doubles with each further one, up to the maximum.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -26,17 +28,30 @@ const CANCELLING: Duration = Duration::from_secs(2);
 type Connecting = Pin<Box<dyn Future<Output = Result<Connection, Error>> + Send>>;
 type Cancelling = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// A parameter of a statement, and its type. The types are built-in ones only: for any other, the
+/// client would prepare a statement of its own.
+pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// The statements that have names on the server's connections.
+#[derive(Clone, Copy)]
+pub(super) enum Names {
+    None,
+    OfStatements,
+}
+
 /// An open connection. The task that drives it ends with it.
 pub(super) struct Connection {
     pub(super) client: Client,
     /// How many warnings the server has sent.
     warnings: Arc<AtomicU64>,
+    /// The statements that were prepared by name, if they may be.
+    prepared: Option<std::sync::Mutex<HashMap<&'static str, Statement>>>,
     task: JoinHandle<()>,
     runtime: Handle,
 }
 
 impl Connection {
-    async fn open<T>(config: &Config, tls: T) -> Result<Self, Error>
+    async fn open<T>(config: &Config, tls: T, names: Names) -> Result<Self, Error>
     where
         T: MakeTlsConnect<Socket>,
         T::Stream: Send + 'static,
@@ -54,7 +69,35 @@ impl Connection {
                 }
             }
         });
-        Ok(Self { client, warnings, task, runtime: Handle::current() })
+        let prepared = match names {
+            Names::None => None,
+            Names::OfStatements => Some(std::sync::Mutex::default()),
+        };
+        Ok(Self { client, warnings, prepared, task, runtime: Handle::current() })
+    }
+
+    /// Runs a statement, by its name if it may have one.
+    pub(super) async fn query(
+        &self,
+        sql: &'static str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, Error> {
+        let Some(prepared) = &self.prepared else {
+            return self.client.query_typed(sql, parameters).await;
+        };
+        let lock = || prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock().get(sql).cloned();
+        let statement = match known {
+            Some(statement) => statement,
+            None => {
+                let types: Vec<_> = parameters.iter().map(|(_, kind)| kind.clone()).collect();
+                let statement = self.client.prepare_typed(sql, &types).await?;
+                lock().insert(sql, statement.clone());
+                statement
+            }
+        };
+        let values: Vec<_> = parameters.iter().map(|(value, _)| *value).collect();
+        self.client.query(&statement, &values).await
     }
 
     /// The number of warnings so far. A warning arrives before the answer to the statement that it
@@ -86,7 +129,7 @@ struct Failed {
 }
 
 impl Connector {
-    pub(super) fn new<T>(config: Config, tls: T) -> Self
+    pub(super) fn new<T>(config: Config, tls: T, named: Arc<AtomicBool>) -> Self
     where
         T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
         T::Stream: Send + 'static,
@@ -97,7 +140,11 @@ impl Connector {
         Self {
             connect: Box::new(move || {
                 let (config, tls) = (config.clone(), tls.clone());
-                Box::pin(async move { Connection::open(&config, tls).await })
+                let names = match named.load(Ordering::Relaxed) {
+                    true => Names::OfStatements,
+                    false => Names::None,
+                };
+                Box::pin(async move { Connection::open(&config, tls, names).await })
             }),
             cancel: Box::new(move |token| {
                 let tls = cancelling.clone();

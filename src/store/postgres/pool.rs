@@ -1,28 +1,28 @@
 //! The pool: one statement on one connection, until a deadline.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool::managed::{Object, PoolError};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
-use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Config, Error, Row, SimpleQueryMessage, Socket};
+use tokio_postgres::{Config, Error, Row, SimpleQueryMessage, Socket};
 
 use crate::store::error::StoreError;
-use crate::store::postgres::connection::{Connection, Connector};
+use crate::store::postgres::connection::{Connection, Connector, Parameter};
 use crate::store::postgres::failure::{
     Doing, Fault, column, connect_failure, failure, is_lost, is_rolled_back,
 };
 
-/// A parameter of a statement, and its type. The types are built-in ones only: for any other, the
-/// client would prepare a statement of its own.
-pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
-
 /// The pause before a statement that was rolled back is sent again. It grows with each attempt.
 const PAUSE: Duration = Duration::from_millis(1);
 
-pub(super) struct Pool(deadpool::managed::Pool<Connector>);
+pub(super) struct Pool {
+    connections: deadpool::managed::Pool<Connector>,
+    named: Arc<AtomicBool>,
+}
 
 impl Pool {
     pub(super) fn new<T>(config: Config, tls: T, size: usize) -> Self
@@ -32,14 +32,21 @@ impl Pool {
         T::TlsConnect: Send,
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
-        let pool = deadpool::managed::Pool::builder(Connector::new(config, tls));
+        let named = Arc::new(AtomicBool::new(false));
+        let pool = deadpool::managed::Pool::builder(Connector::new(config, tls, named.clone()));
         // It fails only if a timeout is set without a runtime.
-        Self(pool.max_size(size).build().expect("no timeout is set"))
+        let connections = pool.max_size(size).build().expect("no timeout is set");
+        Self { connections, named }
+    }
+
+    /// Lets connections that are made from now on prepare statements by name.
+    pub(super) fn name_statements(&self) {
+        self.named.store(true, Ordering::Relaxed);
     }
 
     /// Changes the number of connections.
     pub(super) fn resize(&self, size: usize) {
-        self.0.resize(size);
+        self.connections.resize(size);
     }
 
     /// Runs a query that changes nothing. Its first column tells if the server is in recovery. If the
@@ -47,7 +54,7 @@ impl Pool {
     pub(super) async fn read(
         &self,
         deadline: Instant,
-        sql: &str,
+        sql: &'static str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, StoreError> {
         let statement = Statement::Typed(sql, parameters);
@@ -107,7 +114,7 @@ impl Pool {
         let lease = self.lease(deadline).await?;
         let warnings = lease.connection().warnings();
         // If this future is dropped, or the deadline comes first, the lease is dropped in doubt.
-        let answer = timeout_at(deadline, statement.run(&lease.connection().client)).await;
+        let answer = timeout_at(deadline, statement.run(lease.connection())).await;
         let Ok(answer) = answer else {
             return Err(doing.unsure("the server did not answer before the deadline"));
         };
@@ -135,13 +142,13 @@ impl Pool {
 
     /// Closes all idle connections.
     fn leave_all(&self) {
-        drop(self.0.retain(|_, _| false));
+        drop(self.connections.retain(|_, _| false));
     }
 
     /// Takes a connection, or makes one.
     async fn lease(&self, deadline: Instant) -> Result<Lease, StoreError> {
         loop {
-            let Ok(got) = timeout_at(deadline, self.0.get()).await else {
+            let Ok(got) = timeout_at(deadline, self.connections.get()).await else {
                 let cause = "no connection was free before the deadline";
                 return Err(StoreError::Unavailable(cause.into()));
             };
@@ -150,7 +157,7 @@ impl Pool {
                 // Another process has the last connection. One of ours will be free.
                 Err(PoolError::Backend(error))
                     if error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS)
-                        && self.0.status().size > 0 => {}
+                        && self.connections.status().size > 0 => {}
                 Err(PoolError::Backend(error)) => return Err(connect_failure(&error)),
                 Err(error) => return Err(StoreError::Unavailable(error.to_string().into())),
             }
@@ -158,21 +165,21 @@ impl Pool {
     }
 }
 
-/// A statement without a name, or several: one round trip.
+/// A statement, or several: one round trip.
 #[derive(Clone, Copy)]
 pub(super) enum Statement<'a> {
-    Typed(&'a str, &'a [Parameter<'a>]),
+    Typed(&'static str, &'a [Parameter<'a>]),
     /// Several statements without parameters, in one transaction.
     Several(&'a str),
 }
 
 impl Statement<'_> {
-    async fn run(self, client: &Client) -> Result<Answer, Error> {
+    async fn run(self, connection: &Connection) -> Result<Answer, Error> {
         match self {
             Self::Typed(sql, parameters) => {
-                Ok(Answer::Rows(client.query_typed(sql, parameters).await?))
+                Ok(Answer::Rows(connection.query(sql, parameters).await?))
             }
-            Self::Several(sql) => Ok(Answer::Several(client.simple_query(sql).await?)),
+            Self::Several(sql) => Ok(Answer::Several(connection.client.simple_query(sql).await?)),
         }
     }
 }

@@ -4,7 +4,7 @@ use tokio_postgres::types::Type;
 
 use crate::store::backend::{Write, past};
 use crate::store::commits::Call;
-use crate::store::postgres::pool::Parameter;
+use crate::store::postgres::connection::Parameter;
 
 /// Every read tells whether the server is in recovery, and hence may lag behind. It returns a row
 /// even if there is nothing to return.
@@ -66,10 +66,12 @@ pub(super) const SCAN_RECORDS: &str = scan!("record", "octet_length(record)");
 /// - Past rows are removed and put for the scopes that were written. A row that is put is not removed:
 ///   PostgreSQL does not say what becomes of a row that one statement changes twice.
 ///
+/// A statement without past rows has no part for them: the server plans each statement anew.
+///
 /// The whole statement sees the table as it was at its start. So whoever removes a record removes
 /// its past rows in the same transaction: a write that saw the record saw all of them.
 macro_rules! apply {
-    ($skip:literal, $busy:literal) => {
+    ($skip:literal, $busy:literal, $past:literal, $touched:literal, $changed:literal) => {
         concat!(
             r"
 WITH settings AS MATERIALIZED (
@@ -90,19 +92,13 @@ WITH settings AS MATERIALIZED (
 ), writes AS MATERIALIZED (
     SELECT w.* FROM open, unnest($3::int4[], $4::bytea[], $5::bytea[], $6::bytea[])
                           WITH ORDINALITY AS w (call, scope, expected, record, place)
-), past AS MATERIALIZED (
-    SELECT * FROM unnest($7::bytea[], $8::bytea[], $9::bytea[]) AS p (scope, key, record)
-), ranges AS MATERIALIZED (
-    SELECT * FROM unnest($10::bytea[], $11::bytea[], $12::bytea[]) AS d (scope, low, high)
-), touched AS MATERIALIZED (
+), ",
+            $past,
+            r"touched AS MATERIALIZED (
     SELECT w.call, r.scope FROM writes AS w
-      JOIN secrets_toml_records AS r ON r.scope = w.scope
-    UNION ALL
-    SELECT w.call, r.scope FROM writes AS w JOIN past AS p ON p.scope = w.scope
-      JOIN secrets_toml_records AS r ON r.scope = p.key
-    UNION ALL
-    SELECT w.call, r.scope FROM writes AS w JOIN ranges AS d ON d.scope = w.scope
-      JOIN secrets_toml_records AS r ON r.scope >= d.low AND r.scope < d.high
+      JOIN secrets_toml_records AS r ON r.scope = w.scope",
+            $touched,
+            r"
 ), locked AS MATERIALIZED (
     SELECT r.scope FROM secrets_toml_records AS r WHERE r.scope IN (SELECT scope FROM touched)
      ORDER BY r.scope FOR UPDATE ",
@@ -118,15 +114,43 @@ WITH settings AS MATERIALIZED (
 ), replaced AS (
     UPDATE secrets_toml_records AS r SET record = w.record FROM ready AS w
      WHERE r.scope = w.scope AND r.commitment = w.expected
-    RETURNING r.scope
+    RETURNING r.scope, w.place
 ), created AS (
     INSERT INTO secrets_toml_records (scope, record)
     SELECT scope, record FROM ready WHERE expected IS NULL ORDER BY scope
     ON CONFLICT (scope) DO NOTHING
     RETURNING scope
 ), applied AS (
-    SELECT scope FROM replaced UNION ALL SELECT scope FROM created
-), removed AS (
+    SELECT scope, place FROM replaced
+    UNION ALL
+    SELECT c.scope, w.place FROM created AS c JOIN ready AS w ON w.scope = c.scope
+)",
+            $changed,
+            r"
+SELECT 0, 0::int8 FROM open
+UNION ALL SELECT 1, place FROM applied
+UNION ALL SELECT 2, call::int8 FROM busy
+UNION ALL SELECT 3, 0 WHERE $2::bytea IS NULL
+      AND current_setting('transaction_isolation') NOT LIKE 'read %'"
+        )
+    };
+    ($skip:literal, $busy:literal, with past) => {
+        apply!(
+            $skip,
+            $busy,
+            r"past AS MATERIALIZED (
+    SELECT * FROM unnest($7::bytea[], $8::bytea[], $9::bytea[]) AS p (scope, key, record)
+), ranges AS MATERIALIZED (
+    SELECT * FROM unnest($10::bytea[], $11::bytea[], $12::bytea[]) AS d (scope, low, high)
+), ",
+            r"
+    UNION ALL
+    SELECT w.call, r.scope FROM writes AS w JOIN past AS p ON p.scope = w.scope
+      JOIN secrets_toml_records AS r ON r.scope = p.key
+    UNION ALL
+    SELECT w.call, r.scope FROM writes AS w JOIN ranges AS d ON d.scope = w.scope
+      JOIN secrets_toml_records AS r ON r.scope >= d.low AND r.scope < d.high",
+            r", removed AS (
     DELETE FROM secrets_toml_records AS r
      USING applied AS a JOIN ranges AS d ON d.scope = a.scope
      WHERE r.scope >= d.low AND r.scope < d.high AND r.scope NOT IN (SELECT key FROM past)
@@ -134,32 +158,31 @@ WITH settings AS MATERIALIZED (
     INSERT INTO secrets_toml_records (scope, record)
     SELECT p.key, p.record FROM applied AS a JOIN past AS p ON p.scope = a.scope ORDER BY p.key
     ON CONFLICT (scope) DO UPDATE SET record = excluded.record
-)
-SELECT 0, 0::int8 FROM open
-UNION ALL SELECT 1, w.place FROM applied AS a JOIN writes AS w ON w.scope = a.scope
-UNION ALL SELECT 2, call::int8 FROM busy
-UNION ALL SELECT 3, 0 WHERE $2::bytea IS NULL
-      AND current_setting('transaction_isolation') NOT LIKE 'read %'"
+)"
         )
+    };
+    ($skip:literal, $busy:literal, without past) => {
+        apply!($skip, $busy, "", "", "")
     };
 }
 
-/// Waits for no row that another transaction has locked.
-pub(super) const APPLY_FREE: &str =
-    apply!("SKIP LOCKED", "scope NOT IN (SELECT scope FROM locked)");
-/// Waits for all of them.
-pub(super) const APPLY: &str = apply!("", "false");
+/// How a statement treats the rows that another transaction has locked.
+#[derive(Clone, Copy)]
+pub(super) enum Locked {
+    Skip,
+    Wait,
+}
 
-/// The kinds of rows in the answer of `APPLY`.
+/// The kinds of rows in its answer.
 pub(super) const OPEN: i32 = 0;
 pub(super) const APPLIED: i32 = 1;
 pub(super) const BUSY: i32 = 2;
 pub(super) const STRICT: i32 = 3;
 
-/// Precedes `APPLY`, with literals for its parameters, if it has answered `STRICT`.
+/// Precedes the statement, with literals for its parameters, if it has answered `STRICT`.
 const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED;";
 
-/// The parameters of `APPLY`, in columns.
+/// Calls, in columns: the parameters of the statement that applies them.
 #[derive(Default)]
 pub(super) struct Columns<'a> {
     lock_timeout: String,
@@ -194,6 +217,24 @@ impl<'a> Columns<'a> {
         columns
     }
 
+    /// The statement for these columns.
+    pub(super) fn sql(&self, locked: Locked) -> &'static str {
+        match (locked, self.has_past()) {
+            (Locked::Skip, false) => {
+                apply!("SKIP LOCKED", "scope NOT IN (SELECT scope FROM locked)", without past)
+            }
+            (Locked::Skip, true) => {
+                apply!("SKIP LOCKED", "scope NOT IN (SELECT scope FROM locked)", with past)
+            }
+            (Locked::Wait, false) => apply!("", "false", without past),
+            (Locked::Wait, true) => apply!("", "false", with past),
+        }
+    }
+
+    fn has_past(&self) -> bool {
+        !self.past[0].is_empty() || !self.ranges[0].is_empty()
+    }
+
     /// The number of bytes that the client sends, or a few more.
     pub(super) fn len(&self) -> usize {
         let bytes = [&self.scopes, &self.records].into_iter().chain(&self.past).chain(&self.ranges);
@@ -201,9 +242,9 @@ impl<'a> Columns<'a> {
         bytes + self.calls.len() * (8 + 36)
     }
 
-    pub(super) fn parameters(&self) -> [Parameter<'_>; 12] {
+    pub(super) fn parameters(&self) -> Vec<Parameter<'_>> {
         let ([past_of, past_keys, past_records], [of, low, high]) = (&self.past, &self.ranges);
-        [
+        let mut parameters: Vec<Parameter<'_>> = vec![
             (&self.lock_timeout, Type::TEXT),
             (&self.fence, Type::BYTEA),
             (&self.calls, Type::INT4_ARRAY),
@@ -216,7 +257,11 @@ impl<'a> Columns<'a> {
             (of, Type::BYTEA_ARRAY),
             (low, Type::BYTEA_ARRAY),
             (high, Type::BYTEA_ARRAY),
-        ]
+        ];
+        if !self.has_past() {
+            parameters.truncate(6);
+        }
+        parameters
     }
 }
 
@@ -225,8 +270,8 @@ impl Columns<'_> {
         self.fence.is_some()
     }
 
-    /// `APPLY` under `read committed`, as statements without parameters.
-    pub(super) fn rendered(&self, sql: &str) -> String {
+    /// The statement under `read committed`, without parameters.
+    pub(super) fn rendered(&self, locked: Locked) -> String {
         let array = |values: &[&[u8]]| {
             let values: Vec<_> = values.iter().map(|value| literal(value)).collect();
             format!("ARRAY[{}]", values.join(","))
@@ -249,7 +294,7 @@ impl Columns<'_> {
             array(low),
             array(high),
         ];
-        let mut statements = format!("{READ_COMMITTED}{sql}");
+        let mut statements = format!("{READ_COMMITTED}{}", self.sql(locked));
         // `$12` comes before `$1`. No literal has a `$`.
         for (number, literal) in (1..).zip(literals).collect::<Vec<_>>().into_iter().rev() {
             statements = statements.replace(&format!("${number}"), &literal);
@@ -263,7 +308,7 @@ fn push<'a>(columns: &mut [Vec<&'a [u8]>; 3], row: [&'a [u8]; 3]) {
     columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
 }
 
-/// Precedes statements in one transaction: the settings that `APPLY` makes itself.
+/// Precedes statements in one transaction: as the statement above makes them itself.
 fn settings(lock_timeout: u128) -> String {
     format!(
         "SELECT set_config('lock_timeout', '{lock_timeout}ms', true);

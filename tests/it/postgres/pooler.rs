@@ -102,6 +102,40 @@ fn a_named_statement_deletes_what_it_should_read() {
     });
 }
 
+/// The same for a store that names its statements: the reason not to, behind a pooler.
+#[test]
+fn a_store_with_named_statements_is_for_direct_connections() {
+    block_on(async {
+        let (schema, chat, _) = with_a_record().await;
+        let connects = async || {
+            let store = schema.store().with_named_statements();
+            assert!(store.get(chat.as_bytes()).await.unwrap().is_some());
+            store
+        };
+        let gets = async |store: PostgresStore| store.get(chat.as_bytes()).await;
+        assert!(
+            steered(&schema, connects, gets).await.is_err(),
+            "it is another statement's answer"
+        );
+        assert_eq!(schema.store().get(chat.as_bytes()).await.unwrap(), None, "it was deleted");
+
+        // Directly it is one statement and one round trip, after the first time.
+        let schema = super::migrated().await;
+        let proxy = schema.proxy().await;
+        let store = schema.store_through(&proxy).with_named_statements();
+        for _ in 0..3 {
+            assert_eq!(store.get(chat.as_bytes()).await.unwrap(), None);
+        }
+        assert_eq!(proxy.counts.take(), [1, 1, 4]);
+        let write =
+            [Write::create(&chat, keyring().seal_tombstone(&chat, Revision::FIRST, None).unwrap())];
+        assert_eq!(store.apply(None, &write).await.unwrap(), [Outcome::Applied]);
+        assert_eq!(store.apply(None, &write).await.unwrap(), [Outcome::Conflict]);
+        assert_eq!(proxy.counts.take(), [1, 1, 3]);
+        assert_eq!(store.get(chat.as_bytes()).await.unwrap().as_deref(), Some(write[0].record()));
+    });
+}
+
 #[test]
 fn a_get_never_executes_another_process_s_statement() {
     block_on(async {
