@@ -87,6 +87,7 @@
 //! | read several files or a Kubernetes mount, and again when they change | [`files::Files`], [`files::Reload`] |
 //! | make the text of a Streamlit module's `secrets.toml` | [`Document::for_streamlit`] |
 //! | deliver it in a file, and remove the file afterwards | [`handover::SecretsFile`] |
+//! | keep secrets out of a module's log | [`mask::Masker`] |
 //! | store secrets | [`vault::Vault`], or [`vault::AsyncVault`] for async code |
 //! | choose where they are stored | [`store::RedbStore`], [`store::PostgresStore`], or a [`store::Store`] of your own |
 //! | store the keys | [`Keyring::lock`](seal::Keyring::lock), [`seal::LockedKeyring`] |
@@ -135,6 +136,7 @@
 //! - `files`: [`files::Files`], several files and secret directories as one document, and [`files::Reload`].
 //! - `handover` (Unix): [`handover::SecretsFile`], a file that a Streamlit process reads, and that is removed
 //!   afterwards.
+//! - `mask`: [`mask::Masker`], which masks values and their spellings in what a module prints.
 //! - `miette`: [`ParseError`] and [`Invalid`] implement `miette::Diagnostic`, without source text.
 //!
 //! Without default features, the crate reads, validates and delivers, and has no cryptography.
@@ -148,6 +150,7 @@
         unix,
         feature = "files",
         feature = "handover",
+        feature = "mask",
         feature = "postgres",
         feature = "redb"
     )),
@@ -183,6 +186,10 @@ mod marker;
 mod template;
 mod update;
 mod validate;
+
+// Mask.
+#[cfg(feature = "mask")]
+pub mod mask;
 
 // Seal and keep.
 #[cfg(feature = "vault")]

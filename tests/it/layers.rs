@@ -8,11 +8,11 @@ use crate::absence::code;
 
 /// The layers, the ground first: a file, with the folder of the same name. Each imports from itself
 /// and from those before it.
-const LAYERS: [&str; 21] = [
+const LAYERS: [&str; 22] = [
     "text", "document", "value", "path", "role", "marker", "writer", // read
     "de", "env", "query", "delivery", // deliver
     "template", "validate", "update", // check
-    "files", "handover", // files
+    "files", "handover", "mask", // files, output
     "seal", "store", "vault", // keep
     "guide", "lib",
 ];

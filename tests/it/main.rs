@@ -10,7 +10,7 @@ mod custody;
 mod delivered;
 mod delivery;
 mod deserialize;
-#[cfg(feature = "vault")]
+#[cfg(any(feature = "mask", feature = "vault"))]
 #[path = "../support/dice.rs"]
 mod dice;
 mod document;
@@ -22,12 +22,17 @@ mod faulty;
 mod files;
 #[path = "../support/folder.rs"]
 mod folder;
-#[cfg(any(feature = "files", feature = "vault"))]
+#[cfg(any(feature = "files", feature = "mask", feature = "vault"))]
 #[path = "../support/full.rs"]
 mod full;
 #[cfg(all(unix, feature = "handover"))]
 mod handover;
 mod layers;
+#[cfg(feature = "mask")]
+mod mask;
+#[cfg(feature = "mask")]
+#[path = "../support/masked.rs"]
+mod masked;
 mod mistakes;
 mod nothing_printed;
 #[cfg(feature = "vault")]

@@ -11,6 +11,12 @@ mod files;
 mod folder;
 #[cfg(all(unix, feature = "handover"))]
 mod handover;
+#[cfg(feature = "mask")]
+mod mask;
+#[cfg(feature = "mask")]
+#[allow(dead_code, reason = "a part of it is used")]
+#[path = "../support/masked.rs"]
+mod masked;
 #[path = "../support/probe.rs"]
 mod probe;
 mod query;
