@@ -34,3 +34,5 @@ replay! { document template validate update env query deserialize delivery }
 replay! { files }
 #[cfg(feature = "vault")]
 replay! { record keyring }
+#[cfg(feature = "mask")]
+replay! { mask }

@@ -17,6 +17,11 @@ pub(crate) mod env;
 pub(crate) mod files;
 #[cfg(feature = "vault")]
 pub(crate) mod keyring;
+#[cfg(feature = "mask")]
+pub(crate) mod mask;
+#[cfg(feature = "mask")]
+#[path = "../../tests/support/masked.rs"]
+pub(crate) mod masked;
 #[cfg(secrets_toml_readers)]
 mod nearly;
 pub(crate) mod query;
