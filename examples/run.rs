@@ -1,6 +1,6 @@
 //! Runs a module's command with a file of secrets.
 //!
-//! `cargo run --example run --features handover -- [--streamlit] FILE [--query QUERY] -- COMMAND [ARGUMENT…]`
+//! `cargo run --example run --features handover,mask -- [--raw] [--streamlit] FILE [--query QUERY] -- COMMAND [ARGUMENT…]`
 //!
 //! The command gets `PATH`, `HOME` and a few more of the launcher's variables, and no others. It gets
 //! the secrets
@@ -13,16 +13,23 @@
 //! `--query` is the query of a visitor's link. It overrides the variables that `Overrides::clarifai`
 //! allows.
 //!
+//! The values are masked in what the command prints: each of its two streams is read as it comes, and
+//! written at once but for bytes with which a value may begin. The command sees pipes and no terminal.
+//! With `--raw` it gets this program's own streams, and nothing is masked.
+//!
 //! Exit status: the command's; 128 plus the signal's number if a signal ended it; 126 if it cannot be
 //! started; 1 if the file or the query is rejected; 2 if the command line is wrong.
 
 use std::error::Error;
 use std::ffi::OsString;
 use std::fs;
+use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitCode, ExitStatus};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::thread;
 
 use secrets_toml::handover::SecretsFile;
+use secrets_toml::mask::{Masker, MaskingWriter};
 use secrets_toml::{Document, Overrides};
 
 /// The variables of the launcher that a module gets. Add here what your modules need.
@@ -30,6 +37,7 @@ const PASSED_ON: [&str; 6] = ["HOME", "LANG", "PATH", "TERM", "TMPDIR", "TZ"];
 
 /// The parsed command line.
 struct Call<'a> {
+    raw: bool,
     streamlit: bool,
     file: &'a OsString,
     query: &'a str,
@@ -40,7 +48,7 @@ struct Call<'a> {
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let Some(call) = Call::read(&arguments) else {
-        eprintln!("usage: run [--streamlit] FILE [--query QUERY] -- COMMAND [ARGUMENT…]");
+        eprintln!("usage: run [--raw] [--streamlit] FILE [--query QUERY] -- COMMAND [ARGUMENT…]");
         return ExitCode::from(2);
     };
     match run(&call) {
@@ -58,6 +66,10 @@ fn main() -> ExitCode {
 
 impl<'a> Call<'a> {
     fn read(arguments: &'a [OsString]) -> Option<Self> {
+        let (raw, arguments) = match arguments {
+            [first, rest @ ..] if first == "--raw" => (true, rest),
+            all => (false, all),
+        };
         let (streamlit, arguments) = match arguments {
             [first, rest @ ..] if first == "--streamlit" => (true, rest),
             all => (false, all),
@@ -71,7 +83,7 @@ impl<'a> Call<'a> {
         };
         match rest {
             [separator, command, arguments @ ..] if separator == "--" => {
-                Some(Self { streamlit, file, query, command, arguments })
+                Some(Self { raw, streamlit, file, query, command, arguments })
             }
             _ => None,
         }
@@ -79,7 +91,7 @@ impl<'a> Call<'a> {
 }
 
 /// Runs the command. The outer error is about the secrets, the inner one about starting the command.
-fn run(call: &Call<'_>) -> Result<std::io::Result<ExitStatus>, Box<dyn Error>> {
+fn run(call: &Call<'_>) -> Result<io::Result<ExitStatus>, Box<dyn Error>> {
     let bytes =
         fs::read(call.file).map_err(|error| format!("{}: {error}", call.file.to_string_lossy()))?;
     let secrets = Document::from_utf8(bytes)?.validate()?;
@@ -88,14 +100,45 @@ fn run(call: &Call<'_>) -> Result<std::io::Result<ExitStatus>, Box<dyn Error>> {
     let mut command = Command::new(call.command);
     command.args(call.arguments).env_clear();
     command.envs(PASSED_ON.iter().filter_map(|&name| Some((name, std::env::var_os(name)?))));
+    // The delivered document has the values of the visitor's link: they are masked, too.
+    let delivered = secrets.for_streamlit(&env)?;
+    let masker = (!call.raw).then(|| Masker::new(&[&secrets, &delivered])).transpose()?;
     if !call.streamlit {
-        return Ok(command.envs(&env).status());
+        return Ok(status(command.envs(&env), masker.as_ref()));
     }
     // A real service uses a folder in memory that only it can write to, such as /run/modules.
     let folder = std::env::temp_dir();
     SecretsFile::sweep(&folder)?;
-    let file = SecretsFile::create_in(&folder, &secrets.for_streamlit(&env)?)?;
-    Ok(command.envs(file.env()).status())
+    let file = SecretsFile::create_in(&folder, &delivered)?;
+    Ok(status(command.envs(file.env()), masker.as_ref()))
+}
+
+/// Runs a command until it has ended and closed its streams.
+fn status(command: &mut Command, masker: Option<&Masker>) -> io::Result<ExitStatus> {
+    let Some(masker) = masker else { return command.status() };
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let (output, errors) = (child.stdout.take(), child.stderr.take());
+    thread::scope(|scope| {
+        scope.spawn(|| output.map(|output| copy(output, masker.writer(io::stdout()))));
+        scope.spawn(|| errors.map(|errors| copy(errors, masker.writer(io::stderr()))));
+    });
+    child.wait()
+}
+
+/// Copies a stream, in step: each piece is written before the next one is read.
+fn copy(mut from: impl Read, mut to: MaskingWriter<impl Write>) -> io::Result<()> {
+    let mut buffer = zeroize::Zeroizing::new([0; 16 * 1024]);
+    loop {
+        match from.read(&mut *buffer) {
+            Ok(0) => return to.finish().map(drop),
+            Ok(len) => {
+                to.write_all(&buffer[..len])?;
+                to.flush()?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 fn code(status: ExitStatus) -> u8 {
