@@ -7,6 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use secrets_toml::mask::{Masker, MaskerError};
 use secrets_toml::{DeliveryError, Document, Env};
 
 /// The section that the sample module reads.
@@ -14,11 +15,12 @@ const SECTION: &str = "db_credentials";
 
 /// The longest run of a module; after that it is killed.
 const TIME: Duration = Duration::from_secs(10);
-/// The most bytes of its output that are shown.
+/// The most bytes of its output that are read.
 const OUTPUT: u64 = 64 * 1024;
 
 /// The result of a run.
 pub struct Ran {
+    /// The output, in which the values are masked.
     pub output: String,
     pub status: ExitStatus,
 }
@@ -28,6 +30,8 @@ pub struct Ran {
 pub enum RunError {
     #[error(transparent)]
     Delivery(#[from] DeliveryError),
+    #[error(transparent)]
+    Masker(#[from] MaskerError),
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -45,6 +49,8 @@ pub fn run(program: &Path, secrets: &Document, env: &Env) -> Result<Ran, RunErro
         .flat_map(|section| section.iter())
         .filter_map(|(key, value)| Some((key, value.as_str()?)))
         .collect();
+    // The owner's values, and those of the visitor's link.
+    let masker = Masker::new(&[secrets, &delivered])?;
     let mut child = Command::new(program)
         .arg("sample-module")
         .env_clear()
@@ -60,9 +66,9 @@ pub fn run(program: &Path, secrets: &Document, env: &Env) -> Result<Ran, RunErro
             None => None,
         });
         let output = scope.spawn(|| {
-            let mut bytes = Vec::new();
-            output.map(|output| output.take(OUTPUT).read_to_end(&mut bytes)).transpose()?;
-            Ok::<_, io::Error>(String::from_utf8_lossy(&bytes).into_owned())
+            let mut masked = masker.writer(Vec::new());
+            output.map(|output| io::copy(&mut output.take(OUTPUT), &mut masked)).transpose()?;
+            Ok::<_, io::Error>(String::from_utf8_lossy(&masked.finish()?).into_owned())
         });
         let started = Instant::now();
         while child.try_wait()?.is_none() {
