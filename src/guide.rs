@@ -4,10 +4,11 @@
 //! 2. [Locks](#locks)
 //! 3. [A form in a web service](#a-form-in-a-web-service)
 //! 4. [Running a module](#running-a-module)
-//! 5. [Files that change](#files-that-change)
-//! 6. [Rotating keys](#rotating-keys)
-//! 7. [Backups](#backups)
-//! 8. [Writing a store](#writing-a-store)
+//! 5. [Masking what a module prints](#masking-what-a-module-prints)
+//! 6. [Files that change](#files-that-change)
+//! 7. [Rotating keys](#rotating-keys)
+//! 8. [Backups](#backups)
+//! 9. [Writing a store](#writing-a-store)
 //!
 //! The repository has a complete service, with pages in a browser: `cargo run -p module-manager`.
 //!
@@ -214,6 +215,59 @@
 //! Clear the inherited environment in both cases, and pass on by name what the module needs of it. Otherwise a
 //! variable that a query displaced comes from the launcher. [`Env::explain`](crate::Env::explain) gives one line
 //! for each variable, for a log.
+//!
+//! # Masking what a module prints
+//!
+//! A module prints its secrets sooner or later, and the platform shows its log. [`Masker`](crate::mask::Masker)
+//! replaces them in a stream, in the spellings that encoders and printers make of them. Give it the owner's
+//! document and the delivered one, which has the values of the visitor's link. The example `run` does this for both
+//! streams of a command.
+//!
+#![cfg_attr(feature = "mask", doc = "```no_run")]
+#![cfg_attr(not(feature = "mask"), doc = "```ignore")]
+//! use std::io::{self, Read, Write};
+//! use std::process::{Command, Stdio};
+//!
+//! use secrets_toml::Document;
+//! use secrets_toml::mask::Masker;
+//!
+//! # let secrets = Document::parse("CLARIFAI_PAT = \"hunter2\"\n")?.validate()?;
+//! let env = secrets.env()?;
+//! let masker = Masker::new(&[&secrets, &secrets.for_streamlit(&env)?])?;
+//! let mut module =
+//!     Command::new("module").env_clear().envs(&env).stdout(Stdio::piped()).spawn()?;
+//! let mut output = module.stdout.take().ok_or("no output")?;
+//! let mut log = masker.writer(io::stdout());
+//! let mut buffer = [0; 4096];
+//! loop {
+//!     let len = output.read(&mut buffer)?;
+//!     if len == 0 {
+//!         break;
+//!     }
+//!     log.write_all(&buffer[..len])?;
+//!     log.flush()?; // a prompt appears at once
+//! }
+//! log.finish()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The platform's own log is masked by a writer of `tracing-subscriber`. Each event is a text by itself.
+//!
+#![cfg_attr(feature = "mask", doc = "```")]
+#![cfg_attr(not(feature = "mask"), doc = "```ignore")]
+//! use std::io;
+//!
+//! use secrets_toml::Document;
+//! use secrets_toml::mask::Masker;
+//!
+//! # let secrets = Document::parse("CLARIFAI_PAT = \"hunter2\"\n")?;
+//! let masker = Masker::new(&[&secrets])?;
+//! let log = tracing_subscriber::fmt().with_writer(move || masker.writer(io::stderr())).finish();
+//! tracing::subscriber::with_default(log, || {
+//!     tracing::warn!(token = "hunter2", "the module was refused"); // … refused token="***"
+//! });
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! # Files that change
 //!
