@@ -6,7 +6,7 @@ use std::sync::Once;
 use secrets_toml::seal::{By, Contents, Custody, Keyring, Lock, LockedKeyring, Revision, Scope};
 use secrets_toml::store::{MemoryStore, Store};
 use secrets_toml::vault::{Expected, Vault, VaultError};
-use secrets_toml::{Document, Secrets};
+use secrets_toml::{Document, Secrets, Template};
 
 use crate::probe;
 
@@ -59,7 +59,13 @@ fn all_of_it<S: Store>(vault: &Vault<S>) {
     let secrets = opened.into_secrets().unwrap();
     assert_eq!(secrets.env().unwrap().get("ESCAPED"), Some("CANARYvaultsA"));
     let by = || By::author("CANARYvaults, the author").unwrap().time(1);
-    let second = vault.put(&one, Contents::new(&secrets).by(by()), at).unwrap();
+    // A template is public, so it holds no canary, and its copies are not wiped.
+    let template = Template::parse("TOKEN = ''\nESCAPED = ''\n").unwrap();
+    let contents = Contents::new(&secrets).template(&template).by(by());
+    let second = vault.put(&one, contents, at).unwrap();
+    let opened = vault.get(&one).unwrap().unwrap();
+    assert_eq!(opened.template(), Some(template.text()));
+    drop(opened);
     drop(vault.get_newer(&one, Revision::FIRST).unwrap());
     drop(vault.get_at(&one, Revision::FIRST).unwrap());
     vault.restore(&one, Revision::FIRST, Expected::Revision(second), by()).unwrap();
