@@ -21,7 +21,7 @@
 //! - **`chacha20poly1305`** is the default. On x86-64, `poly1305` 0.9.1 chooses its AVX2 code at run time,
 //!   which costs more than 1 µs for each message, however short. If the program is built for processors
 //!   that have AVX2, with `-C target-cpu=x86-64-v3` or `-C target-cpu=native`, that cost goes away:
-//!   64 bytes take 0.2 µs instead of 1.7.
+//!   Poly1305 of 64 bytes takes 0.2 µs instead of 1.7.
 //! - **`aws-lc-rs`**, with the feature of that name, chooses its code at run time without that cost, and
 //!   takes half the time for each byte. It compiles C and assembly, and needs a C compiler, on Windows
 //!   also NASM. Take it if a profile of your host shows the cipher.
