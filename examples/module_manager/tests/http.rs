@@ -702,14 +702,13 @@ fn a_run_has_no_section_that_a_query_displaced() {
 /// The page of a run shows what the module prints, but for the values.
 #[test]
 fn values_are_masked_in_the_output_of_a_module() {
-    use std::os::unix::fs::PermissionsExt;
 
     let site = site_with_version();
     let module = site.host.folder().join("module.sh");
     let script = "#!/bin/sh\necho \"token $CLARIFAI_PAT, $(printf %s \"$USER\" | od -An -tx1 | tr -d ' \\n')\"\n\
                   printf 'link %s' \"$LINK\"\n";
     fs::write(&module, script).unwrap();
-    fs::set_permissions(&module, fs::Permissions::from_mode(0o700)).unwrap();
+    fs::set_permissions(&module, Permissions::from_mode(0o700)).unwrap();
     let secrets =
         Document::parse("CLARIFAI_PAT = 'hunter2-token'\nUSER = 'hunter2-user'\n").unwrap();
     let overrides = Overrides::new().allow(Parameter::new("link", "LINK"));
