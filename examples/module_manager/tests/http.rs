@@ -702,7 +702,6 @@ fn a_run_has_no_section_that_a_query_displaced() {
 /// The page of a run shows what the module prints, but for the values.
 #[test]
 fn values_are_masked_in_the_output_of_a_module() {
-
     let site = site_with_version();
     let module = site.host.folder().join("module.sh");
     let script = "#!/bin/sh\necho \"token $CLARIFAI_PAT, $(printf %s \"$USER\" | od -An -tx1 | tr -d ' \\n')\"\n\
