@@ -94,15 +94,22 @@ fn a_writer_that_slept_through_a_rotation_seals_under_the_new_key() {
 /// The vault has loaded the new keyring by then. The write was sealed under the old one all the same.
 #[test]
 fn another_thread_of_the_vault_may_rotate() {
-    for (name, write, revision) in writes() {
-        let store: &'static Faulty<MemoryStore> = Box::leak(Box::new(filled()));
-        let vault = Arc::new(opened(store).keep_history(5).unwrap());
-        let inside = vault.clone();
-        store.writes([Step::after(move |_: &MemoryStore| {
-            inside.rotate(|_| Continue(())).unwrap();
-        })]);
-        assert_eq!(write(&vault).unwrap(), revision, "{name}");
-        is_rotated(&store.store);
+    for reads in [true, false] {
+        for (name, write, revision) in writes() {
+            let store: &'static Faulty<MemoryStore> = Box::leak(Box::new(filled()));
+            let vault = Arc::new(opened(store).keep_history(5).unwrap());
+            let inside = vault.clone();
+            let rotation = Step::after(move |_: &MemoryStore| {
+                inside.rotate(|_| Continue(())).unwrap();
+            });
+            if reads {
+                store.reads([rotation])
+            } else {
+                store.writes([rotation])
+            }
+            assert_eq!(write(&vault).unwrap(), revision, "{name}");
+            is_rotated(&store.store);
+        }
     }
 }
 
