@@ -7,6 +7,7 @@ mod rotate;
 mod settled;
 
 use std::ops::ControlFlow::Continue;
+use std::sync::Arc;
 
 use secrets_toml::seal::{
     Custody, KeyId, KeyState, Keyring, KeyringError, Lock, LockedKeyring, Scope,
@@ -251,6 +252,21 @@ fn threads_of_a_vault_that_relocks_need_no_unlocking() {
         }
     });
     assert_eq!(vault.verify().unwrap().failed(), 0);
+}
+
+/// The store does not confirm the new keyring. A thread that finds it there need not unlock it.
+#[test]
+fn a_thread_knows_the_keyring_that_another_one_writes() {
+    let store: &'static Faulty<MemoryStore> = Box::leak(Box::new(Faulty::new(MemoryStore::new())));
+    let vault = Arc::new(Vault::create(store, &locks()).unwrap());
+    let inside = vault.clone();
+    let writes = Step::after(move |_: &MemoryStore| {
+        inside.put(&install("acme"), &secrets(), Expected::Absent).unwrap();
+    });
+    store.writes([Step::Done, writes]);
+    vault.relock(&other_locks()).unwrap();
+    assert!(vault.get(&install("acme")).unwrap().is_some());
+    vault.rotate(|_| Continue(())).unwrap();
 }
 
 #[test]
