@@ -14,8 +14,11 @@ use crate::seal::{install, revision, secrets};
 
 type Written = Result<u64, VaultError>;
 
-/// Each write, and the revision that it makes.
-fn writes() -> Vec<(&'static str, fn(&Vault<&Faulty<MemoryStore>>) -> Written, u64)> {
+/// A write, by its name, and the revision that it makes.
+type Call = (&'static str, fn(&Vault<&Faulty<MemoryStore>>) -> Written, u64);
+
+/// Each write.
+fn writes() -> Vec<Call> {
     fn of(revision: Result<Revision, VaultError>) -> Written {
         revision.map(Revision::get)
     }
