@@ -114,6 +114,18 @@ fn values_of_sixteen_kilobytes() {
     check_against_other(&values, &text, &mut dice);
 }
 
+/// In a large automaton, `xab` has a row, since it has many children. Its suffix `ab` has none. If `q`
+/// comes, the text goes on as `abq`.
+#[test]
+fn a_row_has_the_children_of_a_suffix_without_one() {
+    let mut dice = Dice(0x0BAD_CAFE_0BAD_CAFE);
+    let long = word(b"cdefghijklmnopqrstuvwyz", 20_000, &mut dice);
+    let values = ["xabc-1111", "xabd-2222", "xabe-3333", "xabf-4444", "xabg-5555", "xabh-6666"];
+    let values: Vec<&str> = values.into_iter().chain(["abqrstuv", &long]).collect();
+    let masker = masker(&values);
+    assert_eq!(masker.mask("xabqrstuv xabd-2222 xabq abqrstuv"), "x*** *** xabq ***");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: crate::full::times(1000) as u32, failure_persistence: None, ..ProptestConfig::default() })]
 
