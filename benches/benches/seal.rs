@@ -35,7 +35,7 @@ const FASTER: Option<[f64; 2]> = Some([1.0, 1.0]);
 const ROWS: [Row; 4] = if cfg!(feature = "aws-lc-rs") {
     [
         row(300, Some([1.5, 1.4]), None),
-        row(1000, FASTER, Some(1.6)), // 1.3 to 1.5 on an idle machine
+        row(1000, FASTER, Some(1.5)),
         row(4000, FASTER, None),
         row(60_000, FASTER, None),
     ]

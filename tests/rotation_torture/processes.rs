@@ -33,15 +33,7 @@ impl Waiting {
     fn new(config: &str) -> Self {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
-        let config = config.to_owned();
-        let store = PostgresStore::new(move || {
-            let config = config.clone();
-            async move {
-                let (client, connection) = tokio_postgres::connect(&config, NoTls).await?;
-                tokio::spawn(connection);
-                Ok(client)
-            }
-        });
+        let store = PostgresStore::new(config.parse().unwrap(), NoTls);
         Self { runtime, store }
     }
 }
