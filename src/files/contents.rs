@@ -67,6 +67,11 @@ fn fill(file: &mut File, len: usize) -> std::io::Result<(Zeroizing<Vec<u8>>, boo
     while filled <= len {
         match file.read(&mut bytes[filled..]) {
             Ok(0) => break,
+            // The length is as expected, and the read was short: a regular file has no more.
+            Ok(more) if filled + more == len => {
+                filled = len;
+                break;
+            }
             Ok(more) => filled += more,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),

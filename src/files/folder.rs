@@ -27,7 +27,19 @@ pub(super) enum Opened {
 
 /// Opens a file. Follows links.
 pub(super) fn open(path: &Path) -> io::Result<Opened> {
-    open_at(CWD, path)
+    open_at(CWD, path, FILE)
+}
+
+/// Opens a file, or returns `None` if the path is a link.
+pub(super) fn open_unless_link(path: &Path) -> io::Result<Option<Opened>> {
+    match open_at(CWD, path, FILE.union(OFlags::NOFOLLOW)) {
+        Ok(opened) => Ok(Some(opened)),
+        // `LOOP` on Linux and macOS, `MLINK` on FreeBSD.
+        Err(error) => match Errno::from_io_error(&error) {
+            Some(Errno::LOOP | Errno::MLINK) => Ok(None),
+            _ => Err(error),
+        },
+    }
 }
 
 /// Returns the target of a link, or `None` if the path is not a link or does not exist.
@@ -51,7 +63,7 @@ impl Folder {
 
     /// Opens a file in this folder. Follows links.
     pub(super) fn file(&self, name: &Path) -> io::Result<Opened> {
-        open_at(&self.0, name)
+        open_at(&self.0, name, FILE)
     }
 
     /// Returns the target of a link in this folder, or `None` if it is not a link or is absent.
@@ -88,8 +100,8 @@ impl Folder {
     }
 }
 
-fn open_at(folder: impl AsFd, path: &Path) -> io::Result<Opened> {
-    let file = match openat(&folder, path, FILE, Mode::empty()) {
+fn open_at(folder: impl AsFd, path: &Path, flags: OFlags) -> io::Result<Opened> {
+    let file = match openat(&folder, path, flags, Mode::empty()) {
         Ok(file) => File::from(file),
         // A socket, or a device without a driver.
         Err(Errno::NXIO | Errno::NODEV | Errno::OPNOTSUPP) => return Ok(Opened::Other),

@@ -29,6 +29,11 @@ pub(super) fn open(path: &Path) -> io::Result<Opened> {
     Ok(if metadata.is_file() { Opened::File(file, metadata.len()) } else { Opened::Other })
 }
 
+/// Opens a file, or returns `None` if the path is a link.
+pub(super) fn open_unless_link(path: &Path) -> io::Result<Option<Opened>> {
+    if fs::symlink_metadata(path)?.is_symlink() { Ok(None) } else { open(path).map(Some) }
+}
+
 /// Returns the target of a link, or `None` if the path is not a link or does not exist.
 pub(super) fn link(path: &Path) -> io::Result<Option<PathBuf>> {
     match fs::symlink_metadata(path) {

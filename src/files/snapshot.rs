@@ -140,6 +140,14 @@ impl<'a> Reader<'a> {
     /// Opens a file, or returns `None` if it does not exist. All files in one Kubernetes mount are
     /// of one generation.
     fn open(&mut self, path: &'a Path) -> Result<Option<Opened>, Stop> {
+        // Fast path: the files of a mount are links.
+        match folder::open_unless_link(path) {
+            Ok(Some(opened)) => return Ok(Some(opened)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(FilesError::new(path, Problem::Open(error)).into());
+            }
+            Ok(None) | Err(_) => {}
+        }
         let mount = self.mount_of(path)?;
         if let Some((mount, name)) = mount
             && let at @ At::Generation(_) = mount.locate(name)?
