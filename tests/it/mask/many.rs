@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use secrets_toml::Document;
 use secrets_toml::mask::{MAX_PATTERNS_LEN, Masker};
 
-use super::masker;
+use super::{check_bytes, masker};
 use crate::dice::Dice;
 use crate::masked;
 
@@ -123,7 +123,8 @@ fn a_row_has_the_children_of_a_suffix_without_one() {
     let values = ["xabc-1111", "xabd-2222", "xabe-3333", "xabf-4444", "xabg-5555", "xabh-6666"];
     let values: Vec<&str> = values.into_iter().chain(["abqrstuv", &long]).collect();
     let masker = masker(&values);
-    assert_eq!(masker.mask("xabqrstuv xabd-2222 xabq abqrstuv"), "x*** *** xabq ***");
+    // Byte by byte, since the filter would skip the `x`.
+    check_bytes(&masker, b"xabqrstuv xabd-2222 xabq abqrstuv", b"x*** *** xabq ***");
 }
 
 proptest! {
