@@ -10,7 +10,7 @@ mod custody;
 mod delivered;
 mod delivery;
 mod deserialize;
-#[cfg(any(feature = "mask", feature = "vault"))]
+#[cfg(any(feature = "files", feature = "mask", feature = "vault"))]
 #[path = "../support/dice.rs"]
 mod dice;
 mod document;

@@ -11,13 +11,9 @@ use secrets_toml::files::{Changes, Files, Reload};
 use secrets_toml::{Document, Value};
 
 use super::write;
+use crate::dice::Dice;
 use crate::folder::Folder;
 use crate::full::times;
-
-#[path = "../../support/dice.rs"]
-mod dice;
-
-use dice::Dice;
 
 /// A root key's value.
 #[derive(Clone, PartialEq)]
