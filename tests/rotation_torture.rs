@@ -28,7 +28,7 @@ use full::times;
 use secrets_toml::seal::{Custody, Lock, Scope};
 use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
 use secrets_toml::store::{MemoryStore, Store, StoreError};
-use secrets_toml::vault::{Expected, RotateError, Vault, VaultError};
+use secrets_toml::vault::{Expected, RotateError, TransferError, Vault, VaultError};
 use secrets_toml::{Document, Secrets};
 
 fn custody() -> Custody<'static> {
@@ -61,10 +61,14 @@ fn export_of(scope: &Scope) -> Vec<u8> {
 }
 
 /// Does one thing at random, and tells which revision was acknowledged. Conflicts are expected.
-fn work<S: Store>(vault: &Vault<S>, dice: &mut Dice, scopes: usize) -> Option<(usize, u64)> {
+fn work<S: Store>(
+    vault: &Vault<S>,
+    dice: &mut Dice,
+    scopes: usize,
+) -> Result<Option<(usize, u64)>, VaultError> {
     let number = dice.roll(scopes);
     let scope = scope(number);
-    let current = vault.get(&scope).unwrap();
+    let current = vault.get(&scope)?;
     let revision = current.as_ref().map(|current| current.revision());
     let expected = match &current {
         Some(current) => Expected::Revision(current.revision()),
@@ -74,28 +78,33 @@ fn work<S: Store>(vault: &Vault<S>, dice: &mut Dice, scopes: usize) -> Option<(u
         (0..=39, _) | (40..=64, None) => vault.put(&scope, &secrets(), expected),
         (40..=54, Some(revision)) => vault.delete(&scope, revision, None),
         (55..=64, Some(revision)) => {
-            let entry = vault.history(&scope).unwrap().map(|entry| entry.unwrap()).last();
+            let entry = vault.history(&scope)?.last().transpose()?;
             let oldest = entry.map_or(revision, |entry| entry.revision());
             vault.restore(&scope, oldest, expected, None)
         }
         (65..=74, _) => {
-            let report = vault.import_with(Cursor::new(export_of(&scope)), &elsewhere()).unwrap();
+            let imported = vault.import_with(Cursor::new(export_of(&scope)), &elsewhere());
+            let report = match imported {
+                Err(TransferError::Vault(error)) => return Err(error),
+                imported => imported.unwrap(),
+            };
             // The imported document may be a fork of the first revision.
             let forked = |error: &VaultError| matches!(error, VaultError::Forked { .. });
             assert!(report.failures().iter().all(|one| {
                 forked(one.error()) || matches!(one.error(), VaultError::Conflict { .. })
             }));
-            return (report.written() == 1).then_some((number, 1));
+            return Ok((report.written() == 1).then_some((number, 1)));
         }
         (75..=97, _) => {
-            let history = vault.history(&scope).unwrap();
-            history.for_each(|entry| drop(entry.unwrap()));
-            return None;
+            for entry in vault.history(&scope)? {
+                entry?;
+            }
+            return Ok(None);
         }
         (98, _) => {
-            let report = vault.verify().unwrap();
+            let report = vault.verify()?;
             assert_eq!(report.failed(), 0, "{:?}", report.failures());
-            return None;
+            return Ok(None);
         }
         _ => {
             // A few of them are stopped.
@@ -108,15 +117,16 @@ fn work<S: Store>(vault: &Vault<S>, dice: &mut Dice, scopes: usize) -> Option<(u
                 Err(RotateError::Unfinished(report)) => {
                     assert_eq!(report.failed(), 0, "{report:?}")
                 }
+                Err(RotateError::Vault(error)) => return Err(error),
                 rotated => drop(rotated.unwrap()),
             }
-            return None;
+            return Ok(None);
         }
     };
     match written {
-        Ok(revision) => Some((number, revision.get())),
-        Err(VaultError::Conflict { .. } | VaultError::Absent) => None,
-        Err(error) => panic!("{error:?}"),
+        Ok(revision) => Ok(Some((number, revision.get()))),
+        Err(VaultError::Conflict { .. } | VaultError::Absent) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -200,7 +210,7 @@ fn torture<S: Store>(store: &S) {
                 let vault = Vault::open(sleepy, &custody()).unwrap().keep_history(3).unwrap();
                 let mut dice = Dice(0xDEAD + number);
                 for _ in 0..times(1500) {
-                    if let Some((number, revision)) = work(&vault, &mut dice, scopes) {
+                    if let Some((number, revision)) = work(&vault, &mut dice, scopes).unwrap() {
                         tell(&mut told.lock().unwrap(), number, revision);
                     }
                 }

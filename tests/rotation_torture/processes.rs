@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
 use secrets_toml::store::{AsyncStore, PostgresStore, Store, StoreError};
-use secrets_toml::vault::Vault;
+use secrets_toml::vault::{Vault, VaultError};
 use std::ops::ControlFlow::Continue;
 use tokio::runtime::Runtime;
 use tokio_postgres::NoTls;
@@ -166,7 +166,16 @@ fn work_for_ever(config: &str, scopes: usize) {
     let vault = Vault::open(Waiting::new(config), &custody()).unwrap().keep_history(3).unwrap();
     let (mut dice, mut out) = (Dice(seed * 0x9E37_79B9), std::io::stdout());
     loop {
-        if let Some((number, revision)) = work(&vault, &mut dice, scopes) {
+        let worked = match work(&vault, &mut dice, scopes) {
+            // The process was stopped for longer than the store waits.
+            Err(
+                VaultError::Unknown(_)
+                | VaultError::Superseded { .. }
+                | VaultError::Store(StoreError::Unavailable(_)),
+            ) => None,
+            worked => worked.unwrap(),
+        };
+        if let Some((number, revision)) = worked {
             // In one call. The end of the process may still cut the line off.
             out.write_all(format!("\nwrote {number} {revision} .\n").as_bytes()).unwrap();
             out.flush().unwrap();
