@@ -4,15 +4,16 @@
 //! queue: whichever caller waits polls it. No timer delays a commit, and a lone caller waits for nobody.
 
 use std::collections::{BTreeMap, HashSet};
+use std::error::Error;
+use std::fmt;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::{Context, Poll, Waker};
 
+use crate::seal::Scope;
 use crate::store::backend::{KEYRING_ROW, Outcome, Write};
-use crate::store::error::StoreError;
-use crate::store::write::present_of;
+use crate::store::error::{Cause, StoreError};
 
 /// The limits of a shared commit: it stays short, so that the next one begins soon. A call that is
 /// larger has a commit of its own.
@@ -199,26 +200,6 @@ impl Drop for Ticket<'_> {
     }
 }
 
-/// Waits for a future, on a thread that may block.
-pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
-    struct Unpark(Thread);
-
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(result) => return result,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
-
 impl Waiting {
     fn is_decided(&self) -> bool {
         matches!(self.stage, Stage::Decided(_))
@@ -304,6 +285,52 @@ impl State {
         if let Some(next) = self.waiting.values().find(queued) {
             next.waker.wake_by_ref();
         }
+    }
+}
+
+/// Returns the scope of a key: of a past row, the scope that it belongs to. Two writes whose scopes
+/// differ by this change no row in common.
+fn present_of(key: &[u8]) -> Vec<u8> {
+    Scope::of_past(key).map_or_else(|| key.to_vec(), |(scope, _)| scope.as_bytes().to_vec())
+}
+
+impl StoreError {
+    /// Returns as many errors of this kind as there are callers to be told.
+    pub(super) fn shared(self) -> impl Fn() -> Self {
+        let kind: fn(Cause) -> Self = match &self {
+            Self::Unknown(_) => Self::Unknown,
+            Self::Denied(_) => Self::Denied,
+            Self::Corrupt(_) => Self::Corrupt,
+            Self::Foreign(_) => Self::Foreign,
+            Self::Missing => |_| Self::Missing,
+            _ => Self::Unavailable,
+        };
+        let cause = match self {
+            Self::Unavailable(cause)
+            | Self::Unknown(cause)
+            | Self::Denied(cause)
+            | Self::Corrupt(cause)
+            | Self::Foreign(cause) => cause,
+            other => other.into(),
+        };
+        let cause: Arc<dyn Error + Send + Sync> = cause.into();
+        move || kind(Box::new(Shared(cause.clone())))
+    }
+}
+
+/// A cause that several errors have.
+#[derive(Debug)]
+struct Shared(Arc<dyn Error + Send + Sync>);
+
+impl fmt::Display for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for Shared {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
     }
 }
 

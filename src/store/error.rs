@@ -1,8 +1,6 @@
 //! The error of every store.
 
 use std::error::Error;
-use std::fmt;
-use std::sync::Arc;
 
 /// An error of a store.
 ///
@@ -46,43 +44,3 @@ pub enum StoreError {
 ///
 /// It may be logged, so it must not contain a password or a record.
 pub type Cause = Box<dyn Error + Send + Sync>;
-
-impl StoreError {
-    /// Returns as many errors of this kind as there are callers to be told.
-    pub(crate) fn shared(self) -> impl Fn() -> Self {
-        let kind: fn(Cause) -> Self = match &self {
-            Self::Unknown(_) => Self::Unknown,
-            Self::Denied(_) => Self::Denied,
-            Self::Corrupt(_) => Self::Corrupt,
-            Self::Foreign(_) => Self::Foreign,
-            Self::Missing => |_| Self::Missing,
-            _ => Self::Unavailable,
-        };
-        let cause = match self {
-            Self::Unavailable(cause)
-            | Self::Unknown(cause)
-            | Self::Denied(cause)
-            | Self::Corrupt(cause)
-            | Self::Foreign(cause) => cause,
-            other => other.into(),
-        };
-        let cause: Arc<dyn Error + Send + Sync> = cause.into();
-        move || kind(Box::new(Shared(cause.clone())))
-    }
-}
-
-/// A cause that several errors have.
-#[derive(Debug)]
-struct Shared(Arc<dyn Error + Send + Sync>);
-
-impl fmt::Display for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Error for Shared {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source()
-    }
-}

@@ -16,13 +16,15 @@ use redb::{
 };
 
 use crate::store::backend::{Fetch, KEYRING_ROW, Outcome, Row, Write, fence_holds, past};
-use crate::store::commits::{Call, Commits, Decided, wait};
+use crate::store::commits::{Call, Commits, Decided};
 use crate::store::contract::Store;
 use crate::store::error::StoreError;
 use crate::store::page::{Page, check_batch, start};
+use crate::store::redb::wait::wait;
 
 #[cfg(test)]
 mod tests;
+mod wait;
 
 /// The default cache, in bytes: it holds the inner pages of some millions of records.
 const DEFAULT_CACHE_LEN: usize = 16 << 20;

@@ -198,12 +198,6 @@ pub fn past(scope: &[u8]) -> Range<Vec<u8>> {
     }
 }
 
-/// Returns the scope of a key: of a past row, the scope that it belongs to. Two writes whose scopes
-/// differ by this change no row in common.
-pub(crate) fn present_of(key: &[u8]) -> Vec<u8> {
-    Scope::of_past(key).map_or_else(|| key.to_vec(), |(scope, _)| scope.as_bytes().to_vec())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
