@@ -4,6 +4,7 @@
 
 use std::sync::mpsc;
 use std::task::Wake;
+use std::thread;
 
 use super::*;
 use crate::seal::{Keyring, Revision, Scope};
@@ -305,7 +306,8 @@ fn threads_wait_for_each_other() {
             threads.spawn(move || {
                 let letter = (b'a' + number) as char;
                 for _ in 0..20 {
-                    let decided = wait(commits.join(call(0, &letter.to_string())));
+                    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                    let decided = runtime.block_on(commits.join(call(0, &letter.to_string())));
                     assert!(matches!(decided, Decided::Told(Ok(_))));
                 }
             });
