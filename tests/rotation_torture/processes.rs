@@ -77,7 +77,7 @@ impl Worker {
         static COUNT: AtomicU64 = AtomicU64::new(1);
         let dice = COUNT.fetch_add(1, Ordering::Relaxed);
         let mut child = Command::new(env::current_exe().unwrap())
-            .args(["processes::processes_rotate_and_are_killed", "--exact"])
+            .args(["processes::postgres_processes_rotate_and_are_killed", "--exact"])
             .args(["--nocapture", "--test-threads=1"])
             .env(CONFIG, config)
             .env(DICE, dice.to_string())
@@ -113,7 +113,7 @@ impl Worker {
 }
 
 #[test]
-fn processes_rotate_and_are_killed() {
+fn postgres_processes_rotate_and_are_killed() {
     let scopes = times(2000);
     if let Ok(config) = env::var(CONFIG) {
         return work_for_ever(&config, scopes);
