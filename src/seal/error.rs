@@ -64,6 +64,13 @@ pub enum OpenError {
     Deleted,
 }
 
+impl OpenError {
+    /// Returns `true` if the keyring does not open a record, and another one may.
+    pub(crate) fn is_of_a_key(&self) -> bool {
+        matches!(self, Self::UnknownKey(_) | Self::KeyDisabled(_) | Self::KeyDestroyed(_))
+    }
+}
+
 /// The reason why a keyring was not changed, or sealed nothing.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

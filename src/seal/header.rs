@@ -82,7 +82,7 @@ impl Kind {
     /// The kinds of a record in the scope of a module, a version or an install.
     pub(crate) const PRESENT: [Self; 2] = [Self::Document, Self::Tombstone];
     /// The kinds of a record in the scope of a past revision.
-    pub(crate) const PAST: [Self; 2] = [Self::PastDocument, Self::PastTombstone];
+    pub(super) const PAST: [Self; 2] = [Self::PastDocument, Self::PastTombstone];
 
     fn from_byte(byte: u8) -> Option<Self> {
         Some(match byte {

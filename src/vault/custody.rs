@@ -116,7 +116,7 @@ impl<S: AsyncStore> AsyncVault<S> {
                 return Ok(());
             }
         }
-        Err(StoreError::Unavailable(KEPT_CHANGING.into()).into())
+        Err(kept_changing())
     }
 
     /// Unlocks the keyring after another process has relocked it. Same as
@@ -217,7 +217,10 @@ impl<S> AsyncVault<S> {
     }
 }
 
-pub(super) const KEPT_CHANGING: &str = "other processes kept changing the keyring";
+/// The error of a call that met another keyring at each attempt.
+pub(super) fn kept_changing() -> VaultError {
+    StoreError::Unavailable("other processes kept changing the keyring".into()).into()
+}
 
 /// Reads the row of the keyring.
 pub(super) async fn read_keyring<S: AsyncStore>(store: &S) -> Result<Vec<u8>, VaultError> {

@@ -279,7 +279,7 @@ pub(super) fn import(
     if let Some(current) = current.filter(|current| current.revision() >= revision) {
         return is_kept(&current.opened, opened).map(|()| None);
     }
-    let (record, rewraps) = if is_under_primary(keyring, record, &Kind::PRESENT)? {
+    let (record, rewraps) = if opened.key_id() == keyring.primary() {
         (Record::from_sealed(record), opened.rewraps())
     } else {
         (keyring.reseal(scope, opened)?, opened.rewraps() + 1)
@@ -295,15 +295,11 @@ pub(super) fn import_past(
     opened: &Opened,
     record: &Record,
 ) -> Result<Record, KeyringError> {
-    if is_under_primary(keyring, record.as_bytes(), &Kind::PAST)? {
+    if opened.key_id() == keyring.primary() {
         return Ok(record.clone());
     }
     let rewraps = opened.rewraps().checked_add(1).ok_or(KeyringError::LastRevision)?;
     keyring.reseal_past(scope, opened, rewraps)
-}
-
-fn is_under_primary(keyring: &Keyring, record: &[u8], kinds: &[Kind]) -> Result<bool, OpenError> {
-    Ok(Header::of_record(record, kinds)?.key_id() == keyring.primary())
 }
 
 /// Compares a record of the store with one of an export that does not replace it.

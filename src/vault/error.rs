@@ -121,8 +121,7 @@ impl VaultError {
 
     /// Returns `true` if the keyring does not open a record, and another one may.
     pub(super) fn is_of_a_key(&self) -> bool {
-        use OpenError::{KeyDestroyed, KeyDisabled, UnknownKey};
-        matches!(self, Self::Open(UnknownKey(_) | KeyDisabled(_) | KeyDestroyed(_)))
+        matches!(self, Self::Open(error) if error.is_of_a_key())
     }
 }
 

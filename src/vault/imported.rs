@@ -36,16 +36,15 @@ impl<S: AsyncStore> AsyncVault<S> {
         keys: &ExportKeys,
         open: impl Fn(&Keyring) -> Result<Opened, OpenError>,
     ) -> Result<Opened, VaultError> {
-        let is_of_a_key = |error: &OpenError| VaultError::from(error.clone()).is_of_a_key();
         if let Some(opened) = keys.0.as_ref().map(&open) {
             match opened {
-                Err(error) if is_of_a_key(&error) => {}
+                Err(error) if error.is_of_a_key() => {}
                 opened => return Ok(opened?),
             }
         }
         match open(held) {
             // The export may be newer than the keyring that the vault has loaded.
-            Err(error) if is_of_a_key(&error) && held.fence().is_some() => {
+            Err(error) if error.is_of_a_key() && held.fence().is_some() => {
                 self.reload(held).await?;
                 Ok(open(held)?)
             }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::vec;
 
 use crate::seal::format::{MAX_RECORD_LEN, MAX_SCOPE_LEN};
-use crate::seal::{ManifestList, OpenError, Revision, Scope};
+use crate::seal::{ManifestList, Revision, Scope};
 use crate::store::backend::{Fetch, Row};
 use crate::store::{AsyncStore, Scan};
 use crate::vault::asynchronous::AsyncVault;
@@ -131,9 +131,8 @@ impl<S: AsyncStore> AsyncVault<S> {
         record: &[u8],
         list: ManifestList,
     ) -> Result<Revision, TransferError> {
-        let is_of_a_key = |error: &OpenError| VaultError::from(error.clone()).is_of_a_key();
         match held.open_manifest(record, list.clone()) {
-            Err(error) if held.fence().is_some() && is_of_a_key(&error) => {
+            Err(error) if held.fence().is_some() && error.is_of_a_key() => {
                 self.reload(held).await?;
                 held.open_manifest(record, list).map_err(TransferError::Open)
             }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::seal::{Header, KeyId, Kind, Scope, Unused};
 use crate::store::backend::{Fetch, Row};
-use crate::store::{AsyncStore, Scan, StoreError};
+use crate::store::{AsyncStore, Scan};
 use crate::vault::asynchronous::AsyncVault;
-use crate::vault::custody::KEPT_CHANGING;
+use crate::vault::custody::kept_changing;
 use crate::vault::decide::ATTEMPTS;
 use crate::vault::error::VaultError;
 use crate::vault::held::Held;
 use crate::vault::report::Report;
+use crate::vault::sweep::BATCH;
 
 /// The reason why a [rotation](crate::vault::Vault::rotate) did not complete.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +39,6 @@ fn unfinished(report: &Report) -> String {
         }
     }
 }
-
-/// The most records of a page.
-const BATCH: usize = 4096;
 
 /// The outcome of moving all records to the primary key.
 enum Moved {
@@ -94,7 +92,7 @@ impl<S: AsyncStore> AsyncVault<S> {
                 self.reload(&mut held).await?;
             }
         }
-        Err(VaultError::from(StoreError::Unavailable(KEPT_CHANGING.into())).into())
+        Err(kept_changing().into())
     }
 
     /// Seals all records again under the primary key, until a pass finds none under another. That pass

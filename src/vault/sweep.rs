@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::store::backend::{Fetch, Outcome, Row, Write};
 use crate::store::{AsyncStore, Scan, StoreError};
 use crate::vault::asynchronous::AsyncVault;
-use crate::vault::custody::KEPT_CHANGING;
+use crate::vault::custody::kept_changing;
 use crate::vault::decide::{self, ATTEMPTS, Plan, Rewrap};
 use crate::vault::error::VaultError;
 use crate::vault::held::Held;
@@ -16,7 +16,7 @@ use crate::vault::report::Report;
 use crate::vault::watermark::{Mark, Seen};
 
 /// The most records that are sealed again in one commit. A page may be shorter.
-const BATCH: usize = 4096;
+pub(super) const BATCH: usize = 4096;
 
 impl<S: AsyncStore> AsyncVault<S> {
     /// Seals every record again that is not under the primary key. Same as
@@ -131,7 +131,7 @@ impl<S: AsyncStore> AsyncVault<S> {
                     return Ok(Found::Nothing);
                 }
                 let opened = match held.open_past(&scope, revision, row.record()) {
-                    Err(error) if VaultError::from(error.clone()).is_of_a_key() => {
+                    Err(error) if error.is_of_a_key() => {
                         self.open_past(held, &scope, revision).await?
                     }
                     opened => Some(opened?),
@@ -166,7 +166,7 @@ impl<S: AsyncStore> AsyncVault<S> {
             }
             self.reload(held).await?;
         }
-        Err(StoreError::Unavailable(KEPT_CHANGING.into()).into())
+        Err(kept_changing())
     }
 
     /// Does so under one keyring. Returns `false` if there is another one meanwhile: nothing was written

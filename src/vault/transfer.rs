@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::seal::{Custody, Keyring, Record, Scope};
 use crate::store::backend::{Fetch, Outcome, Row};
-use crate::store::{AsyncStore, Scan, StoreError};
+use crate::store::{AsyncStore, Scan};
 use crate::vault::asynchronous::AsyncVault;
-use crate::vault::custody::KEPT_CHANGING;
+use crate::vault::custody::kept_changing;
 use crate::vault::decide::{self, ATTEMPTS, Current, Plan};
 use crate::vault::error::{TransferError, VaultError};
 use crate::vault::export_format::{ExportReader, ExportWriter};
@@ -158,7 +158,7 @@ impl<S: AsyncStore> AsyncVault<S> {
             }
             self.reload(held).await?;
         }
-        Err(StoreError::Unavailable(KEPT_CHANGING.into()).into())
+        Err(kept_changing())
     }
 
     /// Does so under one keyring. Returns `false` if there is another one meanwhile: nothing was written
