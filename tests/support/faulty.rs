@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
 use secrets_toml::store::{Store, StoreError};
@@ -40,6 +41,7 @@ pub(crate) struct Faulty<S> {
     reads: Mutex<VecDeque<Step<S>>>,
     late: Mutex<Vec<Batch>>,
     overlay: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
+    gets: AtomicUsize,
 }
 
 impl<S: Store> Faulty<S> {
@@ -50,6 +52,7 @@ impl<S: Store> Faulty<S> {
             reads: Mutex::default(),
             late: Mutex::default(),
             overlay: Mutex::default(),
+            gets: AtomicUsize::new(0),
         }
     }
 
@@ -79,6 +82,11 @@ impl<S: Store> Faulty<S> {
         let (fence, writes) = late.remove(0);
         self.store.apply(fence.as_ref(), &writes).unwrap();
         true
+    }
+
+    /// Counts the reads of single rows so far.
+    pub(crate) fn gets(&self) -> usize {
+        self.gets.load(Ordering::Relaxed)
     }
 
     /// Returns other bytes for a scope than the store has.
@@ -132,6 +140,7 @@ impl<S: Store> Faulty<S> {
 
 impl<S: Store> Store for Faulty<S> {
     fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.gets.fetch_add(1, Ordering::Relaxed);
         self.read(|| match self.overlay.lock().unwrap().get(scope) {
             Some(record) => Ok(Some(record.clone())),
             None => self.store.get(scope),
