@@ -8,6 +8,7 @@
 #[cfg(test)]
 pub(super) mod counted;
 
+use ctutils::CtEq;
 use hmac::digest::{FixedOutput, Output, Update};
 use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
@@ -96,9 +97,8 @@ impl ScopeKey {
     /// Returns `true` if this is the commitment to this key and header. The comparison takes
     /// constant time.
     pub(super) fn is_committed(&self, bound: &[u8], commitment: &[u8; 32]) -> bool {
-        // Without an early exit. `CtOutput` would also wipe both, byte by byte, and neither is secret.
-        let ours = self.commitment(bound);
-        ours.iter().zip(commitment).fold(0, |all, (a, b)| all | (a ^ b)) == 0
+        // `hmac`'s `CtOutput` would also wipe both, byte by byte, and neither is secret.
+        self.commitment(bound).ct_eq(commitment).into()
     }
 
     /// Derives the cipher's key of the one record that has this commitment.
