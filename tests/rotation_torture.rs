@@ -15,6 +15,9 @@ mod full;
 #[cfg(all(unix, feature = "postgres"))]
 #[path = "rotation_torture/processes.rs"]
 mod processes;
+#[cfg(all(unix, feature = "postgres"))]
+#[path = "support/waiting.rs"]
+mod waiting;
 
 use std::collections::HashMap;
 use std::io::Cursor;

@@ -61,6 +61,9 @@ mod validate;
 mod vault;
 #[path = "../support/mistakes.rs"]
 mod vectors;
+#[cfg(feature = "postgres")]
+#[path = "../support/waiting.rs"]
+mod waiting;
 
 /// Joins the messages of an error and its sources, each once.
 fn chain(error: &dyn std::error::Error) -> String {

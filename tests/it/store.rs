@@ -53,7 +53,8 @@ mod conformance {
     #[cfg(feature = "postgres")]
     mod postgres {
         use super::run;
-        use crate::server::{LEVELS, Waiting};
+        use crate::server::LEVELS;
+        use crate::waiting::Waiting;
 
         #[test]
         fn directly() {
@@ -142,5 +143,5 @@ fn revisions_go_on_in_redb() {
 #[cfg(feature = "postgres")]
 #[test]
 fn revisions_go_on_in_postgres() {
-    revisions_go_on_after_deletion(crate::server::Waiting::new());
+    revisions_go_on_after_deletion(crate::waiting::Waiting::new());
 }

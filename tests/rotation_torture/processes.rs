@@ -1,69 +1,37 @@
 //! Processes over PostgreSQL: killed, and stopped over whole rotations.
 
 use std::env;
-use std::io::{BufRead, BufReader, Write as _};
+
+use std::io::{BufRead, BufReader, Write};
+use std::ops::ControlFlow::Continue;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
-use secrets_toml::store::{AsyncStore, PostgresStore, Store, StoreError};
+use secrets_toml::store::{PostgresStore, StoreError};
 use secrets_toml::vault::{Vault, VaultError};
-use std::ops::ControlFlow::Continue;
-use tokio::runtime::Runtime;
 use tokio_postgres::NoTls;
 
 use crate::dice::Dice;
 use crate::full::times;
+use crate::waiting::Waiting;
 use crate::{Told, check, custody, tell, work};
 
 /// The variable by which a child gets its connection, and the one by which it gets its dice.
 const CONFIG: &str = "SECRETS_TOML_ROTATION";
 const DICE: &str = "SECRETS_TOML_DICE";
 
-/// A blocking store over the asynchronous one.
-struct Waiting {
-    runtime: Runtime,
-    store: PostgresStore,
+/// Makes a store whose pages are small, so that much happens between them.
+fn waiting(store: impl Future<Output = PostgresStore>) -> Waiting {
+    let mut waiting = Waiting::over(async { vec![store.await] });
+    waiting.page = 100;
+    waiting
 }
 
-impl Waiting {
-    fn new(config: &str) -> Self {
-        let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
-        let store = PostgresStore::new(config.parse().unwrap(), NoTls);
-        Self { runtime, store }
-    }
-}
-
-impl Store for Waiting {
-    fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.runtime.block_on(self.store.get(scope))
-    }
-
-    fn apply(
-        &self,
-        fence: Option<&[u8; 32]>,
-        writes: &[Write],
-    ) -> Result<Vec<Outcome>, StoreError> {
-        self.runtime.block_on(self.store.apply(fence, writes))
-    }
-
-    fn scan(
-        &self,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-        fetch: Fetch,
-    ) -> Result<Vec<Row>, StoreError> {
-        self.runtime.block_on(self.store.scan(prefix, after, limit.min(100), fetch))
-    }
-
-    fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
-        self.runtime.block_on(self.store.purge(scope))
-    }
+fn connected(config: &str) -> PostgresStore {
+    PostgresStore::new(config.parse().unwrap(), NoTls)
 }
 
 /// A child, and the thread that reads what it tells.
@@ -125,12 +93,13 @@ fn postgres_processes_rotate_and_are_killed() {
     };
     let schema = format!("rotation_{}", std::process::id());
     let config = format!("{server} options='-c search_path={schema}'");
-    let store = Waiting::new(&config);
-    store.runtime.block_on(async {
+    let store = waiting(async {
         let (client, connection) = tokio_postgres::connect(&server, NoTls).await.unwrap();
         tokio::spawn(connection);
         client.batch_execute(&format!("CREATE SCHEMA {schema}")).await.unwrap();
-        store.store.migrate().await.unwrap();
+        let store = connected(&config);
+        store.migrate().await.unwrap();
+        store
     });
     let vault = Vault::create(&store, &custody()).unwrap();
     let told = Arc::new(Mutex::new(Told::new()));
@@ -163,7 +132,8 @@ fn postgres_processes_rotate_and_are_killed() {
 
 fn work_for_ever(config: &str, scopes: usize) {
     let seed: u64 = env::var(DICE).unwrap().parse().unwrap();
-    let vault = Vault::open(Waiting::new(config), &custody()).unwrap().keep_history(3).unwrap();
+    let store = waiting(async { connected(config) });
+    let vault = Vault::open(store, &custody()).unwrap().keep_history(3).unwrap();
     let (mut dice, mut out) = (Dice(seed * 0x9E37_79B9), std::io::stdout());
     loop {
         let worked = match work(&vault, &mut dice, scopes) {

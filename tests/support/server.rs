@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
-use secrets_toml::store::{AsyncStore, PostgresStore, Store, StoreError};
-use tokio::runtime::Runtime;
+use secrets_toml::store::PostgresStore;
 use tokio_postgres::{Client, NoTls};
 
 use crate::proxy::Proxy;
+use crate::waiting::Waiting;
 
 /// The isolation levels other than the server's default.
 pub(crate) const LEVELS: [&str; 2] = ["repeatable read", "serializable"];
@@ -150,66 +149,25 @@ pub(crate) fn store(config: &str) -> PostgresStore {
     PostgresStore::new(config.parse().unwrap(), NoTls)
 }
 
-/// A blocking store over the asynchronous one. Its calls use three stores in rotation.
-pub(crate) struct Waiting {
-    runtime: Runtime,
-    stores: [PostgresStore; 3],
-    turn: AtomicU32,
-}
-
 impl Waiting {
+    /// Makes one of three stores in a schema of its own.
     pub(crate) fn new() -> Self {
-        Self::over(Schema::new())
+        Self::within(Schema::new())
     }
 
     pub(crate) fn under(level: &str) -> Self {
-        Self::over(Schema::under(level))
+        Self::within(Schema::under(level))
     }
 
     pub(crate) fn pooled() -> Self {
-        Self::over(Schema::pooled())
+        Self::within(Schema::pooled())
     }
 
-    fn over(schema: impl Future<Output = Schema>) -> Self {
-        let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
-        let stores = runtime.block_on(async {
+    fn within(schema: impl Future<Output = Schema>) -> Self {
+        Self::over(async {
             let schema = schema.await;
             schema.store().migrate().await.unwrap();
-            [(); 3].map(|()| schema.store())
-        });
-        Self { runtime, stores, turn: AtomicU32::new(0) }
-    }
-
-    fn store(&self) -> &PostgresStore {
-        &self.stores[self.turn.fetch_add(1, Ordering::Relaxed) as usize % 3]
-    }
-}
-
-impl Store for Waiting {
-    fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.runtime.block_on(self.store().get(scope))
-    }
-
-    fn apply(
-        &self,
-        fence: Option<&[u8; 32]>,
-        writes: &[Write],
-    ) -> Result<Vec<Outcome>, StoreError> {
-        self.runtime.block_on(self.store().apply(fence, writes))
-    }
-
-    fn scan(
-        &self,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-        fetch: Fetch,
-    ) -> Result<Vec<Row>, StoreError> {
-        self.runtime.block_on(self.store().scan(prefix, after, limit, fetch))
-    }
-
-    fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
-        self.runtime.block_on(self.store().purge(scope))
+            vec![schema.store(), schema.store(), schema.store()]
+        })
     }
 }

@@ -277,7 +277,7 @@ impl Medium for crate::folder::Folder {
 }
 
 #[cfg(feature = "postgres")]
-impl Medium for Arc<crate::server::Waiting> {
+impl Medium for Arc<crate::waiting::Waiting> {
     type Store = Self;
     fn open(&self) -> Self {
         self.clone()
@@ -663,6 +663,6 @@ proptest! {
 
     #[test]
     fn in_postgres(actions in prop::collection::vec(action(), 1..60)) {
-        run(Arc::new(crate::server::Waiting::new()), &actions);
+        run(Arc::new(crate::waiting::Waiting::new()), &actions);
     }
 }
