@@ -199,6 +199,24 @@ impl<S: AsyncStore> AsyncVault<S> {
         Ok(())
     }
 
+    /// Opens the present record of an export, if there is one. One that does not open was reported when
+    /// it was to be written.
+    pub(super) async fn mark_of(
+        &self,
+        held: &mut Arc<Held>,
+        keys: &ExportKeys,
+        scope: &Scope,
+        present: Option<&[u8]>,
+    ) -> Result<Option<Mark>, VaultError> {
+        let Some(record) = present else { return Ok(None) };
+        let open = |keyring: &Keyring| keyring.open(scope, record);
+        match self.open_imported(held, keys, open).await {
+            Ok(opened) => Ok(Some(Mark::of(&opened))),
+            Err(error) if error.ends_the_call() => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// Returns the present record of the store that the rows are past of: the export's own present
     /// record, or one above it in whose history that one is. Returns `None` if there is none.
     ///

@@ -117,16 +117,8 @@ impl<S: AsyncStore> AsyncVault<S> {
                     match &mut past {
                         Some(rows) if rows.has_room(&scope, row_len) => rows.push(revision, record),
                         _ => {
-                            let mut present = None;
-                            if let Some(row) = presents.find(rows.file(), &scope)? {
-                                let open = |keyring: &Keyring| keyring.open(&scope, row);
-                                match self.open_imported(&mut held, &keys, open).await {
-                                    Ok(opened) => present = Some(Mark::of(&opened)),
-                                    Err(error) if error.ends_the_call() => return Err(error.into()),
-                                    // Reported where it was to be written.
-                                    Err(_) => {}
-                                }
-                            }
+                            let present = presents.find(rows.file(), &scope)?;
+                            let present = self.mark_of(&mut held, &keys, &scope, present).await?;
                             let next = PastRows::new(scope, present, revision, record);
                             if let Some(rows) = past.replace(next) {
                                 self.write_past(&mut held, &keys, &rows, &mut report).await?;
