@@ -343,7 +343,7 @@
 //! use secrets_toml::Secrets;
 //! # use secrets_toml::{Document, seal::Keyring, store::MemoryStore, vault::Expected};
 //!
-//! /// What the host has of a module's secrets.
+//! /// The secrets that a module has, and their revision.
 //! struct Held {
 //!     revision: Revision,
 //!     secrets: Secrets,

@@ -130,7 +130,7 @@
 //! - `vault` (default): the modules [`seal`], [`store`] and [`vault`], with all of the cryptography.
 //! - `redb` (default): [`store::RedbStore`], an embedded database in one file.
 //! - `postgres`: [`store::PostgresStore`], for a service that outgrows one machine.
-//! - `conformance`: the suite that every store passes, for whoever writes one.
+//! - `conformance`: the suite that every store passes, for authors of stores.
 //! - `passphrase`: a keyring can be locked with a passphrase, by Argon2id.
 //! - `aws-lc-rs`: the same cipher from AWS-LC, which is faster. It alone needs a C compiler.
 //! - `files`: [`files::Files`], several files and secret directories as one document, and [`files::Reload`].

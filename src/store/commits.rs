@@ -1,7 +1,7 @@
 //! Commits that concurrent writers share.
 //!
-//! What gathers while a commit is under way goes into the next one. The commit under way belongs to the
-//! queue: whichever caller waits polls it. No timer delays a commit, and a lone caller waits for nobody.
+//! Calls that arrive while a commit is under way go into the next one. The commit under way belongs to the
+//! queue: any caller that waits may poll it. No timer delays a commit, and a lone caller waits for nobody.
 
 use std::collections::{BTreeMap, HashSet};
 use std::error::Error;

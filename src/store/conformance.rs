@@ -1,4 +1,4 @@
-//! The suite that every store passes: for whoever writes one.
+//! The suite that every store passes, for authors of stores.
 //!
 //! It checks the [contract](crate::store::Store) through calls alone: conditions, fences, groups with
 //! past rows, batches, the order and the pages of scans, purges, and what concurrent calls are told. It

@@ -142,7 +142,7 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// The SQL that creates the table and its index if they are absent.
     ///
-    /// Its statements belong in one transaction. It is for whoever prefers to run it by hand, as a role
+    /// Its statements belong in one transaction. Use it to run them by hand, as a role
     /// that the service does not have.
     pub const SCHEMA: &str = schema::SCHEMA;
 

@@ -173,7 +173,7 @@ pub fn commitment(record: &[u8]) -> Option<&[u8; 32]> {
 /// Returns `true` if the fence of a batch holds for the [keyring's row](crate::store::backend::KEYRING_ROW)
 /// as it is when the batch is committed, `None` if the row is absent.
 ///
-/// A fence names the row by its [commitment](commitment()), and `None` stands for no row.
+/// A fence is the row's [commitment](commitment()), or `None` if the row is absent.
 #[must_use]
 pub fn fence_holds(fence: Option<&[u8; 32]>, row: Option<&[u8]>) -> bool {
     match (fence, row) {

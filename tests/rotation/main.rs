@@ -24,7 +24,7 @@ use rules::{Doubts, RULES, Rules};
 use state::{FIRST, GENERATIONS, Next, PROCESSES, Process, Record, Ring, Role, SLOTS, State};
 use steps::{FORGED_RECORD, Fault, Step, steps};
 
-/// Who takes part.
+/// The processes that take part.
 #[derive(Clone, Copy, Debug)]
 struct Cast {
     writers: usize,

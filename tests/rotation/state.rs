@@ -81,7 +81,7 @@ pub(crate) struct Process {
     /// The generation that it has loaded.
     pub(crate) ring: u8,
     pub(crate) next: Next,
-    /// How many calls it still makes of whoever uses it.
+    /// The number of calls that its user still makes.
     pub(crate) left: u8,
     /// A rotator: the keys that opened when it was called, which are to be destroyed.
     pub(crate) start: Ring,

@@ -4,7 +4,7 @@
 //! the name `sdallocx`, which is jemalloc's, it frees its blocks with that one. This file has it, so the
 //! probe sees each block as the allocator would get it back.
 //!
-//! What stays on the stack of AWS-LC's assembly is not seen.
+//! Copies that AWS-LC's assembly leaves on the stack are not seen.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};

@@ -24,7 +24,7 @@ struct Bench {
     log: Arc<Mutex<Log>>,
 }
 
-/// A commit: it ends if the log says so, and wakes whoever polled it last.
+/// A commit: it ends if the log says so, and wakes the last caller that polled it.
 struct Under {
     number: usize,
     calls: usize,

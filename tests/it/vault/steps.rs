@@ -27,7 +27,7 @@ fn scope(name: &str) -> Scope {
     Scope::module(name).unwrap()
 }
 
-/// Who takes part.
+/// The processes that take part.
 #[derive(Clone, Copy, Default)]
 struct Cast {
     /// Each writer replaces a document and creates one, the same as the others.

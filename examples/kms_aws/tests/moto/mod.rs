@@ -32,7 +32,7 @@ impl Moto {
         });
         // A pipe that nobody reads would stop the server.
         std::thread::spawn(move || log.for_each(drop));
-        Self { server, endpoint: endpoint.expect("the server says where it listens") }
+        Self { server, endpoint: endpoint.expect("the server prints its address") }
     }
 
     pub(crate) fn endpoint(&self) -> &str {
