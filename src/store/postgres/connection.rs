@@ -32,26 +32,22 @@ type Cancelling = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// client would prepare a statement of its own.
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// The statements that have names on the server's connections.
-#[derive(Clone, Copy)]
-pub(super) enum Names {
-    None,
-    OfStatements,
-}
+/// The statements that were prepared by name on one connection.
+type Prepared = std::sync::Mutex<HashMap<&'static str, Statement>>;
 
 /// An open connection. The task that drives it ends with it.
 pub(super) struct Connection {
     pub(super) client: Client,
     /// How many warnings the server has sent.
     warnings: Arc<AtomicU64>,
-    /// The statements that were prepared by name, if they may be.
-    prepared: Option<std::sync::Mutex<HashMap<&'static str, Statement>>>,
+    /// `None` if statements may have no names.
+    prepared: Option<Prepared>,
     task: JoinHandle<()>,
     runtime: Handle,
 }
 
 impl Connection {
-    async fn open<T>(config: &Config, tls: T, names: Names) -> Result<Self, Error>
+    async fn open<T>(config: &Config, tls: T, prepared: Option<Prepared>) -> Result<Self, Error>
     where
         T: MakeTlsConnect<Socket>,
         T::Stream: Send + 'static,
@@ -69,10 +65,6 @@ impl Connection {
                 }
             }
         });
-        let prepared = match names {
-            Names::None => None,
-            Names::OfStatements => Some(std::sync::Mutex::default()),
-        };
         Ok(Self { client, warnings, prepared, task, runtime: Handle::current() })
     }
 
@@ -140,11 +132,8 @@ impl Connector {
         Self {
             connect: Box::new(move || {
                 let (config, tls) = (config.clone(), tls.clone());
-                let names = match named.load(Ordering::Relaxed) {
-                    true => Names::OfStatements,
-                    false => Names::None,
-                };
-                Box::pin(async move { Connection::open(&config, tls, names).await })
+                let prepared = named.load(Ordering::Relaxed).then(Prepared::default);
+                Box::pin(async move { Connection::open(&config, tls, prepared).await })
             }),
             cancel: Box::new(move |token| {
                 let tls = cancelling.clone();
