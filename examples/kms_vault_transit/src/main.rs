@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use kms_vault_transit::{Transit, create, open, open_in_an_emergency};
 use secrets_toml::Document;
 use secrets_toml::seal::Scope;
-use secrets_toml::store::RedbStore;
+use secrets_toml::store::{RedbStore, StoreError};
 use secrets_toml::vault::{Expected, Scopes};
 
 const USAGE: &str = "\
@@ -43,7 +43,10 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &str, path: &str, key: &str) -> Result<bool, Box<dyn Error + Send + Sync>> {
-    let store = RedbStore::open(path)?;
+    let store = match RedbStore::open(path) {
+        Err(StoreError::Missing) if command == "create" => RedbStore::create(path)?,
+        opened => opened?,
+    };
     let transit = || -> Result<_, Box<dyn Error + Send + Sync>> {
         let (address, token) = (std::env::var("VAULT_ADDR")?, std::env::var("VAULT_TOKEN")?);
         Ok(Transit::new(&address, "transit", key, &token)?)
