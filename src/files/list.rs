@@ -106,8 +106,8 @@ impl Files {
     /// - a file cannot be read, is not well-formed, or is not a regular file;
     /// - an entry of a secret directory is not a folder;
     /// - the name of a secret is not UTF-8;
-    /// - a limit is exceeded: [`MAX_ENTRIES`], [`MAX_READ_LEN`], or
-    ///   [`MAX_LEN`](crate::MAX_LEN) for a file or the result;
+    /// - a limit is exceeded: [`MAX_ENTRIES`](crate::files::MAX_ENTRIES),
+    ///   [`MAX_READ_LEN`](crate::files::MAX_READ_LEN), or [`MAX_LEN`](crate::MAX_LEN) for a file or the result;
     /// - a mount or a file changed during each of 10 attempts to read it.
     pub fn read(&self) -> Result<Layered, FilesError> {
         Snapshot::read(&self.0)?.layered()
