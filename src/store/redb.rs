@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io;
+use std::mem;
 use std::ops::{Bound, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -11,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use redb::backends::FileBackend;
 use redb::{
-    Builder, Database, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition,
-    TableHandle, WriteTransaction,
+    Builder, Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, Table,
+    TableDefinition, TableHandle, WriteTransaction,
 };
 
 use crate::store::backend::{Fetch, KEYRING_ROW, Outcome, Row, Write, fence_holds, past};
@@ -20,8 +21,10 @@ use crate::store::commits::{Call, Commits, Decided};
 use crate::store::contract::Store;
 use crate::store::error::StoreError;
 use crate::store::page::{Page, check_batch, start};
+use crate::store::redb::latest::Latest;
 use crate::store::redb::wait::wait;
 
+mod latest;
 #[cfg(test)]
 mod tests;
 mod wait;
@@ -123,7 +126,7 @@ impl RedbStore {
         reopen: impl Fn() -> Result<Database, Failure> + Send + Sync + 'static,
     ) -> Self {
         let core = Arc::new(Core {
-            state: RwLock::new(State { database: Some(database), epoch: 0 }),
+            state: RwLock::new(State::new(database)),
             writer: Mutex::new(()),
             reopen: Box::new(move || guarded(&reopen)),
         });
@@ -139,9 +142,9 @@ impl RedbStore {
 impl Core {
     /// Runs a transaction that reads. After an error it opens the file again, for the next call: redb
     /// refuses all further work after an input or output error.
-    fn read<T>(&self, run: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, StoreError> {
+    fn read<T>(&self, run: impl FnOnce(&Records) -> Result<T, Failure>) -> Result<T, StoreError> {
         let state = self.state()?;
-        let result = guarded(|| run(state.database()?));
+        let result = guarded(|| run(&*state.records()?));
         let epoch = state.epoch;
         drop(state);
         if result.is_err() {
@@ -176,7 +179,7 @@ impl Core {
                 return Ok(Some(value));
             }
             plan = Some(value);
-            transaction.commit()?;
+            state.latest.commit(|| transaction.commit())?;
             Ok(None)
         });
         let epoch = state.epoch;
@@ -283,7 +286,7 @@ impl Core {
 
 impl Store for RedbStore {
     fn get(&self, scope: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.core.read(|database| look_up(database, scope))
+        self.core.read(|records| Ok(records.get(scope)?.map(|record| record.value().to_vec())))
     }
 
     fn apply(
@@ -309,8 +312,7 @@ impl Store for RedbStore {
         limit: usize,
         fetch: Fetch,
     ) -> Result<Vec<Row>, StoreError> {
-        self.core.read(|database| {
-            let records = database.begin_read()?.open_table(RECORDS)?;
+        self.core.read(|records| {
             let mut page = Page::new(prefix, limit, fetch);
             let range = (start(prefix, after), Bound::<&[u8]>::Unbounded);
             for row in records.range::<&[u8]>(range)? {
@@ -453,23 +455,37 @@ impl Default for RedbOptions {
     }
 }
 
+/// The table in a snapshot of the database.
+type Records = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
 /// The open database.
 struct State {
     /// `None` after an error, until the file was opened again.
     database: Option<Database>,
+    latest: Latest<Records>,
     /// How often the file was opened again.
     epoch: u64,
 }
 
 impl State {
+    fn new(database: Database) -> Self {
+        Self { database: Some(database), latest: Latest::default(), epoch: 0 }
+    }
+
+    /// Returns all records that are acknowledged.
+    fn records(&self) -> Result<Arc<Records>, Failure> {
+        let database = self.database()?;
+        self.latest.get(|| Ok(database.begin_read()?.open_table(RECORDS)?))
+    }
+
     fn database(&self) -> Result<&Database, Failure> {
         self.database.as_ref().ok_or(Failure::Redb(redb::Error::DatabaseClosed))
     }
 
     /// Closes the database. redb may panic then, too, if the file is damaged.
     fn close(&mut self) {
-        let database = self.database.take();
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
+        let (latest, database) = (mem::take(&mut self.latest), self.database.take());
+        let _ = catch_unwind(AssertUnwindSafe(|| drop((latest, database))));
     }
 }
 
@@ -541,11 +557,6 @@ fn guarded<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, StoreError>
         Ok(result) => Ok(result?),
         Err(_) => Err(StoreError::Corrupt("the database library panicked".into())),
     }
-}
-
-fn look_up(database: &Database, scope: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
-    let records = database.begin_read()?.open_table(RECORDS)?;
-    Ok(records.get(scope)?.map(|record| record.value().to_vec()))
 }
 
 /// Removes the rows in a range of keys.
