@@ -107,8 +107,11 @@ mod tests {
     #[test]
     fn reads_share_a_snapshot() {
         let number = Number::default();
-        assert_eq!(number.read(), 0);
-        assert_eq!(number.read_while(|| panic!("it was open")), 0);
+        for commits in 0..3 {
+            assert_eq!(number.read(), commits);
+            assert_eq!(number.read_while(|| panic!("it was open")), commits);
+            number.commit();
+        }
     }
 
     #[test]
