@@ -101,7 +101,7 @@ fn measure(folder: &Path, size: u64, table: &mut Table) -> Result<f64> {
     table.limited("get + open + parse + env, median", get * 1e6, GET_LIMIT, "us");
 
     put(folder, size, &vault, &secrets, table)?;
-    writers(vault.store(), size, table)?;
+    writers(vault.store(), table)?;
 
     let start = Instant::now();
     let listed = vault.scopes(Scopes::All)?.count() as u64;
@@ -156,8 +156,8 @@ fn put(
         bares.push(start.elapsed());
         let current = vault.store().get(scope.as_bytes())?.ok_or("no record")?;
         let current = *commitment(&current).ok_or("no record")?;
-        let record =
-            Keyring::from_bytes([7; 32]).seal(&scope, at.next().ok_or("the last")?, secrets)?;
+        let next = at.next().and_then(Revision::next).ok_or("the last")?;
+        let record = Keyring::from_bytes([7; 32]).seal(&scope, next, secrets)?;
         let write = [Write::replace(&scope, current, record)];
         let start = Instant::now();
         let outcomes = vault.store().apply(None, &write)?;
@@ -173,26 +173,22 @@ fn put(
 }
 
 /// Measures the rates of one thread and of many, which take turns.
-fn writers(store: &RedbStore, size: u64, table: &mut Table) -> Result<()> {
+fn writers(store: &RedbStore, table: &mut Table) -> Result<()> {
     let keyring = Keyring::from_bytes([7; 32]);
     let secrets = secrets()?;
-    // Each thread writes two records over each other.
+    // Each thread writes two records over each other, under a scope that nobody else uses.
+    let scopes = (0..THREADS).map(|thread| Scope::module("writers")?.version(&thread.to_string()));
+    let scopes = scopes.collect::<std::result::Result<Vec<_>, _>>()?;
     let mut pairs = Vec::new();
-    for number in 0..THREADS as u64 {
-        let scope = scope(number % size);
-        let current = store.get(scope.as_bytes())?.ok_or("no record")?;
-        let two = [2, 3].map(|number| keyring.seal(&scope, revision(number), &secrets));
-        let [first, second] = two;
-        let (first, second) = (first?, second?);
-        let current = *commitment(&current).ok_or("no record")?;
-        assert_eq!(
-            store.apply(None, &[Write::replace(&scope, current, first.clone())])?,
-            [Outcome::Applied]
-        );
+    for scope in &scopes {
+        let first = keyring.seal(scope, revision(1), &secrets)?;
+        let second = keyring.seal(scope, revision(2), &secrets)?;
+        let outcomes = store.apply(None, &[Write::create(scope, first.clone())])?;
+        assert_eq!(outcomes, [Outcome::Applied]);
         let of = |record: &Record| *commitment(record.as_bytes()).expect("a record");
         pairs.push([
-            Write::replace(&scope, of(&first), second.clone()),
-            Write::replace(&scope, of(&second), first),
+            Write::replace(scope, of(&first), second.clone()),
+            Write::replace(scope, of(&second), first),
         ]);
     }
     let rate = |threads: usize| {
@@ -218,6 +214,9 @@ fn writers(store: &RedbStore, size: u64, table: &mut Table) -> Result<()> {
     for _ in 0..3 {
         ones.push(rate(1));
         manies.push(rate(THREADS));
+    }
+    for scope in &scopes {
+        store.purge(scope.as_bytes())?;
     }
     ones.sort_by(f64::total_cmp);
     manies.sort_by(f64::total_cmp);
