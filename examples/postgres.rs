@@ -67,7 +67,7 @@ async fn run(config: String) -> Result<(), Box<dyn Error>> {
     let export = export(&folder, copy(&mut keyring)?);
     let export = export.and_then(|()| Ok(File::open(folder.join("export"))?));
     fs::remove_dir_all(&folder)?;
-    let imported = vault.import(export?).await?;
+    let imported = vault.import_blocking(export?).await?;
     println!("{} records were imported from a file.", imported.written());
 
     let mut listing = vault.scopes(Scopes::Installs("chat", "1.2.0"))?;
@@ -80,8 +80,8 @@ async fn run(config: String) -> Result<(), Box<dyn Error>> {
         );
     }
     let mut manifest = Vec::new();
-    let listed = vault.manifest(Revision::FIRST, &mut manifest).await?;
-    let found = vault.verify_against(&manifest[..]).await?;
+    let listed = vault.manifest_blocking(Revision::FIRST, &mut manifest).await?;
+    let found = vault.verify_against_blocking(&manifest[..]).await?;
     println!("A manifest lists {listed} records; {} are unchanged.", found.unchanged());
     Ok(())
 }

@@ -11,6 +11,10 @@
 //! A store sees sealed records and the names of scopes. It never sees a key or a secret. Whoever
 //! controls a store can delete records and put old ones back, but cannot read or forge them.
 //!
+//! A [`Vault`](crate::vault::Vault) takes a [`Store`], whose calls block. An
+//! [`AsyncVault`](crate::vault::AsyncVault) takes an [`AsyncStore`], or a [`Store`] in an adapter:
+//! `SpawnBlocking` in tokio (feature `tokio`), or [`Blocking`].
+//!
 //! To write another store, implement [`Store`] if its calls block, or [`AsyncStore`] if they are
 //! awaited. The module [`backend`] has the types for it, and an example. The feature `conformance` has
 //! the suite that every store passes.
@@ -30,6 +34,8 @@ mod postgres;
 #[cfg(feature = "redb")]
 mod redb;
 mod row;
+#[cfg(feature = "tokio")]
+mod spawn;
 mod write;
 
 pub use self::blocking::Blocking;
@@ -42,3 +48,5 @@ pub use self::memory::MemoryStore;
 pub use self::postgres::PostgresStore;
 #[cfg(feature = "redb")]
 pub use self::redb::{RedbOptions, RedbStore};
+#[cfg(feature = "tokio")]
+pub use self::spawn::SpawnBlocking;

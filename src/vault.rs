@@ -659,7 +659,7 @@ impl<S: Store> Vault<S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn manifest(&self, revision: Revision, out: impl Write) -> Result<u64, TransferError> {
-        now(self.0.manifest(revision, out))
+        now(self.0.manifest_blocking(revision, out))
     }
 
     /// Compares the store with a manifest, and reports each record that was lost, rolled back or
@@ -697,7 +697,7 @@ impl<S: Store> Vault<S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn verify_against(&self, manifest: impl Read) -> Result<Report, TransferError> {
-        now(self.0.verify_against(manifest))
+        now(self.0.verify_against_blocking(manifest))
     }
 
     /// Writes all records, present and past, to a file, encrypted as they are. Returns the number of rows.
@@ -734,7 +734,7 @@ impl<S: Store> Vault<S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn export(&self, out: impl Write) -> Result<u64, TransferError> {
-        now(self.0.export(out))
+        now(self.0.export_blocking(out))
     }
 
     /// Writes the records of an [export](Self::export) to this vault's store.
@@ -771,7 +771,7 @@ impl<S: Store> Vault<S> {
     ///
     /// A record that does not open is not an error: it is in [`Report::failures`].
     pub fn import(&self, from: impl Read + Seek) -> Result<Report, TransferError> {
-        now(self.0.import(from))
+        now(self.0.import_blocking(from))
     }
 
     /// Forgets the highest revisions that this vault has seen, so that older records are accepted. An older

@@ -11,8 +11,8 @@ use crate::store::error::StoreError;
 /// An [`AsyncStore`] that calls a [`Store`], and blocks.
 ///
 /// Each future does all of its work, disk access included, in its first poll. Meanwhile its thread
-/// does nothing else: for milliseconds, if a file is written. In a service, run such calls on
-/// threads that may block.
+/// does nothing else: for milliseconds, if a file is written. In a service on tokio, use
+/// `SpawnBlocking` (feature `tokio`).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Blocking<S>(
     /// The store to call.

@@ -18,6 +18,9 @@ use crate::vault::watermark::{Seen, Watermarks};
 /// It has the methods of [`Vault`](crate::vault::Vault), whose page describes revisions, conflicts
 /// and failures. It depends on no runtime.
 ///
+/// The methods that end in `_blocking` read or write a file, and block for as long as that takes. Give
+/// them a buffer, or call them on a thread that may block.
+///
 /// If a future is dropped before it is done, its write may happen or not, as after
 /// [`VaultError::Unknown`].
 ///

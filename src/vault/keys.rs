@@ -247,7 +247,7 @@ impl<S: Store> Vault<S> {
         from: impl Read + Seek,
         custody: &Custody<'_>,
     ) -> Result<Report, TransferError> {
-        now(self.0.import_with(from, custody))
+        now(self.0.import_with_blocking(from, custody))
     }
 
     /// Replaces the keyring, if the host keeps it.

@@ -33,10 +33,12 @@ const MAGIC: [u8; 5] = *b"\x89SLM\x01";
 impl<S: AsyncStore> AsyncVault<S> {
     /// Writes a manifest. Same as [`Vault::manifest`](crate::vault::Vault::manifest).
     ///
+    /// The store is awaited. Writing to `out` blocks the thread.
+    ///
     /// # Errors
     ///
     /// Same as [`Vault::manifest`](crate::vault::Vault::manifest).
-    pub async fn manifest(
+    pub async fn manifest_blocking(
         &self,
         revision: Revision,
         mut out: impl Write,
@@ -73,10 +75,15 @@ impl<S: AsyncStore> AsyncVault<S> {
     /// Compares the store with a manifest. Same as
     /// [`Vault::verify_against`](crate::vault::Vault::verify_against).
     ///
+    /// The store is awaited. Reading `manifest` blocks the thread.
+    ///
     /// # Errors
     ///
     /// Same as [`Vault::verify_against`](crate::vault::Vault::verify_against).
-    pub async fn verify_against(&self, mut manifest: impl Read) -> Result<Report, TransferError> {
+    pub async fn verify_against_blocking(
+        &self,
+        mut manifest: impl Read,
+    ) -> Result<Report, TransferError> {
         // Both the manifest and the store are in the order of scopes, so one pass over both compares
         // them:
         //

@@ -23,10 +23,12 @@ impl<S: AsyncStore> AsyncVault<S> {
     /// Writes all records to a file, sealed as they are. Same as
     /// [`Vault::export`](crate::vault::Vault::export).
     ///
+    /// The store is awaited. Writing to `out` blocks the thread.
+    ///
     /// # Errors
     ///
     /// Same as [`Vault::export`](crate::vault::Vault::export).
-    pub async fn export(&self, out: impl Write) -> Result<u64, TransferError> {
+    pub async fn export_blocking(&self, out: impl Write) -> Result<u64, TransferError> {
         let mut held = self.held();
         let is_in_store = held.fence().is_some();
         if is_in_store {
@@ -56,20 +58,24 @@ impl<S: AsyncStore> AsyncVault<S> {
     /// Writes the records of an export to this vault's store. Same as
     /// [`Vault::import`](crate::vault::Vault::import).
     ///
+    /// The store is awaited. Reading `from` blocks the thread.
+    ///
     /// # Errors
     ///
     /// Same as [`Vault::import`](crate::vault::Vault::import).
-    pub async fn import(&self, from: impl Read + Seek) -> Result<Report, TransferError> {
+    pub async fn import_blocking(&self, from: impl Read + Seek) -> Result<Report, TransferError> {
         self.import_by(from, None).await
     }
 
     /// Writes the records of an export under other locks. Same as
     /// [`Vault::import_with`](crate::vault::Vault::import_with).
     ///
+    /// The store is awaited. Reading `from` blocks the thread.
+    ///
     /// # Errors
     ///
     /// Same as [`Vault::import_with`](crate::vault::Vault::import_with).
-    pub async fn import_with(
+    pub async fn import_with_blocking(
         &self,
         from: impl Read + Seek,
         custody: &Custody<'_>,

@@ -61,7 +61,7 @@ mod validate;
 mod vault;
 #[path = "../support/mistakes.rs"]
 mod vectors;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "tokio"))]
 #[path = "../support/waiting.rs"]
 mod waiting;
 

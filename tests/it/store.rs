@@ -3,6 +3,8 @@
 
 #[cfg(feature = "redb")]
 mod file;
+#[cfg(feature = "tokio")]
+mod spawn;
 
 use secrets_toml::seal::{Record, Scope};
 use secrets_toml::store::backend::{Outcome, Write, commitment, fence_holds};
@@ -47,6 +49,20 @@ mod conformance {
             count.set(count.get() + 1);
             let file = folder.join(format!("{}.redb", count.get()));
             secrets_toml::store::RedbStore::create(file).unwrap()
+        });
+    }
+
+    #[cfg(all(feature = "redb", feature = "tokio"))]
+    #[test]
+    fn on_threads_of_tokio() {
+        use secrets_toml::store::{RedbStore, SpawnBlocking};
+
+        let folder = crate::folder::Folder::new();
+        let count = std::cell::Cell::new(0);
+        run(|| {
+            count.set(count.get() + 1);
+            let store = RedbStore::create(folder.join(format!("{}.redb", count.get()))).unwrap();
+            crate::waiting::Waiting::over(async { vec![SpawnBlocking::new(store)] })
         });
     }
 

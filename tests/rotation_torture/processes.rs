@@ -24,7 +24,7 @@ const CONFIG: &str = "SECRETS_TOML_ROTATION";
 const DICE: &str = "SECRETS_TOML_DICE";
 
 /// Makes a store whose pages are small, so that much happens between them.
-fn waiting(store: impl Future<Output = PostgresStore>) -> Waiting {
+fn waiting(store: impl Future<Output = PostgresStore>) -> Waiting<PostgresStore> {
     let mut waiting = Waiting::over(async { vec![store.await] });
     waiting.page = 100;
     waiting

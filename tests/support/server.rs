@@ -149,7 +149,7 @@ pub(crate) fn store(config: &str) -> PostgresStore {
     PostgresStore::new(config.parse().unwrap(), NoTls)
 }
 
-impl Waiting {
+impl Waiting<PostgresStore> {
     /// Makes one of three stores in a schema of its own.
     pub(crate) fn new() -> Self {
         Self::within(Schema::new())

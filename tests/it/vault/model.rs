@@ -277,7 +277,7 @@ impl Medium for crate::folder::Folder {
 }
 
 #[cfg(feature = "postgres")]
-impl Medium for Arc<crate::waiting::Waiting> {
+impl Medium for Arc<crate::waiting::Waiting<secrets_toml::store::PostgresStore>> {
     type Store = Self;
     fn open(&self) -> Self {
         self.clone()

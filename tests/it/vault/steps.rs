@@ -113,7 +113,8 @@ impl Stage {
         for _ in 0..cast.importers {
             let vault = open();
             processes.push(Box::pin(async move {
-                let report = vault.import(std::io::Cursor::new(&self.export)).await.unwrap();
+                let report =
+                    vault.import_blocking(std::io::Cursor::new(&self.export)).await.unwrap();
                 // A failure is true if the key of the file is destroyed.
                 if report.failed() == 0 {
                     self.written.borrow_mut().push(("z", 1));
