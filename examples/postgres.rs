@@ -59,7 +59,7 @@ async fn run(config: String) -> Result<(), Box<dyn Error>> {
     let new = keyring.add()?;
     keyring.promote(&new)?;
     vault.set_keyring(copy(&mut keyring)?)?;
-    let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).await?;
+    let moved = vault.rewrap(Scopes::All, |_| ControlFlow::Continue(())).await?;
     println!("{} records were rewrapped under key {new}.", moved.written());
 
     let folder = env::temp_dir().join(format!("secrets-toml-postgres-{}", std::process::id()));

@@ -104,7 +104,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     println!("2. promoted and saved; it seals everything from now on");
 
     let bar = ProgressBar::new(vault.usage()?.records(&old));
-    let moved = vault.rewrap_all(|now| {
+    let moved = vault.rewrap(Scopes::All, |now| {
         bar.set_position(now.written());
         ControlFlow::Continue(())
     })?;
@@ -117,7 +117,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     host.save(keyring)?;
     vault.set_keyring(host.load()?)?;
 
-    let verified = vault.verify()?;
+    let verified = vault.verify(Scopes::All)?;
     let proof = verified.unused(&old).ok_or("a record needs the old key")?;
     println!("5. all {} documents open without it", verified.documents());
 

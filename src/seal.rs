@@ -80,7 +80,7 @@ pub use locked::{KmsLock, LockedKeyring};
 pub(crate) use manifest::ManifestList;
 pub use opened::Opened;
 pub use passphrase::PassphraseCost;
-pub(crate) use past::past_key;
+pub(crate) use past::{past_key, past_prefix};
 pub use record::Record;
 pub use scope::{Scope, ScopeError};
 pub use scope_keyring::ScopeKeyring;

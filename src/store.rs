@@ -31,6 +31,7 @@ mod memory;
 mod page;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod range;
 #[cfg(feature = "redb")]
 mod redb;
 mod row;
@@ -46,6 +47,7 @@ pub use self::error::{Cause, StoreError};
 pub use self::memory::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresStore;
+pub(crate) use self::range::RowRange;
 #[cfg(feature = "redb")]
 pub use self::redb::{RedbOptions, RedbStore};
 #[cfg(feature = "tokio")]

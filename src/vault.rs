@@ -79,7 +79,7 @@ use crate::store::{Blocking, Store, now};
 /// # Revisions
 ///
 /// Each record has a revision. The first write of a scope makes revision 1, and each further write
-/// adds 1. [`rewrap_all`](Self::rewrap_all) keeps the revisions of the records that it encrypts again.
+/// adds 1. [`rewrap`](Self::rewrap) keeps the revisions of the records that it encrypts again.
 ///
 /// [`delete`](Self::delete) is a write, too. It leaves a *tombstone*, an encrypted record without a
 /// document, so that the revision goes on when a document is written again. Only
@@ -159,12 +159,12 @@ use crate::store::{Blocking, Store, now};
 ///    keyring and store it. Then load it in every process with [`set_keyring`](Self::set_keyring).
 /// 2. [`Keyring::promote`] the key. Store the keyring and load it in every process. From now on, every
 ///    write uses the new key.
-/// 3. Call [`rewrap_all`](Self::rewrap_all) in one process. Call it again if it was stopped or if the
+/// 3. Call [`rewrap`](Self::rewrap) in one process, or in several for their parts. Call it again if it was stopped or if the
 ///    report has failures.
 /// 4. When [`usage`](Self::usage) shows no record under the old key, [`Keyring::disable`] it. Store
 ///    the keyring and load it in every process. If anything still needs the key, it fails with an
 ///    error that names the key, and you can enable the key again.
-/// 5. Call [`verify`](Self::verify) in a process that has loaded this keyring. If every record opens,
+/// 5. Call [`verify`](Self::verify) with [`Scopes::All`] in a process that has loaded this keyring. If every record opens,
 ///    [`Report::unused`] returns a proof.
 /// 6. [`Keyring::destroy`] the key with the proof. Store the keyring and load it in every process.
 ///
@@ -542,7 +542,7 @@ impl<S: Store> Vault<S> {
 
     /// Counts the records under each key, present and past.
     ///
-    /// The report shows how much [`rewrap_all`](Self::rewrap_all) has left to do. It reads headers,
+    /// The report shows how much [`rewrap`](Self::rewrap) has left to do. It reads headers,
     /// which are not authenticated; [`verify`](Self::verify) proves that a key is unused.
     ///
     /// # Errors
@@ -565,6 +565,8 @@ impl<S: Store> Vault<S> {
     /// Encrypts every record again that is not under the primary key: documents, tombstones and past
     /// revisions. Revisions stay.
     ///
+    /// Several processes may divide the work: each takes a part of the [`Scopes`].
+    ///
     /// Records under the primary key are skipped without decrypting them. Other threads and processes
     /// may read and write at the same time: up to 4,096 records are written in one commit, and a record
     /// that another process writes meanwhile is read again.
@@ -575,8 +577,9 @@ impl<S: Store> Vault<S> {
     ///
     /// # Errors
     ///
-    /// [`VaultError::Store`] or [`VaultError::Unknown`] if the store fails. The records that were
-    /// written before stay so.
+    /// - [`VaultError::Store`] or [`VaultError::Unknown`] if the store fails. The records that were
+    ///   written before stay so.
+    /// - [`VaultError::Scope`] if a name in `scopes` cannot be part of a scope.
     ///
     /// # Examples
     ///
@@ -588,16 +591,17 @@ impl<S: Store> Vault<S> {
     /// keyring.promote(&new)?;
     /// vault.set_keyring(keyring)?;
     ///
-    /// let report = vault.rewrap_all(|_| ControlFlow::Continue(()))?;
+    /// let report = vault.rewrap(Scopes::All, |_| ControlFlow::Continue(()))?;
     /// assert_eq!((report.written(), report.kept(), report.failed()), (1, 0, 0));
     /// assert!(report.is_complete());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn rewrap_all(
+    pub fn rewrap(
         &self,
+        scopes: Scopes<'_>,
         progress: impl FnMut(&Report) -> ControlFlow<()>,
     ) -> Result<Report, VaultError> {
-        now(self.0.rewrap_all(progress))
+        now(self.0.rewrap(scopes, progress))
     }
 
     /// Opens every record, present and past, and counts those that open and those that do not.
@@ -606,12 +610,15 @@ impl<S: Store> Vault<S> {
     /// nor counted.
     ///
     /// If a key is disabled and every record opens without it, the report has the
-    /// [proof](Report::unused) that [`Keyring::destroy`] asks for.
+    /// [proof](Report::unused) that [`Keyring::destroy`] asks for. It has none if `scopes` are a part, since
+    /// other records may need the key.
     ///
     /// # Errors
     ///
-    /// [`VaultError::Store`] if the store fails. A record that does not open is not an error: it is
-    /// in [`Report::failures`].
+    /// - [`VaultError::Store`] if the store fails.
+    /// - [`VaultError::Scope`] if a name in `scopes` cannot be part of a scope.
+    ///
+    /// A record that does not open is not an error: it is in [`Report::failures`].
     ///
     /// # Examples
     ///
@@ -623,13 +630,13 @@ impl<S: Store> Vault<S> {
     /// vault.set_keyring(keyring)?;
     /// vault.put(&chat, &secrets, Expected::Absent)?;
     ///
-    /// let report = vault.verify()?;
+    /// let report = vault.verify(Scopes::All)?;
     /// assert_eq!((report.documents(), report.failed()), (1, 0));
     /// assert!(report.unused(&unused).is_some());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn verify(&self) -> Result<Report, VaultError> {
-        now(self.0.verify())
+    pub fn verify(&self, scopes: Scopes<'_>) -> Result<Report, VaultError> {
+        now(self.0.verify(scopes))
     }
 
     /// Writes a manifest: a list of all present records and their revisions, sealed under the primary key.

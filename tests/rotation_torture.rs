@@ -31,7 +31,7 @@ use full::times;
 use secrets_toml::seal::{Custody, Lock, Scope};
 use secrets_toml::store::backend::{Fetch, Outcome, Row, Write};
 use secrets_toml::store::{MemoryStore, Store, StoreError};
-use secrets_toml::vault::{Expected, RotateError, TransferError, Vault, VaultError};
+use secrets_toml::vault::{Expected, RotateError, Scopes, TransferError, Vault, VaultError};
 use secrets_toml::{Document, Secrets};
 
 fn custody() -> Custody<'static> {
@@ -105,7 +105,7 @@ fn work<S: Store>(
             return Ok(None);
         }
         (98, _) => {
-            let report = vault.verify()?;
+            let report = vault.verify(Scopes::All)?;
             assert_eq!(report.failed(), 0, "{:?}", report.failures());
             return Ok(None);
         }
@@ -141,7 +141,7 @@ fn tell(told: &mut Told, number: usize, revision: u64) {
 /// Every acknowledged record is there, or a later one, and every record opens.
 fn check<S: Store>(store: S, told: &Told) {
     let vault = Vault::open(store, &custody()).unwrap();
-    let report = vault.verify().unwrap();
+    let report = vault.verify(Scopes::All).unwrap();
     assert_eq!(report.failed(), 0, "{:?}", report.failures());
     for (number, revision) in told {
         let found = vault.get(&scope(*number)).unwrap().unwrap().revision().get();

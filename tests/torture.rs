@@ -26,7 +26,7 @@ use folder::Folder;
 use full::times;
 use secrets_toml::seal::{Keyring, Revision, Scope};
 use secrets_toml::store::{RedbStore, StoreError};
-use secrets_toml::vault::{Expected, Vault};
+use secrets_toml::vault::{Expected, Scopes, Vault};
 use secrets_toml::{Document, Secrets};
 
 /// The number of past revisions that the child keeps.
@@ -105,7 +105,7 @@ fn a_killed_process_loses_no_acknowledged_revision() {
             let oldest = found.saturating_sub(KEPT).max(1);
             assert!(history.into_iter().eq((oldest..=found).rev()), "round {round}: the past");
         }
-        assert_eq!(vault.verify().unwrap().failed(), 0);
+        assert_eq!(vault.verify(Scopes::All).unwrap().failed(), 0);
     }
     assert!(written >= 2 * rounds, "{written} revisions were acknowledged");
 }

@@ -18,7 +18,7 @@ use futures_util::future::join_all;
 use secrets_toml::seal::{Keyring, Record, Revision, Scope};
 use secrets_toml::store::backend::{Outcome, Write, commitment};
 use secrets_toml::store::{AsyncStore, PostgresStore};
-use secrets_toml::vault::{AsyncVault, Expected};
+use secrets_toml::vault::{AsyncVault, Expected, Scopes};
 use secrets_toml::{Document, Secrets};
 use tokio_postgres::{Client, NoTls};
 
@@ -88,7 +88,7 @@ async fn measure(config: String, records: usize) -> Result<bool> {
     let (batches, singly) = rewrap(&vault, records).await?;
     let times = singly / batches;
     println!(
-        "rewrap_all: {records} records in {:.1} s; one by one takes {times:.1} times as long (at least \
+        "rewrap: {records} records in {:.1} s; one by one takes {times:.1} times as long (at least \
          {REWRAP_LIMIT})",
         batches * records as f64,
     );
@@ -209,7 +209,7 @@ async fn rewrap(vault: &AsyncVault<PostgresStore>, records: usize) -> Result<(f6
 
     vault.set_keyring(keyring)?;
     let started = Instant::now();
-    let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).await?;
+    let moved = vault.rewrap(Scopes::All, |_| ControlFlow::Continue(())).await?;
     let batches = started.elapsed().as_secs_f64() / moved.written() as f64;
     assert_eq!(
         moved.kept() + moved.written(),

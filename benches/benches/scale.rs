@@ -116,12 +116,12 @@ fn measure(folder: &Path, size: u64, table: &mut Table) -> Result<f64> {
     keyring.promote(&new)?;
     vault.set_keyring(keyring)?;
     let start = Instant::now();
-    let moved = vault.rewrap_all(|_| ControlFlow::Continue(()))?;
+    let moved = vault.rewrap(Scopes::All, |_| ControlFlow::Continue(()))?;
     let limit = REWRAP_LIMIT * (size as f64 / 1e6).max(0.1);
-    table.limited("rewrap_all", start.elapsed().as_secs_f64(), limit, "s");
+    table.limited("rewrap", start.elapsed().as_secs_f64(), limit, "s");
     assert_eq!((moved.written(), moved.failed()), (size, 0));
     let start = Instant::now();
-    assert_eq!(vault.verify()?.documents(), size);
+    assert_eq!(vault.verify(Scopes::All)?.documents(), size);
     table.plain("verify", start.elapsed().as_secs_f64(), "s");
 
     table.limited("peak resident memory, with watermarks", peak_memory()?, MEMORY_LIMIT, "MiB");

@@ -38,7 +38,12 @@ impl Scope {
 /// The scope of a past revision, of the scope with this encoding. It ends in the number, so the past
 /// revisions of a scope are in the order of their numbers.
 pub(crate) fn past_key(scope: &[u8], number: u64) -> Vec<u8> {
-    let mut past = [scope, &number.to_be_bytes()].concat();
+    past_prefix(&[scope, &number.to_be_bytes()].concat())
+}
+
+/// The prefix of the scopes of past revisions, of the scopes whose encodings begin with these bytes.
+pub(crate) fn past_prefix(prefix: &[u8]) -> Vec<u8> {
+    let mut past = prefix.to_vec();
     past[0] += SCOPE_PAST;
     past
 }

@@ -130,6 +130,12 @@ impl Scope {
         prefix
     }
 
+    /// The prefixes of the encodings of this scope, of its children, and of theirs.
+    pub(crate) fn with_descendants(&self) -> Vec<Vec<u8>> {
+        let of_kind = |kind| [&[kind], &self.0[1..]].concat();
+        (self.0[0]..=SCOPE_INSTALL).map(of_kind).collect()
+    }
+
     fn child(
         &self,
         parent: u8,

@@ -1,12 +1,13 @@
 //! The contract between a vault and its store: the two traits, and the scan that checks a store's
 //! order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 
 use crate::seal::format::KEYRING_ROW;
-use crate::seal::{Header, KeyId, Kind, Scope, past_key};
+use crate::seal::{Header, KeyId, Kind, Scope};
 use crate::store::error::StoreError;
+use crate::store::range::RowRange;
 use crate::store::row::{Fetch, Row};
 use crate::store::write::{Outcome, Write};
 
@@ -196,63 +197,78 @@ pub trait AsyncStore: Send + Sync {
     }
 }
 
-/// The rows whose keys begin with a prefix, in strictly ascending order.
+/// The rows of some ranges, in strictly ascending order.
 ///
 /// A store that returns a row again would be counted twice, and one that returns a page again would
 /// be scanned for ever. So a row that is out of order is [`StoreError::Corrupt`], and nothing of its
 /// page is returned. The keyring's row is left out.
 pub(crate) struct Scan<'a, S: ?Sized> {
     store: &'a S,
-    prefix: Vec<u8>,
+    /// The ranges that are left.
+    ranges: VecDeque<RowRange>,
     limit: usize,
     fetch: Fetch,
-    after: Option<Vec<u8>>,
-    /// The rows from this key on are left out.
-    end: Option<Vec<u8>>,
+    /// Rows whose keys are malformed belong to no part of a store.
+    is_part: bool,
 }
 
 impl<'a, S: AsyncStore + ?Sized> Scan<'a, S> {
-    /// Scans with at most `limit` rows a page.
+    /// Scans the rows whose keys begin with a prefix, with at most `limit` rows a page.
     pub(crate) fn new(store: &'a S, prefix: Vec<u8>, limit: usize, fetch: Fetch) -> Self {
-        Self { store, prefix, limit, fetch, after: None, end: None }
+        let ranges = VecDeque::from([RowRange::of(prefix)]);
+        Self { store, ranges, limit, fetch, is_part: false }
     }
 
-    /// Ends before the first past row. The past rows come after all present ones.
-    pub(crate) fn of_present(self) -> Self {
-        Self { end: Some(past_key(Scope::MODULES, 0)[..1].to_vec()), ..self }
+    /// Scans the rows in ranges, which are in ascending order. A row with a malformed key is left out.
+    pub(crate) fn of_part(
+        store: &'a S,
+        ranges: impl IntoIterator<Item = RowRange>,
+        limit: usize,
+        fetch: Fetch,
+    ) -> Self {
+        Self { store, ranges: ranges.into_iter().collect(), limit, fetch, is_part: true }
+    }
+
+    /// Leaves out the past rows.
+    pub(crate) fn of_present(mut self) -> Self {
+        self.ranges = self.ranges.into_iter().map(RowRange::of_present).collect();
+        self
     }
 
     /// Returns the next page. It is empty at the end.
     pub(crate) async fn next_page(&mut self) -> Result<Vec<Row>, StoreError> {
-        loop {
-            let mut page = self.checked_page().await?;
-            let is_end = page.is_empty();
+        while let Some(range) = self.ranges.pop_front() {
+            if range.is_empty() {
+                continue;
+            }
+            let mut page = self.checked_page(&range).await?;
+            let last = page.last().map(|row| row.scope().to_vec());
+            let is_over = range.cut(&mut page);
+            if !is_over && last.is_some() {
+                self.ranges.push_front(RowRange { after: last, ..range });
+            }
             page.retain(|row| row.scope() != KEYRING_ROW);
-            if is_end || !page.is_empty() {
+            if self.is_part {
+                page.retain(|row| Scope::kinds(row.scope()).is_ok());
+            }
+            if !page.is_empty() {
                 return Ok(page);
             }
         }
+        Ok(Vec::new())
     }
 
-    async fn checked_page(&mut self) -> Result<Vec<Row>, StoreError> {
-        let after = self.after.as_deref();
-        let mut page = self.store.scan(&self.prefix, after, self.limit, self.fetch).await?;
-        let mut last = after;
+    async fn checked_page(&self, range: &RowRange) -> Result<Vec<Row>, StoreError> {
+        let mut last = range.after.as_deref();
+        let page = self.store.scan(&range.prefix, last, self.limit, self.fetch).await?;
         for row in &page {
-            if !row.scope().starts_with(&self.prefix) {
+            if !row.scope().starts_with(&range.prefix) {
                 return Err(StoreError::Corrupt("a scan has a row without its prefix".into()));
             }
             if last >= Some(row.scope()) {
                 return Err(StoreError::Corrupt("the rows of a scan are out of order".into()));
             }
             last = Some(row.scope());
-        }
-        if let Some(end) = &self.end {
-            page.truncate(page.partition_point(|row| row.scope() < &end[..]));
-        }
-        let last = page.last().map(Row::scope);
-        if let Some(last) = last {
-            self.after = Some(last.to_vec());
         }
         Ok(page)
     }

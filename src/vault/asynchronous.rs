@@ -158,7 +158,7 @@ impl<S: AsyncStore> AsyncVault<S> {
     ///
     /// Same as [`Vault::scopes`](crate::vault::Vault::scopes).
     pub fn scopes(&self, scopes: Scopes<'_>) -> Result<AsyncListing<'_, S>, VaultError> {
-        Ok(AsyncListing::new(&self.store, scopes.prefix()?))
+        Ok(AsyncListing::new(&self.store, scopes)?)
     }
 
     /// Forgets all watermarks. Same as [`Vault::accept_restore`](crate::vault::Vault::accept_restore).

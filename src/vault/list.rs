@@ -3,15 +3,37 @@
 use std::fmt;
 use std::vec;
 
-use crate::seal::{Header, Kind, OpenError, Scope, ScopeError};
+use crate::seal::{Header, Kind, OpenError, Scope, ScopeError, past_key, past_prefix};
 use crate::store::backend::{Fetch, Row};
-use crate::store::{AsyncStore, Blocking, Scan, Store, StoreError, now};
+use crate::store::{AsyncStore, Blocking, RowRange, Scan, Store, StoreError, now};
 use crate::vault::error::VaultError;
 
 /// The most rows that a listing holds in memory.
 const PAGE: usize = 4096;
 
-/// The scopes to list.
+/// The scopes to list, to rewrap or to verify.
+///
+/// A call that visits records visits the past revisions of these scopes, too. If a row has a malformed
+/// scope, it belongs to [`All`](Self::All) only.
+///
+/// # Examples
+///
+/// Two processes divide the work. A listing finds the cut between their shares:
+///
+/// ```
+#[doc = include_str!("example.txt")]
+/// # for name in ["a", "b", "c", "d", "e"] {
+/// #     vault.put(&Scope::module(name)?, &secrets, Expected::Absent)?;
+/// # }
+/// let middle = vault.scopes(Scopes::All)?.count() / 2;
+/// let cut = vault.scopes(Scopes::All)?.nth(middle).ok_or("no scopes")??.scope().clone();
+///
+/// let first = Scopes::Between { after: None, through: Some(&cut) };
+/// let second = Scopes::Between { after: Some(&cut), through: None };
+/// assert_eq!(vault.verify(first)?.documents(), 3);
+/// assert_eq!(vault.verify(second)?.documents(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scopes<'a> {
@@ -23,18 +45,61 @@ pub enum Scopes<'a> {
     Versions(&'a str),
     /// The scopes of the installs of a version: the names of the module and the version.
     Installs(&'a str, &'a str),
+    /// The scope of a module, and those of its versions and of their installs.
+    Module(&'a str),
+    /// A share of all scopes, in the order of a listing. It is empty if `after` is not before `through`.
+    ///
+    /// Shares whose ends meet have every scope once, also those that are written meanwhile.
+    Between {
+        /// The last scope before the share. It need not exist. `None` is the beginning.
+        after: Option<&'a Scope>,
+        /// The last scope of the share. It need not exist. `None` is the end.
+        through: Option<&'a Scope>,
+    },
 }
 
 impl Scopes<'_> {
-    /// The bytes that the encodings of these scopes begin with.
-    pub(super) fn prefix(self) -> Result<Vec<u8>, ScopeError> {
-        Ok(match self {
-            Self::All => Vec::new(),
-            Self::Modules => Scope::MODULES.to_vec(),
-            Self::Versions(module) => Scope::module(module)?.children(),
-            Self::Installs(module, version) => Scope::module(module)?.version(version)?.children(),
-        })
+    /// Scans the rows of these scopes, present and past.
+    pub(super) fn scan<S: AsyncStore>(
+        self,
+        store: &S,
+        limit: usize,
+        fetch: Fetch,
+    ) -> Result<Scan<'_, S>, ScopeError> {
+        let prefixes = match self {
+            Self::All => return Ok(Scan::new(store, Vec::new(), limit, fetch)),
+            Self::Between { after, through } => {
+                return Ok(Scan::of_part(store, between(after, through), limit, fetch));
+            }
+            Self::Modules => vec![Scope::MODULES.to_vec()],
+            Self::Versions(module) => vec![Scope::module(module)?.children()],
+            Self::Installs(module, version) => {
+                vec![Scope::module(module)?.version(version)?.children()]
+            }
+            Self::Module(module) => Scope::module(module)?.with_descendants(),
+        };
+        let past = prefixes.iter().map(|prefix| past_prefix(prefix)).collect::<Vec<_>>();
+        let ranges = prefixes.into_iter().chain(past).map(RowRange::of);
+        Ok(Scan::of_part(store, ranges, limit, fetch))
     }
+}
+
+/// The ranges of the present rows of a share, and of its past rows. No encoding of a scope is a prefix
+/// of another one, so the past rows of all scopes are in the order of the scopes.
+fn between(after: Option<&Scope>, through: Option<&Scope>) -> [RowRange; 2] {
+    // No revision is as high.
+    let past = |scope: &Scope| past_key(scope.as_bytes(), u64::MAX);
+    let first_past = RowRange::first_past();
+    let present = RowRange {
+        after: after.map(|scope| scope.as_bytes().to_vec()),
+        end: Some(match through {
+            Some(scope) => [scope.as_bytes(), &[0]].concat(),
+            None => first_past.clone(),
+        }),
+        ..RowRange::default()
+    };
+    let after = Some(after.map_or(first_past, past));
+    [present, RowRange { after, end: through.map(past), ..RowRange::default() }]
 }
 
 /// One scope of a listing, with the header of its record.
@@ -78,9 +143,9 @@ pub struct AsyncListing<'a, S> {
 }
 
 impl<'a, S: AsyncStore> AsyncListing<'a, S> {
-    pub(super) fn new(store: &'a S, prefix: Vec<u8>) -> Self {
-        let scan = Scan::new(store, prefix, PAGE, Fetch::Heads).of_present();
-        Self { scan, page: Vec::new().into_iter(), ended: false }
+    pub(super) fn new(store: &'a S, scopes: Scopes<'_>) -> Result<Self, ScopeError> {
+        let scan = scopes.scan(store, PAGE, Fetch::Heads)?.of_present();
+        Ok(Self { scan, page: Vec::new().into_iter(), ended: false })
     }
 
     /// Returns the next scope, or `None` at the end.

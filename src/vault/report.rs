@@ -15,7 +15,7 @@ const MAX_FAILURES: usize = 100;
 ///
 /// | call | fills |
 /// |---|---|
-/// | [`rewrap_all`] | [`written`], [`kept`], failures |
+/// | [`rewrap`] | [`written`], [`kept`], failures |
 /// | [`import`] | [`written`], [`kept`], failures |
 /// | [`verify`] | [`documents`], [`tombstones`], [`past`], [`unused`], failures |
 /// | [`verify_against`] | [`unchanged`], [`newer`], [`manifest_revision`], failures |
@@ -23,7 +23,7 @@ const MAX_FAILURES: usize = 100;
 ///
 /// Fields that a call does not fill are zero, empty or `None`.
 ///
-/// [`rewrap_all`]: crate::vault::Vault::rewrap_all
+/// [`rewrap`]: crate::vault::Vault::rewrap
 /// [`import`]: crate::vault::Vault::import
 /// [`verify`]: crate::vault::Vault::verify
 /// [`verify_against`]: crate::vault::Vault::verify_against
@@ -69,7 +69,7 @@ impl Report {
     }
 
     /// The number of records that were written. Filled by
-    /// [`rewrap_all`](crate::vault::Vault::rewrap_all) and [`import`](crate::vault::Vault::import).
+    /// [`rewrap`](crate::vault::Vault::rewrap) and [`import`](crate::vault::Vault::import).
     #[must_use]
     pub fn written(&self) -> u64 {
         self.written
@@ -77,7 +77,7 @@ impl Report {
 
     /// The number of records that needed no write.
     ///
-    /// - [`rewrap_all`](crate::vault::Vault::rewrap_all): they are under the primary key already.
+    /// - [`rewrap`](crate::vault::Vault::rewrap): they are under the primary key already.
     ///   They were not decrypted.
     /// - [`import`](crate::vault::Vault::import): the vault has the same revision of the same origin, or
     ///   a higher one. A past revision is kept, too, if it is not below the present one.
@@ -150,7 +150,7 @@ impl Report {
 
     /// The number of records that failed.
     ///
-    /// - [`rewrap_all`](crate::vault::Vault::rewrap_all) could not seal them again.
+    /// - [`rewrap`](crate::vault::Vault::rewrap) could not seal them again.
     /// - [`import`](crate::vault::Vault::import) could not open them, or the vault's own record
     ///   under the same scope, or the two are a [fork](VaultError::Forked).
     /// - [`verify`](crate::vault::Vault::verify) could not open them, or they were
@@ -163,16 +163,16 @@ impl Report {
     }
 
     /// The first 100 failures. They are in the order of the scopes, except that
-    /// [`rewrap_all`](crate::vault::Vault::rewrap_all) and [`import`](crate::vault::Vault::import)
+    /// [`rewrap`](crate::vault::Vault::rewrap) and [`import`](crate::vault::Vault::import)
     /// may report a record later that another process wrote meanwhile.
     #[must_use]
     pub fn failures(&self) -> &[Failure] {
         &self.failures
     }
 
-    /// Returns `true` if every record was visited. It is `false` only for
-    /// [`rewrap_all`](crate::vault::Vault::rewrap_all), if `progress` stopped it, and in the
-    /// reports that `progress` gets before the end.
+    /// Returns `true` if every record of the scopes was visited that the call asked for. It is `false`
+    /// only for [`rewrap`](crate::vault::Vault::rewrap), if `progress` stopped it, and in the reports
+    /// that `progress` gets before the end.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.complete
@@ -183,6 +183,7 @@ impl Report {
     ///
     /// Returns `None` unless all of this is true:
     ///
+    /// - The scopes are [`Scopes::All`]. Records outside a part may need the key.
     /// - Every record opened.
     /// - The key was disabled when the scan began.
     /// - The keyring was not [replaced](crate::vault::Vault::set_keyring) during the scan.
@@ -198,6 +199,7 @@ impl Report {
     /// - a write that the store [did not confirm](VaultError::Unknown), and that may still happen.
     ///
     /// [`ScopeKeyring`]: crate::seal::ScopeKeyring
+    /// [`Scopes::All`]: crate::vault::Scopes::All
     #[must_use]
     pub fn unused(&self, id: &KeyId) -> Option<Unused> {
         let proven = self.failed == 0 && self.disabled.contains(id);

@@ -11,6 +11,7 @@ use crate::vault::custody::kept_changing;
 use crate::vault::decide::ATTEMPTS;
 use crate::vault::error::VaultError;
 use crate::vault::held::Held;
+use crate::vault::list::Scopes;
 use crate::vault::report::Report;
 use crate::vault::sweep::BATCH;
 
@@ -104,7 +105,7 @@ impl<S: AsyncStore> AsyncVault<S> {
         progress: &mut impl FnMut(&Report) -> ControlFlow<()>,
     ) -> Result<Moved, VaultError> {
         let begun = held.clone();
-        let mut stopped = self.rewrap_pass(held, report, progress).await?.is_break();
+        let mut stopped = self.rewrap_pass(Scopes::All, held, report, progress).await?.is_break();
         report.complete = false;
         let mut written = None;
         for _ in 0..ATTEMPTS {

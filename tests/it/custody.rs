@@ -59,7 +59,7 @@ fn living(store: &dyn Store) -> Vec<KeyId> {
 #[track_caller]
 fn is_rotated(store: &MemoryStore) {
     let vault = opened(store);
-    let report = vault.verify().unwrap();
+    let report = vault.verify(Scopes::All).unwrap();
     assert_eq!(report.failed(), 0, "{:?}", report.failures());
     let usage = vault.usage().unwrap();
     let primary = keyring_of(store).primary();
@@ -99,7 +99,7 @@ fn a_keyring_is_made_once_and_opened_by_any_lock() {
     }] {
         let vault = Vault::open(&store, &custody).unwrap();
         assert!(vault.get(&install("acme")).unwrap().is_some());
-        assert!(vault.verify().unwrap().failed() == 0);
+        assert!(vault.verify(Scopes::All).unwrap().failed() == 0);
     }
     fails(Vault::open(&store, &one_lock("new", &[5; 32])), "the keyring has no lock of this name");
     fails(
@@ -189,7 +189,7 @@ fn a_vault_of_a_hosts_keyring_writes_to_no_store_that_has_one() {
     let new = promoted.add().unwrap();
     promoted.promote(&new).unwrap();
     own.set_keyring(promoted).unwrap();
-    fails(own.rewrap_all(|_| Continue(())), IN_STORE);
+    fails(own.rewrap(Scopes::All, |_| Continue(())), IN_STORE);
     let empty = Vault::new(MemoryStore::new(), keyring());
     drop(Vault::create(empty.store(), &locks()).unwrap());
     let error = empty.import(std::io::Cursor::new(&export)).unwrap_err();
@@ -251,7 +251,7 @@ fn threads_of_a_vault_that_relocks_need_no_unlocking() {
             vault.put(&install(&written.to_string()), &secrets(), Expected::Absent).unwrap();
         }
     });
-    assert_eq!(vault.verify().unwrap().failed(), 0);
+    assert_eq!(vault.verify(Scopes::All).unwrap().failed(), 0);
 }
 
 /// The store does not confirm the new keyring. A thread that finds it there need not unlock it.
@@ -278,12 +278,12 @@ fn the_row_is_no_record() {
     let usage = vault.usage().unwrap();
     assert_eq!((usage.by_key().count(), usage.unreadable()), (1, 0));
     assert_eq!(vault.scopes(Scopes::All).unwrap().count(), 1);
-    let verified = vault.verify().unwrap();
+    let verified = vault.verify(Scopes::All).unwrap();
     assert_eq!((verified.documents(), verified.failed()), (1, 0));
     let mut manifest = Vec::new();
     assert_eq!(vault.manifest(revision(1), &mut manifest).unwrap(), 1);
     assert_eq!(vault.verify_against(&manifest[..]).unwrap().unchanged(), 1);
-    assert_eq!(vault.rewrap_all(|_| Continue(())).unwrap().kept(), 1);
+    assert_eq!(vault.rewrap(Scopes::All, |_| Continue(())).unwrap().kept(), 1);
     assert_eq!(store.scan(&[], None, 9, Fetch::Heads).unwrap().len(), 2);
 }
 

@@ -112,11 +112,12 @@ fn the_vault_lists_counts_moves_and_verifies() {
         vault.set_keyring(keyring).unwrap();
         let usage = vault.usage().await.unwrap();
         assert_eq!((usage.records(&old), usage.records(&new), usage.unreadable()), (20, 0, 0));
-        let moved = vault.rewrap_all(|_| std::ops::ControlFlow::Continue(())).await.unwrap();
+        let moved =
+            vault.rewrap(Scopes::All, |_| std::ops::ControlFlow::Continue(())).await.unwrap();
         assert_eq!((moved.written(), moved.failed()), (20, 0));
         let usage = vault.usage().await.unwrap();
         assert_eq!((usage.records(&old), usage.records(&new)), (0, 20));
-        let verified = vault.verify().await.unwrap();
+        let verified = vault.verify(Scopes::All).await.unwrap();
         assert_eq!((verified.documents(), verified.tombstones(), verified.failed()), (19, 1, 0));
 
         vault.store().apply(None, &[]).await.unwrap();

@@ -8,6 +8,7 @@ mod list;
 mod model;
 mod newer;
 mod order;
+mod parts;
 mod rollback;
 mod rotation;
 mod steps;
@@ -64,7 +65,8 @@ impl Rings {
 
     /// Seals all records again that are not under the key of this turn, as another process does.
     pub(crate) fn rewrap(&self, store: &impl Store, turn: usize) -> u64 {
-        let moved = Vault::new(store, self.load(turn)).rewrap_all(|_| ControlFlow::Continue(()));
+        let moved =
+            Vault::new(store, self.load(turn)).rewrap(Scopes::All, |_| ControlFlow::Continue(()));
         moved.unwrap().written()
     }
 }

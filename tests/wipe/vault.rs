@@ -5,7 +5,7 @@ use std::sync::Once;
 
 use secrets_toml::seal::{By, Contents, Custody, Keyring, Lock, LockedKeyring, Revision, Scope};
 use secrets_toml::store::{MemoryStore, Store};
-use secrets_toml::vault::{Expected, Vault, VaultError};
+use secrets_toml::vault::{Expected, Scopes, Vault, VaultError};
 use secrets_toml::{Document, Secrets, Template};
 
 use crate::probe;
@@ -87,7 +87,7 @@ fn all_of_it<S: Store>(vault: &Vault<S>) {
     keyring.promote(&new).unwrap();
     let locked = keyring.lock(&custody(Lock::raw(&KEK))).unwrap();
     vault.set_keyring(keyring).unwrap();
-    let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
+    let moved = vault.rewrap(Scopes::All, |_| ControlFlow::Continue(())).unwrap();
     assert_eq!((moved.written(), moved.failed()), (4, 0));
 
     let mut keyring =
@@ -95,7 +95,7 @@ fn all_of_it<S: Store>(vault: &Vault<S>) {
     let old = Keyring::from_bytes(KEY).primary();
     keyring.disable(&old).unwrap();
     vault.set_keyring(keyring).unwrap();
-    let proof = vault.verify().unwrap().unused(&old).unwrap();
+    let proof = vault.verify(Scopes::All).unwrap().unused(&old).unwrap();
     let mut keyring =
         LockedKeyring::parse(&locked).unwrap().unlock(&custody(Lock::raw(&KEK))).unwrap();
     keyring.disable(&old).unwrap();

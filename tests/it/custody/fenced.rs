@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use secrets_toml::seal::{By, Revision};
 use secrets_toml::store::MemoryStore;
-use secrets_toml::vault::{Expected, Vault, VaultError};
+use secrets_toml::vault::{Expected, Scopes, Vault, VaultError};
 
 use super::{RELOCKED, fails, is_rotated, locks, opened, other_locks, rotate};
 use crate::faulty::{Faulty, Step};
@@ -82,10 +82,10 @@ fn a_writer_that_slept_through_a_rotation_seals_under_the_new_key() {
             store.writes(steps());
             let written = write(&vault);
             assert_eq!(written.as_ref().ok(), Some(&revision), "{name} {number}: {written:?}");
-            let before = vault.verify().unwrap();
+            let before = vault.verify(Scopes::All).unwrap();
             store.land();
             is_rotated(&store.store);
-            let after = opened(&store.store).verify().unwrap();
+            let after = opened(&store.store).verify(Scopes::All).unwrap();
             let counts = |report: &secrets_toml::vault::Report| {
                 (report.documents(), report.tombstones(), report.past())
             };
@@ -154,7 +154,7 @@ fn a_sweep_goes_on_under_the_new_key() {
         store.writes([Step::Pass, Step::Unavailable]);
         vault.rotate(|_| Continue(())).unwrap_err();
         store.writes((0..steps).map(|_| Step::after(rotate)));
-        let report = vault.rewrap_all(|_| Continue(())).unwrap();
+        let report = vault.rewrap(Scopes::All, |_| Continue(())).unwrap();
         assert_eq!(report.failed(), 0, "{:?}", report.failures());
         is_rotated(&store.store);
     }
@@ -178,7 +178,7 @@ fn an_import_seals_under_the_new_key() {
             assert_eq!((report.failed(), report.written() + report.kept()), (0, 4));
             store.land();
             is_rotated(&store.store);
-            let verified = vault.verify().unwrap();
+            let verified = vault.verify(Scopes::All).unwrap();
             let found = (verified.documents(), verified.tombstones(), verified.past());
             assert_eq!(found, (1, 1, 2));
         }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow::Continue;
 
 use secrets_toml::seal::Lock;
 use secrets_toml::store::{MemoryStore, Store};
-use secrets_toml::vault::{Expected, Report, TransferError, Vault};
+use secrets_toml::vault::{Expected, Report, Scopes, TransferError, Vault};
 
 use super::{Custody, fails, is_rotated, locks, opened, rotate, row};
 use crate::chain;
@@ -63,7 +63,7 @@ fn an_export_outlives_rotations() {
     assert_eq!(counts(&vault.import(Cursor::new(&export)).unwrap()), (5, 0, 0));
     assert_eq!(row(&store), before, "the keyring is not written");
     is_rotated(&store.store);
-    let report = vault.verify().unwrap();
+    let report = vault.verify(Scopes::All).unwrap();
     assert_eq!((report.documents(), report.tombstones(), report.past()), (2, 1, 2));
     assert_eq!(vault.get(&install("a")).unwrap().unwrap().rewraps(), 1);
 }
@@ -84,7 +84,7 @@ fn another_deployment_needs_a_lock_of_the_export() {
     let report = vault.import_with(Cursor::new(&export), &locks()).unwrap();
     assert_eq!(counts(&report), (5, 0, 0));
     assert_eq!(row(&store), before, "no key enters the keyring");
-    let report = vault.verify().unwrap();
+    let report = vault.verify(Scopes::All).unwrap();
     assert_eq!((report.documents(), report.tombstones(), report.past()), (2, 1, 2));
     assert_eq!(vault.usage().unwrap().by_key().count(), 1, "all is under the vault's own key");
     vault.rotate(|_| Continue(())).unwrap();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use secrets_toml::seal::{Custody, KmsKey, Lock, LockedKeyring};
 use secrets_toml::store::{MemoryStore, Store};
-use secrets_toml::vault::{Expected, RotateError, Vault};
+use secrets_toml::vault::{Expected, RotateError, Scopes, Vault};
 
 use super::{is_rotated, keyring_of, living, locks, opened, rotate};
 use crate::chain;
@@ -37,7 +37,7 @@ fn filled() -> Faulty<MemoryStore> {
 #[track_caller]
 fn is_complete(store: &MemoryStore) {
     is_rotated(store);
-    let report = opened(store).verify().unwrap();
+    let report = opened(store).verify(Scopes::All).unwrap();
     assert_eq!((report.documents(), report.tombstones(), report.past()), (3, 1, 5));
 }
 
@@ -88,7 +88,7 @@ fn no_lock_is_needed_for_a_rotation_or_to_load_one() {
         other.rotate(|_| Continue(())).unwrap();
     }
     assert_eq!(LockedKeyring::load(&store).unwrap().set(), 1);
-    assert_eq!(vault.verify().unwrap().failed(), 0);
+    assert_eq!(vault.verify(Scopes::All).unwrap().failed(), 0);
 }
 
 /// The process is killed when it makes a call of the store. Its own work is cut short there; another
@@ -112,7 +112,7 @@ fn it_goes_on_wherever_it_was_killed() {
                 break;
             }
             assert!(matches!(ended, Err(RotateError::Vault(_))), "{ended:?}");
-            let report = opened(&store.store).verify().unwrap();
+            let report = opened(&store.store).verify(Scopes::All).unwrap();
             assert_eq!((report.documents(), report.past(), report.failed()), (3, 5, 0));
             rotate(&store.store);
             is_complete(&store.store);

@@ -5,7 +5,7 @@ use std::ops::ControlFlow::Continue;
 use secrets_toml::seal::{Header, Revision};
 use secrets_toml::store::backend::KEYRING_ROW;
 use secrets_toml::store::{MemoryStore, Store};
-use secrets_toml::vault::{Expected, Newer, Vault};
+use secrets_toml::vault::{Expected, Newer, Scopes, Vault};
 
 use super::{fails, locks, opened, rotate};
 use crate::faulty::{Faulty, Step};
@@ -30,7 +30,7 @@ const READS: [(&str, Read); 9] = [
         assert_eq!(numbers.collect::<Vec<_>>(), [revision(2), revision(1)]);
     }),
     ("verify", |vault| {
-        let report = vault.verify().unwrap();
+        let report = vault.verify(Scopes::All).unwrap();
         let found = (report.documents(), report.past(), report.failed());
         assert_eq!(found, (3, 3, 0), "{:?}", report.failures());
     }),
@@ -49,8 +49,8 @@ const READS: [(&str, Read); 9] = [
         }
     }),
     ("usage", |vault| assert_eq!(vault.usage().unwrap().unreadable(), 0)),
-    ("rewrap_all", |vault| {
-        let report = vault.rewrap_all(|_| Continue(())).unwrap();
+    ("rewrap", |vault| {
+        let report = vault.rewrap(Scopes::All, |_| Continue(())).unwrap();
         assert_eq!(report.failed(), 0, "{:?}", report.failures());
     }),
 ];
@@ -103,7 +103,7 @@ fn a_forged_key_costs_one_more_read() {
     let message = format!("the record is under key {id}, which is not in the keyring");
     store.show(a.as_bytes(), forged);
     fails(opened(&store).get(&a), &message);
-    let report = opened(&store).verify().unwrap();
+    let report = opened(&store).verify(Scopes::All).unwrap();
     // Its past revision fails with it.
     assert_eq!((report.failed(), report.documents(), report.past()), (2, 2, 2));
     assert_eq!(report.failures()[0].error().to_string(), message);

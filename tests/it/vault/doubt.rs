@@ -7,7 +7,7 @@ use std::ops::ControlFlow::Continue;
 use secrets_toml::seal::{Revision, Scope};
 use secrets_toml::store::backend::Outcome;
 use secrets_toml::store::{MemoryStore, Store, StoreError};
-use secrets_toml::vault::{Expected, TransferError, Vault, VaultError};
+use secrets_toml::vault::{Expected, Scopes, TransferError, Vault, VaultError};
 
 use crate::faulty::Step;
 use crate::seal::{install, keyring, revision, secrets};
@@ -313,6 +313,7 @@ fn an_outcome_too_few_is_no_answer() {
     keyring.promote(&new).unwrap();
     let store = MemoryStore::new();
     Vault::new(&store, self::keyring()).import(Cursor::new(&file)).unwrap();
-    let error = Vault::new(forgetful(store), keyring).rewrap_all(|_| Continue(())).unwrap_err();
+    let error =
+        Vault::new(forgetful(store), keyring).rewrap(Scopes::All, |_| Continue(())).unwrap_err();
     assert!(matches!(error, VaultError::Unknown(_)), "{error:?}");
 }

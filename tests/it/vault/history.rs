@@ -266,7 +266,7 @@ fn a_past_row_that_is_not_below_the_present_is_ignored_and_goes() {
         let texts: Vec<_> = (1..=4).map(|number| text_at(&vault, &acme, number)).collect();
         assert_eq!(texts, [Some("A = 1".to_owned()), Some("OLD = 2".to_owned()), None, None]);
         is_absent(vault.restore(&acme, revision(3), Expected::Revision(revision(2)), None));
-        let verified = vault.verify().unwrap();
+        let verified = vault.verify(Scopes::All).unwrap();
         assert_eq!((verified.documents(), verified.past(), verified.failed()), (1, 1, 0));
         // The present, and the one row that is its past.
         let rings = Rings::new();
@@ -280,7 +280,7 @@ fn a_past_row_that_is_not_below_the_present_is_ignored_and_goes() {
     let (vault, acme) = put_back();
     vault.store().show(acme.as_bytes(), Vec::new());
     assert!(vault.history(&acme).is_err());
-    assert_eq!(vault.verify().unwrap().failed(), 5, "nobody knows what is past");
+    assert_eq!(vault.verify(Scopes::All).unwrap().failed(), 5, "nobody knows what is past");
 }
 
 #[test]
@@ -299,13 +299,13 @@ fn sweeps_include_the_past_and_listings_do_not() {
     let rings = Rings::new();
     let new = rings.load(0).primary();
     vault.set_keyring(rings.load(0)).unwrap();
-    let moved = vault.rewrap_all(|_| Continue(())).unwrap();
+    let moved = vault.rewrap(Scopes::All, |_| Continue(())).unwrap();
     assert_eq!((moved.written(), moved.kept(), moved.failed()), (7, 0, 0));
-    let moved = vault.rewrap_all(|_| Continue(())).unwrap();
+    let moved = vault.rewrap(Scopes::All, |_| Continue(())).unwrap();
     assert_eq!((moved.written(), moved.kept(), moved.failed()), (0, 7, 0));
     let usage = vault.usage().unwrap();
     assert_eq!((usage.records(&old), usage.records(&new)), (0, 7));
-    let verified = vault.verify().unwrap();
+    let verified = vault.verify(Scopes::All).unwrap();
     let counted = (verified.documents(), verified.tombstones(), verified.past());
     assert_eq!((counted, verified.failed()), ((1, 1, 5), 0));
     assert_eq!(vault.verify_against(&manifest[..]).unwrap().unchanged(), 2);
@@ -334,7 +334,7 @@ fn a_past_row_that_does_not_open_is_reported() {
     let rings = Rings::new();
     let disabled = keyring().primary();
     vault.set_keyring(rings.load(0)).unwrap();
-    let moved = vault.rewrap_all(|_| Continue(())).unwrap();
+    let moved = vault.rewrap(Scopes::All, |_| Continue(())).unwrap();
     assert_eq!((moved.written(), moved.failed()), (2, 1));
     assert_eq!(moved.failures()[0].to_string(), told);
     assert_eq!(moved.failures()[0].past_revision(), Some(revision(2)));
@@ -347,7 +347,7 @@ fn a_past_row_that_does_not_open_is_reported() {
     let mut ring = rings.load(0);
     ring.disable(&disabled).unwrap();
     vault.set_keyring(ring).unwrap();
-    let verified = vault.verify().unwrap();
+    let verified = vault.verify(Scopes::All).unwrap();
     assert_eq!((verified.past(), verified.failed()), (1, 1));
     assert!(verified.unused(&disabled).is_none());
 }
@@ -375,7 +375,7 @@ fn a_sweep_leaves_alone_what_was_removed_meanwhile() {
         write(&vault, &acme, 3);
         vault.set_keyring(rings.load(0)).unwrap();
         vault.store().writes([step]);
-        let moved = vault.rewrap_all(|_| Continue(())).unwrap();
+        let moved = vault.rewrap(Scopes::All, |_| Continue(())).unwrap();
         assert_eq!(moved.failed(), failed);
         vault.accept_restore();
         assert_eq!(listed(&vault, &acme), history);
@@ -395,7 +395,7 @@ fn what_became_past_during_a_scan_is_found() {
         // The page with the present at 3, and its past at 2; the present was 2 before.
         Step::after(move |_: &MemoryStore| write(&*inside, &install("acme"), 1)),
     ]);
-    let verified = vault.verify().unwrap();
+    let verified = vault.verify(Scopes::All).unwrap();
     assert_eq!((verified.documents(), verified.past(), verified.failed()), (1, 2, 0));
 }
 
@@ -559,8 +559,8 @@ fn a_sweep_over_the_past_remembers_nothing() {
     write(&vault, &acme, 3);
     let store = &vault.store().store;
     let reader = Vault::new(store, keyring());
-    assert_eq!(reader.verify().unwrap().past(), 2);
-    reader.rewrap_all(|_| Continue(())).unwrap();
+    assert_eq!(reader.verify(Scopes::All).unwrap().past(), 2);
+    reader.rewrap(Scopes::All, |_| Continue(())).unwrap();
     let present = store.get(acme.as_bytes()).unwrap().unwrap();
     let old = keyring().seal(&acme, revision(2), &secrets()).unwrap();
     store.apply(None, &[Write::replace(&acme, *commitment(&present).unwrap(), old)]).unwrap();

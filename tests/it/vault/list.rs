@@ -141,9 +141,9 @@ fn a_row_with_a_malformed_scope_is_reported() {
     assert_eq!(listing.next().unwrap().unwrap_err().to_string(), told);
     assert_eq!(listing.next().unwrap().unwrap().scope(), &install("acme"));
 
-    let moved = vault.rewrap_all(|_| Continue(())).unwrap();
+    let moved = vault.rewrap(Scopes::All, |_| Continue(())).unwrap();
     assert_eq!((moved.written(), moved.kept(), moved.failed()), (0, 1, 1));
-    let found = vault.verify().unwrap();
+    let found = vault.verify(Scopes::All).unwrap();
     assert_eq!((found.documents(), found.failed()), (1, 1));
     for failure in [&moved.failures()[0], &found.failures()[0]] {
         assert_eq!(failure.scope(), None);

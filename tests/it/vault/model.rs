@@ -12,7 +12,7 @@ use secrets_toml::seal::{
 };
 use secrets_toml::store::backend::{Fetch, past};
 use secrets_toml::store::{MemoryStore, Store};
-use secrets_toml::vault::{Expected, Vault, VaultError};
+use secrets_toml::vault::{Expected, Scopes, Vault, VaultError};
 
 use crate::faulty::{Faulty, Step};
 use crate::full::times;
@@ -509,7 +509,7 @@ impl<M: Medium> Machine<M> {
 
     fn rewrap(&mut self, stop: bool) {
         let flow = if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        let done = self.vault().rewrap_all(|_| flow);
+        let done = self.vault().rewrap(Scopes::All, |_| flow);
         let actual = self.actual();
         for (number, (before, after)) in self.model.iter().zip(&actual).enumerate() {
             assert!(after.is_or_rewraps(before), "the same revisions of the same texts");

@@ -65,16 +65,16 @@ fn every_call_that_scans_refuses_rows_out_of_order() {
     let mut manifest = Vec::new();
     assert_eq!(honest.manifest(Revision::FIRST, &mut manifest).unwrap(), 6);
     assert_eq!(honest.verify_against(&manifest[..]).unwrap().unchanged(), 6);
-    assert_eq!(honest.verify().unwrap().documents(), 6);
+    assert_eq!(honest.verify(Scopes::All).unwrap().documents(), 6);
     assert_eq!(honest.usage().unwrap().records(&keyring().primary()), 6);
     assert_eq!(honest.scopes(Scopes::All).unwrap().count(), 6);
 
     let told = "the rows of a scan are out of order";
     for (what, change) in OUT_OF_ORDER {
         let vault = vault(change);
-        is_corrupt(&vault.verify().unwrap_err(), what, told);
+        is_corrupt(&vault.verify(Scopes::All).unwrap_err(), what, told);
         is_corrupt(&vault.usage().unwrap_err(), what, told);
-        is_corrupt(&vault.rewrap_all(|_| Continue(())).unwrap_err(), what, told);
+        is_corrupt(&vault.rewrap(Scopes::All, |_| Continue(())).unwrap_err(), what, told);
         is_corrupt_transfer(vault.manifest(Revision::FIRST, Vec::new()).unwrap_err(), what);
         is_corrupt_transfer(vault.verify_against(&manifest[..]).unwrap_err(), what);
         is_corrupt_transfer(vault.export(Vec::new()).unwrap_err(), what);

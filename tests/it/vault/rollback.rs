@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use secrets_toml::seal::{Keyring, Record, Scope};
 use secrets_toml::store::backend::Write;
 use secrets_toml::store::{MemoryStore, Store};
-use secrets_toml::vault::{Expected, Vault, VaultError};
+use secrets_toml::vault::{Expected, Scopes, Vault, VaultError};
 
 use crate::faulty::{Faulty, Step};
 use crate::seal::{install, keyring, revision, secrets, version};
@@ -85,7 +85,7 @@ fn a_fork_is_refused_everywhere_however_often_it_is_rewrapped() {
             let ring = Rings::new();
             vault.set_keyring(ring.load(0)).unwrap();
             // Sealed again, the fork would look like our revision after a rewrap.
-            let own = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
+            let own = vault.rewrap(Scopes::All, |_| ControlFlow::Continue(())).unwrap();
             assert_eq!((own.written(), own.failed()), (0, 1));
             assert_eq!(own.failures()[0].to_string(), told);
             assert_eq!(ring.rewrap(&vault.store().store, 0), 1);
@@ -96,7 +96,7 @@ fn a_fork_is_refused_everywhere_however_often_it_is_rewrapped() {
         forked(vault.delete(&acme, revision(3), None), 3);
         forked(vault.copy(&acme, &install("other"), Expected::Absent, None), 3);
         forked(vault.history(&acme), 3);
-        let verified = vault.verify().unwrap();
+        let verified = vault.verify(Scopes::All).unwrap();
         assert_eq!((verified.documents(), verified.failed()), (0, 1));
         assert_eq!(verified.failures()[0].to_string(), told);
     }
@@ -113,14 +113,14 @@ fn a_record_from_before_a_rewrap_is_rolled_back() {
     let new = ring.add().unwrap();
     ring.promote(&new).unwrap();
     vault.set_keyring(ring).unwrap();
-    assert_eq!(vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap().written(), 1);
+    assert_eq!(vault.rewrap(Scopes::All, |_| ControlFlow::Continue(())).unwrap().written(), 1);
     vault.store().show(acme.as_bytes(), before);
     rolled_back(vault.get(&acme), 3, Some(3));
     assert_eq!(
         vault.get(&acme).unwrap_err().to_string(),
         "rolled back: the store has an older record of revision 3 than before"
     );
-    let own = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
+    let own = vault.rewrap(Scopes::All, |_| ControlFlow::Continue(())).unwrap();
     assert_eq!((own.written(), own.failed()), (0, 1), "it is not sealed again");
     vault.store().show_all();
     holds(&vault, &acme, 3, crate::seal::TEXT);
@@ -139,9 +139,9 @@ fn a_record_of_a_higher_revision_is_none() {
 fn reading_is_seeing_and_scanning_is_not() {
     let (vault, acme) = at_three();
     let reader = Vault::new(&vault.store().store, keyring());
-    reader.verify().unwrap();
+    reader.verify(Scopes::All).unwrap();
     reader.usage().unwrap();
-    reader.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
+    reader.rewrap(Scopes::All, |_| ControlFlow::Continue(())).unwrap();
     put_back(&vault, &acme, old(&acme, 2));
     assert!(reader.get(&acme).is_ok());
     put_back(&vault, &acme, old(&acme, 1));
@@ -248,7 +248,7 @@ fn rewrapping_does_not_hide_a_rollback() {
     let new = keyring.add().unwrap();
     keyring.promote(&new).unwrap();
     vault.set_keyring(keyring).unwrap();
-    let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
+    let moved = vault.rewrap(Scopes::All, |_| ControlFlow::Continue(())).unwrap();
     assert_eq!((moved.written(), moved.failed()), (1, 1));
     assert_eq!(
         moved.failures()[0].to_string(),
@@ -256,7 +256,7 @@ fn rewrapping_does_not_hide_a_rollback() {
          it has revision 2 now"
     );
     rolled_back(vault.get(&acme), 3, Some(2));
-    let verified = vault.verify().unwrap();
+    let verified = vault.verify(Scopes::All).unwrap();
     assert_eq!((verified.documents(), verified.failed()), (1, 1));
 }
 
@@ -270,7 +270,7 @@ fn rewrapping_sets_no_mark_and_keeps_the_one_that_is_there() {
         let new = keyring.add().unwrap();
         keyring.promote(&new).unwrap();
         vault.set_keyring(keyring).unwrap();
-        let moved = vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
+        let moved = vault.rewrap(Scopes::All, |_| ControlFlow::Continue(())).unwrap();
         assert_eq!(moved.written(), 1);
         put_back(&vault, &acme, old(&acme, 2));
         if noticed {

@@ -8,7 +8,7 @@ use std::thread;
 use secrets_toml::seal::{KeyId, KeyState, Keyring, Lock, LockedKeyring, OpenError, Scope};
 use secrets_toml::store::backend::Write;
 use secrets_toml::store::{MemoryStore, Store, StoreError};
-use secrets_toml::vault::{Expected, Vault, VaultError};
+use secrets_toml::vault::{Expected, Scopes, Vault, VaultError};
 
 use crate::faulty::{Faulty, Step};
 use crate::seal::{custody, install, keyring, revision, secrets, version};
@@ -58,7 +58,7 @@ fn fill(vault: &Vault<impl Store>, count: u64) -> Vec<Scope> {
 }
 
 fn rewrap(vault: &Vault<impl Store>) -> (u64, u64, u64) {
-    let moved = vault.rewrap_all(|_| Continue(())).unwrap();
+    let moved = vault.rewrap(Scopes::All, |_| Continue(())).unwrap();
     assert!(moved.is_complete());
     (moved.written(), moved.kept(), moved.failed())
 }
@@ -93,7 +93,7 @@ fn it_can_be_stopped_and_run_again() {
     for runs in 1.. {
         let mut calls = 0;
         let moved = vault
-            .rewrap_all(|now| {
+            .rewrap(Scopes::All, |now| {
                 calls += 1;
                 assert!(now.written() + now.kept() <= RECORDS);
                 if now.written() > 0 { Break(()) } else { Continue(()) }
@@ -119,7 +119,7 @@ fn a_bad_record_is_reported_and_the_others_move() {
     vault.set_keyring(host.promoted()).unwrap();
     vault.store().show(scopes[7].as_bytes(), record);
     vault.store().show(scopes[8].as_bytes(), b"no record".to_vec());
-    let moved = vault.rewrap_all(|_| Continue(())).unwrap();
+    let moved = vault.rewrap(Scopes::All, |_| Continue(())).unwrap();
     assert_eq!((moved.written(), moved.failed()), (198, 2));
     assert_eq!(moved.failures()[0].scope().as_ref(), Some(&scopes[7]));
     let errors: Vec<_> = moved.failures().iter().map(|failure| failure.error()).collect();
@@ -131,7 +131,7 @@ fn a_bad_record_is_reported_and_the_others_move() {
     for scope in &scopes {
         vault.store().show(scope.as_bytes(), b"no record".to_vec());
     }
-    let verified = vault.verify().unwrap();
+    let verified = vault.verify(Scopes::All).unwrap();
     assert_eq!((verified.failed(), verified.failures().len()), (200, 100));
 }
 
@@ -170,7 +170,7 @@ fn a_record_that_others_keep_writing_is_tried_so_often() {
                 Vault::new(store, ring.load()).put(&scope, &secrets(), at).unwrap();
             })
         }));
-        let moved = vault.rewrap_all(|_| Continue(())).unwrap();
+        let moved = vault.rewrap(Scopes::All, |_| Continue(())).unwrap();
         assert_eq!((moved.written(), moved.kept(), moved.failed()), expected, "{times} times");
         if let [failure] = moved.failures() {
             assert!(matches!(failure.error(), VaultError::Conflict { current: Some(_) }));
@@ -197,7 +197,7 @@ fn what_is_written_or_purged_after_a_page_was_read_is_no_failure() {
                 }
             }),
         ]);
-        let found = vault.verify().unwrap();
+        let found = vault.verify(Scopes::All).unwrap();
         assert_eq!((found.documents(), found.tombstones(), found.failed()), expected);
     }
 }
@@ -231,7 +231,7 @@ fn a_store_that_fails_ends_it_and_it_goes_on_later() {
         let scopes = fill(&vault, 3);
         vault.set_keyring(host.promoted()).unwrap();
         vault.store().writes(steps);
-        let moved = vault.rewrap_all(|_| Continue(()));
+        let moved = vault.rewrap(Scopes::All, |_| Continue(()));
         match unknown {
             None => assert_eq!(moved.unwrap().failed(), 0),
             Some(true) => assert!(matches!(moved, Err(VaultError::Unknown(_)))),
@@ -260,8 +260,11 @@ fn a_store_that_fails_when_one_record_is_read_again_ends_it_too() {
     for _ in 0..2 {
         vault.store().reads([Step::Pass, Step::Unavailable]);
     }
-    assert!(matches!(vault.verify(), Err(VaultError::Store(StoreError::Unavailable(_)))));
-    let moved = vault.rewrap_all(|_| Continue(()));
+    assert!(matches!(
+        vault.verify(Scopes::All),
+        Err(VaultError::Store(StoreError::Unavailable(_)))
+    ));
+    let moved = vault.rewrap(Scopes::All, |_| Continue(()));
     assert!(matches!(moved, Err(VaultError::Store(StoreError::Unavailable(_)))), "{moved:?}");
     vault.store().show_all();
     assert_eq!(rewrap(&vault), (1, 0, 0));
@@ -313,11 +316,11 @@ fn the_old_key_is_destroyed_when_nothing_needs_it() {
     let vault = Vault::new(Faulty::new(MemoryStore::new()), host.load());
     let scopes = fill(&vault, 3);
     vault.delete(&scopes[2], revision(1), None).unwrap();
-    assert!(vault.verify().unwrap().unused(&host.old).is_none(), "it is primary");
+    assert!(vault.verify(Scopes::All).unwrap().unused(&host.old).is_none(), "it is primary");
     vault.set_keyring(host.promoted()).unwrap();
-    assert!(vault.verify().unwrap().unused(&host.old).is_none(), "it is active");
+    assert!(vault.verify(Scopes::All).unwrap().unused(&host.old).is_none(), "it is active");
     vault.set_keyring(host.disabled()).unwrap();
-    let verified = vault.verify().unwrap();
+    let verified = vault.verify(Scopes::All).unwrap();
     assert_eq!(verified.failed(), 3);
     assert!(matches!(
         verified.failures()[0].error(),
@@ -328,7 +331,7 @@ fn the_old_key_is_destroyed_when_nothing_needs_it() {
     vault.set_keyring(host.promoted()).unwrap();
     assert_eq!(rewrap(&vault), (3, 0, 0));
     vault.set_keyring(host.disabled()).unwrap();
-    let verified = vault.verify().unwrap();
+    let verified = vault.verify(Scopes::All).unwrap();
     assert_eq!((verified.documents(), verified.tombstones(), verified.failed()), (2, 1, 0));
     assert!(verified.unused(&host.new).is_none(), "it is primary");
 
@@ -345,7 +348,7 @@ fn the_old_key_is_destroyed_when_nothing_needs_it() {
 fn ready(host: &Host) -> Arc<Tested> {
     let vault = Arc::new(Vault::new(Faulty::new(MemoryStore::new()), host.disabled()));
     fill(&vault, 3);
-    assert!(vault.verify().unwrap().unused(&host.old).is_some());
+    assert!(vault.verify(Scopes::All).unwrap().unused(&host.old).is_some());
     vault
 }
 
@@ -354,12 +357,15 @@ fn one_unreadable_record_is_no_proof() {
     let host = Host::new();
     let vault = ready(&host);
     vault.store().show(install("00001").as_bytes(), b"no record".to_vec());
-    assert!(vault.verify().unwrap().unused(&host.old).is_none());
+    assert!(vault.verify(Scopes::All).unwrap().unused(&host.old).is_none());
     vault.store().show_all();
-    assert!(vault.verify().unwrap().unused(&host.old).is_some());
+    assert!(vault.verify(Scopes::All).unwrap().unused(&host.old).is_some());
     let tombstone = host.load().seal_tombstone(&version(), revision(1), None).unwrap();
     vault.store().store.apply(None, &[Write::create(&version(), tombstone)]).unwrap();
-    assert!(vault.verify().unwrap().unused(&host.old).is_none(), "a tombstone needs a key too");
+    assert!(
+        vault.verify(Scopes::All).unwrap().unused(&host.old).is_none(),
+        "a tombstone needs a key too"
+    );
 }
 
 #[test]
@@ -375,7 +381,7 @@ fn a_scan_during_which_the_keyring_changed_is_no_proof() {
                 inside.set_keyring(last(&ring)).unwrap();
             }),
         ]);
-        assert!(vault.verify().unwrap().unused(&host.old).is_none());
+        assert!(vault.verify(Scopes::All).unwrap().unused(&host.old).is_none());
     }
 }
 
@@ -388,8 +394,8 @@ fn a_key_that_is_disabled_during_the_scan_is_no_proof() {
     vault
         .store()
         .reads([Step::after(move |_: &MemoryStore| inside.set_keyring(ring.disabled()).unwrap())]);
-    assert!(vault.verify().unwrap().unused(&host.old).is_none());
-    assert!(vault.verify().unwrap().unused(&host.old).is_some());
+    assert!(vault.verify(Scopes::All).unwrap().unused(&host.old).is_none());
+    assert!(vault.verify(Scopes::All).unwrap().unused(&host.old).is_some());
 }
 
 /// A writer that began when the old key was primary may write behind the scan.
@@ -402,14 +408,17 @@ fn an_operation_that_is_under_way_with_the_old_key_is_no_proof() {
     vault.store().writes([Step::after(move |_: &MemoryStore| {
         inside.set_keyring(ring.promoted()).unwrap();
         inside.set_keyring(ring.disabled()).unwrap();
-        assert!(inside.verify().unwrap().unused(&ring.old).is_none(), "the writer is not done");
+        assert!(
+            inside.verify(Scopes::All).unwrap().unused(&ring.old).is_none(),
+            "the writer is not done"
+        );
     })]);
     vault.put(&version(), &secrets(), Expected::Absent).unwrap();
-    assert!(vault.verify().unwrap().unused(&host.old).is_none(), "it has written");
+    assert!(vault.verify(Scopes::All).unwrap().unused(&host.old).is_none(), "it has written");
     vault.set_keyring(host.promoted()).unwrap();
     rewrap(&vault);
     vault.set_keyring(host.disabled()).unwrap();
-    assert!(vault.verify().unwrap().unused(&host.old).is_some());
+    assert!(vault.verify(Scopes::All).unwrap().unused(&host.old).is_some());
 }
 
 #[test]
@@ -417,5 +426,5 @@ fn a_scan_that_is_cut_short_is_no_proof() {
     let host = Host::new();
     let vault = ready(&host);
     vault.store().reads([Step::Pass, Step::Unavailable]);
-    assert!(matches!(vault.verify(), Err(VaultError::Store(_))));
+    assert!(matches!(vault.verify(Scopes::All), Err(VaultError::Store(_))));
 }

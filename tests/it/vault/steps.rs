@@ -10,7 +10,7 @@ use std::ops::ControlFlow::Continue;
 use secrets_toml::seal::{Custody, Header, KeyId, KeyState, Keyring, Lock, LockedKeyring, Scope};
 use secrets_toml::store::backend::Fetch;
 use secrets_toml::store::{MemoryStore, Store};
-use secrets_toml::vault::{AsyncVault, Expected, Vault, VaultError};
+use secrets_toml::vault::{AsyncVault, Expected, Scopes, Vault, VaultError};
 
 use crate::full::times;
 use crate::paused::{Paused, Process, Schedule, run};
@@ -106,7 +106,7 @@ impl Stage {
             let vault = open();
             processes.push(Box::pin(async move {
                 assert!(vault.get(&scope("x")).await.unwrap().is_some());
-                let report = vault.verify().await.unwrap();
+                let report = vault.verify(Scopes::All).await.unwrap();
                 assert_eq!(report.failed(), 0, "{:?}", report.failures());
             }));
         }
@@ -140,7 +140,7 @@ impl Stage {
             let opened = vault.get(&scope(name)).unwrap().expect("it was acknowledged");
             assert!(opened.revision() >= revision(*number));
         }
-        assert_eq!(vault.verify().unwrap().failed(), 0);
+        assert_eq!(vault.verify(Scopes::All).unwrap().failed(), 0);
     }
 }
 
@@ -230,13 +230,13 @@ fn without_a_fence_a_record_is_lost() {
                 let text = keyring.lock_again().unwrap();
                 let load = || LockedKeyring::parse(&text).unwrap().unlock(&host()).unwrap();
                 rotator.set_keyring(load()).unwrap();
-                rotator.rewrap_all(|_| Continue(())).await.unwrap();
+                rotator.rewrap(Scopes::All, |_| Continue(())).await.unwrap();
                 keyring.disable(&old).unwrap();
                 let text = keyring.lock_again().unwrap();
                 rotator
                     .set_keyring(LockedKeyring::parse(&text).unwrap().unlock(&host()).unwrap())
                     .unwrap();
-                if let Some(unused) = rotator.verify().await.unwrap().unused(&old) {
+                if let Some(unused) = rotator.verify(Scopes::All).await.unwrap().unused(&old) {
                     keyring.destroy(unused).unwrap();
                 }
                 *end.borrow_mut() = Some(keyring);

@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use secrets_toml::seal::{Keyring, OpenError, Revision, Scope};
 use secrets_toml::store::backend::{Fetch, Outcome, Row, Write, commitment};
 use secrets_toml::store::{MemoryStore, Store};
-use secrets_toml::vault::{Expected, TransferError, Vault, VaultError};
+use secrets_toml::vault::{Expected, Scopes, TransferError, Vault, VaultError};
 use sha2::{Digest, Sha256};
 
 use crate::faulty::Step;
@@ -416,7 +416,7 @@ fn a_rewrap_makes_no_difference_to_a_manifest() {
     let new = keyring.add().unwrap();
     keyring.promote(&new).unwrap();
     vault.set_keyring(keyring).unwrap();
-    let moved = vault.rewrap_all(|_| std::ops::ControlFlow::Continue(())).unwrap();
+    let moved = vault.rewrap(Scopes::All, |_| std::ops::ControlFlow::Continue(())).unwrap();
     assert_eq!(moved.written(), 6);
     let found = vault.verify_against(&manifest[..]).unwrap();
     assert_eq!((found.unchanged(), found.newer(), found.failed()), (6, 0, 0));

@@ -12,7 +12,7 @@ use crate::store::redb::tests::disk::{Cuts, Disk, Step};
 use crate::store::redb::tests::full::times;
 use crate::store::redb::tests::store_on;
 use crate::store::{RedbOptions, Store, StoreError};
-use crate::vault::{Expected, Vault};
+use crate::vault::{Expected, Scopes, Vault};
 use crate::{Document, Secrets};
 
 const KEK: [u8; 32] = [3; 32];
@@ -89,7 +89,7 @@ impl Tape {
                     let new = keyring.add().unwrap();
                     keyring.promote(&new).unwrap();
                     vault.set_keyring(copy(&mut keyring)).unwrap();
-                    vault.rewrap_all(|_| ControlFlow::Continue(())).unwrap();
+                    vault.rewrap(Scopes::All, |_| ControlFlow::Continue(())).unwrap();
                 }
                 // A large document, so that the file grows.
                 3 => {
