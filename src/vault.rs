@@ -21,6 +21,7 @@ mod past;
 mod place;
 mod reload;
 mod report;
+mod rewrap;
 mod rotate;
 mod sweep;
 mod transfer;

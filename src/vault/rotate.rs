@@ -13,7 +13,7 @@ use crate::vault::error::VaultError;
 use crate::vault::held::Held;
 use crate::vault::list::Scopes;
 use crate::vault::report::Report;
-use crate::vault::sweep::BATCH;
+use crate::vault::rewrap::BATCH;
 
 /// The reason why a [rotation](crate::vault::Vault::rotate) did not complete.
 #[derive(Debug, thiserror::Error)]
