@@ -160,7 +160,7 @@ fn the_parts_of_a_partition_are_the_whole() {
             let cuts = [Some(first), Some(second).filter(|second| *second > first)];
             let ends = [None, cuts[0], cuts[1], None];
             let parts = ends.windows(2).map(|ends| between(ends[0], ends[1]));
-            // Without a second cut, the second part goes to the end and there is no third.
+            // If there is one cut only, the second part goes to the end.
             let parts: Vec<_> = parts.take(if cuts[1].is_some() { 3 } else { 2 }).collect();
             let all = parts.iter().flat_map(|part| listed(&filled, *part)).collect::<Vec<_>>();
             assert_eq!(all, NAMES, "{parts:?}");
