@@ -2,7 +2,9 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 
 use crate::store::backend::{Fetch, Outcome, Row, Write};
 use crate::store::contract::{AsyncStore, Store};
@@ -47,10 +49,32 @@ impl<S: Store> AsyncStore for Blocking<S> {
     }
 }
 
-/// Polls a future over a [`Blocking`] store once, which completes it.
+/// Runs a future to its end, on a thread that may block.
+///
+/// A future over a [`Blocking`] store is done at its first poll, unless it pauses between slices of work.
+/// So a waker, which is allocated, is made for the second one.
 pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result,
-        Poll::Pending => unreachable!("a blocking store is done when it returns"),
+    let mut future = pin!(future);
+    if let Poll::Ready(result) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        return result;
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(result) => return result,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.unpark();
     }
 }

@@ -243,8 +243,8 @@ impl<'a, S: AsyncStore + ?Sized> Scan<'a, S> {
             }
             let mut page = self.checked_page(&range).await?;
             let last = page.last().map(|row| row.scope().to_vec());
-            let is_over = range.cut(&mut page);
-            if !is_over && last.is_some() {
+            range.cut(&mut page);
+            if last.is_some() {
                 self.ranges.push_front(RowRange { after: last, ..range });
             }
             page.retain(|row| row.scope() != KEYRING_ROW);

@@ -36,11 +36,10 @@ impl RowRange {
         *end <= self.prefix || self.after.as_ref().is_some_and(|after| end <= after)
     }
 
-    /// Removes the rows of a page that come after the range. Returns `true` if there were any.
-    pub(super) fn cut(&self, page: &mut Vec<Row>) -> bool {
-        let Some(end) = &self.end else { return false };
-        let (before, inside) = (page.len(), page.partition_point(|row| row.scope() < &end[..]));
-        page.truncate(inside);
-        inside < before
+    /// Removes the rows of a page that come after the range.
+    pub(super) fn cut(&self, page: &mut Vec<Row>) {
+        if let Some(end) = &self.end {
+            page.truncate(page.partition_point(|row| row.scope() < &end[..]));
+        }
     }
 }

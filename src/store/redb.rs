@@ -17,17 +17,16 @@ use redb::{
 };
 
 use crate::store::backend::{Fetch, KEYRING_ROW, Outcome, Row, Write, fence_holds, past};
+use crate::store::blocking::now;
 use crate::store::commits::{Call, Commits, Decided};
 use crate::store::contract::Store;
 use crate::store::error::StoreError;
 use crate::store::page::{Page, check_batch, start};
 use crate::store::redb::latest::Latest;
-use crate::store::redb::wait::wait;
 
 mod latest;
 #[cfg(test)]
 mod tests;
-mod wait;
 
 /// The default cache, in bytes: it holds the inner pages of some millions of records.
 const DEFAULT_CACHE_LEN: usize = 16 << 20;
@@ -299,7 +298,7 @@ impl Store for RedbStore {
             return Ok(Vec::new());
         }
         let call = Arc::new(Call::new(fence, writes));
-        match wait(self.commits.join(call.clone())) {
+        match now(self.commits.join(call.clone())) {
             Decided::Told(result) => result,
             Decided::Alone => self.core.apply(&[call]),
         }

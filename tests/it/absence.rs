@@ -63,7 +63,7 @@ const ALLOWED: [(&str, &str); 35] = [
     ("template/repository.rs", ".metadata("), // the same
     ("store/redb.rs", "std::fs"),        // the embedded database
     ("store/redb.rs", "std::os"),        // the mode of the file
-    ("store/redb/wait.rs", "std::thread"), // a thread waits for the commit that another one runs
+    ("store/blocking.rs", "std::thread"), // a thread waits for what another one does
     ("store/postgres/connection.rs", "std::time"), // the same
     ("store/postgres/pool.rs", "std::time"), // the same
     ("store/postgres.rs", "std::time"),  // a time limit, for the runtime's timer
