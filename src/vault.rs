@@ -5,6 +5,7 @@
 //! code.
 
 mod asynchronous;
+mod beside;
 mod custody;
 mod decide;
 mod error;
@@ -32,6 +33,7 @@ use std::io::{Read, Seek, Write};
 use std::ops::ControlFlow;
 
 pub use self::asynchronous::AsyncVault;
+use self::beside::Beside;
 pub use self::decide::Expected;
 pub use self::error::{TransferError, VaultError};
 pub use self::history::{AsyncHistory, History, HistoryEntry};
@@ -572,6 +574,8 @@ impl<S: Store> Vault<S> {
     /// may read and write at the same time: up to 4,096 records are written in one commit, and a record
     /// that another process writes meanwhile is read again.
     ///
+    /// While a batch is committed, the next one is read and encrypted, on another thread.
+    ///
     /// `progress` is called after each batch. It stops the work with [`ControlFlow::Break`]; call this
     /// again to continue. A record that does not open is [reported](Report::failures), and the work
     /// goes on.
@@ -602,7 +606,7 @@ impl<S: Store> Vault<S> {
         scopes: Scopes<'_>,
         progress: impl FnMut(&Report) -> ControlFlow<()>,
     ) -> Result<Report, VaultError> {
-        now(self.0.rewrap(scopes, progress))
+        Beside::threads(|beside| now(self.0.rewrap_beside(beside, scopes, progress)))
     }
 
     /// Opens every record, present and past, and counts those that open and those that do not.

@@ -7,6 +7,7 @@ use crate::seal::{Custody, KeyId, Keyring, KeyringError};
 use crate::store::{Blocking, Store, now};
 use crate::vault::Vault;
 use crate::vault::asynchronous::AsyncVault;
+use crate::vault::beside::Beside;
 use crate::vault::error::{TransferError, VaultError};
 use crate::vault::report::Report;
 use crate::vault::rotate::RotateError;
@@ -211,7 +212,7 @@ impl<S: Store> Vault<S> {
         &self,
         progress: impl FnMut(&Report) -> ControlFlow<()>,
     ) -> Result<Report, RotateError> {
-        now(self.0.rotate(progress))
+        Beside::threads(|beside| now(self.0.rotate_beside(beside, progress)))
     }
 
     /// Same as [`import`](Self::import), for an export whose keyring has other locks than the vault's.

@@ -68,6 +68,17 @@ impl Report {
         }
     }
 
+    /// Adds the counts and the failures of a page.
+    pub(super) fn add(&mut self, page: Self) {
+        self.kept += page.kept;
+        self.documents += page.documents;
+        self.tombstones += page.tombstones;
+        self.past += page.past;
+        self.failed += page.failed;
+        let room = MAX_FAILURES - self.failures.len();
+        self.failures.extend(page.failures.into_iter().take(room));
+    }
+
     /// The number of records that were written. Filled by
     /// [`rewrap`](crate::vault::Vault::rewrap) and [`import`](crate::vault::Vault::import).
     #[must_use]

@@ -1,11 +1,14 @@
-//! Sealing records again under the primary key.
+//! Sealing records again under the primary key: while a page is committed, the next one is read and
+//! sealed.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use crate::seal::{Header, KeyId, Kind, Scope};
 use crate::store::backend::{Fetch, Outcome, Row, Write};
-use crate::store::{AsyncStore, StoreError};
+use crate::store::{AsyncStore, Scan, StoreError};
 use crate::vault::asynchronous::AsyncVault;
+use crate::vault::beside::{Beside, Committed, both};
 use crate::vault::custody::kept_changing;
 use crate::vault::decide::{self, ATTEMPTS, Plan, Rewrap};
 use crate::vault::error::VaultError;
@@ -28,98 +31,58 @@ impl<S: AsyncStore> AsyncVault<S> {
     pub async fn rewrap(
         &self,
         scopes: Scopes<'_>,
+        progress: impl FnMut(&Report) -> ControlFlow<()>,
+    ) -> Result<Report, VaultError> {
+        self.rewrap_beside(Beside::Task, scopes, progress).await
+    }
+
+    pub(super) async fn rewrap_beside<'env>(
+        &'env self,
+        beside: Beside<'_, 'env>,
+        scopes: Scopes<'_>,
         mut progress: impl FnMut(&Report) -> ControlFlow<()>,
     ) -> Result<Report, VaultError> {
         let (mut held, mut report) = (self.held(), Report::default());
-        let _ = self.rewrap_pass(scopes, &mut held, &mut report, &mut progress).await?;
+        let pass = Pass::new(self, scopes, UpToDate::Kept)?;
+        if pass.run(beside, &mut held, &mut report, &mut progress).await?.is_continue() {
+            report.complete = true;
+            let _ = progress(&report);
+        }
         Ok(report)
     }
 
-    /// Seals every record again that is not under the primary key. Completes the report at the end.
-    /// `progress` stops it.
-    pub(super) async fn rewrap_pass(
-        &self,
-        scopes: Scopes<'_>,
-        held: &mut Arc<Held>,
-        report: &mut Report,
-        progress: &mut impl FnMut(&Report) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, VaultError> {
-        let mut scan = scopes.scan(&self.store, BATCH, Fetch::Records)?;
-        loop {
-            let page = scan.next_page().await?;
-            report.complete = page.is_empty();
-            self.rewrap_page(held, &page, report).await?;
-            let flow = progress(report);
-            if flow.is_break() || report.complete {
-                return Ok(flow);
-            }
+    /// Commits a page, unless it has nothing to commit.
+    async fn commit_page<'env>(
+        &'env self,
+        beside: Beside<'_, 'env>,
+        page: &SealedPage,
+    ) -> Committed {
+        if page.writes.is_empty() {
+            return Ok(Some(Vec::new()));
         }
+        let (under, writes) = (page.under.clone(), page.writes.clone());
+        beside.run(Box::pin(async move { self.apply_again(&under, &writes).await })).await
     }
 
-    /// Seals the records of a page again: all in one commit, and then one by one those that
-    /// another process wrote meanwhile. If the keys were rotated meanwhile, the page is planned anew.
-    pub(super) async fn rewrap_page(
+    /// Reports a page that was committed, and seals those records one by one that another process wrote
+    /// meanwhile.
+    async fn finish_page(
         &self,
         held: &mut Arc<Held>,
-        page: &[Row],
+        page: SealedPage,
+        outcomes: Vec<Outcome>,
         report: &mut Report,
     ) -> Result<(), VaultError> {
-        for _ in 0..ATTEMPTS {
-            if self.rewrap_page_under(held, page, report).await? {
-                return Ok(());
-            }
-            self.reload(held).await?;
-        }
-        Err(kept_changing())
-    }
-
-    /// Does so under one keyring. Returns `false` if there is another one meanwhile: nothing was written
-    /// then, and nothing is reported.
-    async fn rewrap_page_under(
-        &self,
-        held: &mut Arc<Held>,
-        page: &[Row],
-        report: &mut Report,
-    ) -> Result<bool, VaultError> {
-        let under = held.clone();
-        // `planned` and `writes` have the same length and order: `planned[i]` is what is needed when
-        // the outcome of `writes[i]` is known.
-        let mut planned = Vec::new();
-        let mut writes = Vec::new();
-        let mut again = Vec::new();
-        let (mut kept, mut failed) = (0, Vec::new());
-        let mut presents = Presents::default();
-        for row in page {
-            match self.plan_rewrap(held, row, &mut presents).await {
-                Ok(Planned::Kept) => kept += 1,
-                Ok(Planned::Ignored) => {}
-                Ok(Planned::Again(place)) => again.push(place),
-                Ok(Planned::Write(place, write, raised)) => {
-                    writes.push(write);
-                    planned.push((place, raised));
-                }
-                Err(error) if error.ends_the_call() => return Err(error),
-                Err(error) => failed.push((row.scope(), error)),
+        let SealedPage { planned, mut again, counted, .. } = page;
+        report.add(counted);
+        for ((place, raised), outcome) in planned.into_iter().zip(outcomes) {
+            if outcome == Outcome::Applied {
+                report.written += 1;
+                self.raise_existing(&place, raised);
+            } else {
+                again.push(place);
             }
         }
-        if !Arc::ptr_eq(held, &under) {
-            return Ok(false);
-        }
-        let mut written = 0;
-        if !writes.is_empty() {
-            let Some(outcomes) = self.apply_again(&under, &writes).await? else { return Ok(false) };
-            for ((place, raised), outcome) in planned.into_iter().zip(outcomes) {
-                if outcome == Outcome::Applied {
-                    written += 1;
-                    self.raise_existing(&place, raised);
-                } else {
-                    again.push(place);
-                }
-            }
-        }
-        report.kept += kept;
-        report.written += written;
-        failed.into_iter().for_each(|(scope, error)| report.fail(scope, error));
         for place in again {
             match self.rewrap_one(held, &place).await {
                 Ok(true) => report.written += 1,
@@ -128,7 +91,7 @@ impl<S: AsyncStore> AsyncVault<S> {
                 Err(error) => report.fail(&place.key(), error),
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Plans the write of one record. One that names a key which the keyring does not open with is to be
@@ -248,4 +211,130 @@ enum Planned {
     Again(Place),
     /// The write, and the watermark of a present record.
     Write(Place, Write, Option<(Mark, Seen)>),
+}
+
+/// The treatment of a record that is under the primary key already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UpToDate {
+    /// It is kept, and not decrypted.
+    Kept,
+    /// It is opened.
+    Opened,
+}
+
+/// A pass over all records of some scopes.
+///
+/// It has two pages in memory: one that is committed, and the next one. Their rows are different ones, so
+/// no write of a page makes the condition of another page's write false.
+pub(super) struct Pass<'env, S> {
+    vault: &'env AsyncVault<S>,
+    scan: Scan<'env, S>,
+    up_to_date: UpToDate,
+}
+
+impl<'env, S: AsyncStore> Pass<'env, S> {
+    pub(super) fn new(
+        vault: &'env AsyncVault<S>,
+        scopes: Scopes<'_>,
+        up_to_date: UpToDate,
+    ) -> Result<Self, VaultError> {
+        let scan = scopes.scan(&vault.store, BATCH, Fetch::Records)?;
+        Ok(Self { vault, scan, up_to_date })
+    }
+
+    /// Seals every record again that is not under the primary key. `progress` is called after each page,
+    /// and may stop it: nothing is under way then.
+    pub(super) async fn run(
+        mut self,
+        beside: Beside<'_, 'env>,
+        held: &mut Arc<Held>,
+        report: &mut Report,
+        progress: &mut impl FnMut(&Report) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, VaultError> {
+        let mut page = self.next_page(held).await?;
+        while !page.rows.is_empty() {
+            let commit = self.vault.commit_page(beside, &page);
+            let (outcomes, next) = both(commit, self.next_page(held)).await;
+            let mut outcomes = outcomes?;
+            let mut attempts = 0;
+            let outcomes = loop {
+                match outcomes {
+                    Some(outcomes) => break outcomes,
+                    None if attempts == ATTEMPTS => return Err(kept_changing()),
+                    None => {}
+                }
+                // Nothing was written: the store has another keyring by now.
+                attempts += 1;
+                self.vault.reload(held).await?;
+                page = self.seal_page(held, page.rows).await?;
+                outcomes = self.vault.commit_page(beside, &page).await?;
+            };
+            self.vault.finish_page(held, page, outcomes, report).await?;
+            if progress(report).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            page = next?;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Reads the next page and seals it. It is empty at the end.
+    async fn next_page(&mut self, held: &mut Arc<Held>) -> Result<SealedPage, VaultError> {
+        let rows = self.scan.next_page().await?;
+        self.seal_page(held, rows).await
+    }
+
+    /// Seals the records of a page, all under one keyring.
+    async fn seal_page(
+        &mut self,
+        held: &mut Arc<Held>,
+        rows: Vec<Row>,
+    ) -> Result<SealedPage, VaultError> {
+        for _ in 0..ATTEMPTS {
+            let under = held.clone();
+            let (mut writes, mut planned, mut again) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut counted, mut presents) = (Report::default(), Presents::default());
+            for row in &rows {
+                if self.up_to_date == UpToDate::Opened && is_under(row, held.primary()) {
+                    self.vault.verify_row(held, row, &mut presents, &mut counted).await?;
+                } else {
+                    match self.vault.plan_rewrap(held, row, &mut presents).await {
+                        Ok(Planned::Kept) => counted.kept += 1,
+                        Ok(Planned::Ignored) => {}
+                        Ok(Planned::Again(place)) => again.push(place),
+                        Ok(Planned::Write(place, write, raised)) => {
+                            writes.push(write);
+                            planned.push((place, raised));
+                        }
+                        Err(error) if error.ends_the_call() => return Err(error),
+                        Err(error) => counted.fail(row.scope(), error),
+                    }
+                }
+            }
+            if Arc::ptr_eq(held, &under) {
+                let writes = writes.into();
+                return Ok(SealedPage { rows, under, writes, planned, again, counted });
+            }
+        }
+        Err(kept_changing())
+    }
+}
+
+/// A page that is sealed, and not committed yet.
+struct SealedPage {
+    rows: Vec<Row>,
+    /// The keyring that the writes are sealed under.
+    under: Arc<Held>,
+    writes: Arc<[Write]>,
+    /// As long as `writes`, and in their order: the need for each when its outcome is known.
+    planned: Vec<(Place, Option<(Mark, Seen)>)>,
+    /// The records that are to be read again, one by one.
+    again: Vec<Place>,
+    /// The records that need no write.
+    counted: Report,
+}
+
+fn is_under(row: &Row, key: KeyId) -> bool {
+    let kinds = Scope::kinds(row.scope()).unwrap_or(&Kind::PRESENT);
+    Header::of_record(row.record(), kinds).is_ok_and(|header| header.key_id() == key)
 }

@@ -3,17 +3,17 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::seal::{Header, KeyId, Kind, Scope, Unused};
-use crate::store::backend::{Fetch, Row};
-use crate::store::{AsyncStore, Scan};
+use crate::seal::{KeyId, Unused};
+use crate::store::AsyncStore;
 use crate::vault::asynchronous::AsyncVault;
+use crate::vault::beside::Beside;
 use crate::vault::custody::kept_changing;
 use crate::vault::decide::ATTEMPTS;
 use crate::vault::error::VaultError;
 use crate::vault::held::Held;
 use crate::vault::list::Scopes;
 use crate::vault::report::Report;
-use crate::vault::rewrap::BATCH;
+use crate::vault::rewrap::{Pass, UpToDate};
 
 /// The reason why a [rotation](crate::vault::Vault::rotate) did not complete.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +59,14 @@ impl<S: AsyncStore> AsyncVault<S> {
     /// Same as [`Vault::rotate`](crate::vault::Vault::rotate).
     pub async fn rotate(
         &self,
+        progress: impl FnMut(&Report) -> ControlFlow<()>,
+    ) -> Result<Report, RotateError> {
+        self.rotate_beside(Beside::Task, progress).await
+    }
+
+    pub(super) async fn rotate_beside<'env>(
+        &'env self,
+        beside: Beside<'_, 'env>,
         mut progress: impl FnMut(&Report) -> ControlFlow<()>,
     ) -> Result<Report, RotateError> {
         let (mut held, mut report) = (self.held_in_store()?, Report::default());
@@ -68,7 +76,7 @@ impl<S: AsyncStore> AsyncVault<S> {
             let old = old_keys(&held);
             if !old.is_empty() {
                 report = Report::default();
-                match self.move_all(&mut held, &mut report, &mut progress).await? {
+                match self.move_all(beside, &mut held, &mut report, &mut progress).await? {
                     Moved::All => {}
                     Moved::Rotated => continue,
                     Moved::Unfinished => return Err(RotateError::Unfinished(Box::new(report))),
@@ -98,15 +106,17 @@ impl<S: AsyncStore> AsyncVault<S> {
 
     /// Seals all records again under the primary key, until a pass finds none under another. That pass
     /// opens those that it finds under the primary key: nothing else has looked into them.
-    async fn move_all(
-        &self,
+    async fn move_all<'env>(
+        &'env self,
+        beside: Beside<'_, 'env>,
         held: &mut Arc<Held>,
         report: &mut Report,
         progress: &mut impl FnMut(&Report) -> ControlFlow<()>,
     ) -> Result<Moved, VaultError> {
         let begun = held.clone();
-        let mut stopped = self.rewrap_pass(Scopes::All, held, report, progress).await?.is_break();
-        report.complete = false;
+        let pass = Pass::new(self, Scopes::All, UpToDate::Kept)?;
+        let mut stopped = pass.run(beside, held, report, progress).await?.is_break();
+        stopped = stopped || progress(report).is_break();
         let mut written = None;
         for _ in 0..ATTEMPTS {
             if stopped {
@@ -122,34 +132,11 @@ impl<S: AsyncStore> AsyncVault<S> {
                 return Ok(Moved::All);
             }
             written = Some(report.written);
-            stopped = self.open_pass(held, report, progress).await?.is_break();
+            (report.documents, report.tombstones, report.past) = (0, 0, 0);
+            let pass = Pass::new(self, Scopes::All, UpToDate::Opened)?;
+            stopped = pass.run(beside, held, report, progress).await?.is_break();
         }
         Ok(Moved::Unfinished)
-    }
-
-    /// Opens each record that is under the primary key, and seals the others again.
-    async fn open_pass(
-        &self,
-        held: &mut Arc<Held>,
-        report: &mut Report,
-        progress: &mut impl FnMut(&Report) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, VaultError> {
-        (report.documents, report.tombstones, report.past) = (0, 0, 0);
-        let mut scan = Scan::new(&self.store, Vec::new(), BATCH, Fetch::Records);
-        loop {
-            let page = scan.next_page().await?;
-            if page.is_empty() {
-                return Ok(ControlFlow::Continue(()));
-            }
-            let primary = held.primary();
-            let (ours, others): (Vec<_>, Vec<_>) =
-                page.into_iter().partition(|row| is_under(row, primary));
-            self.verify_page(held, &ours, report).await?;
-            self.rewrap_page(held, &others, report).await?;
-            if progress(report).is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
     }
 }
 
@@ -158,9 +145,4 @@ fn old_keys(held: &Held) -> Vec<KeyId> {
     let mut keys = held.living();
     keys.retain(|id| *id != held.primary());
     keys
-}
-
-fn is_under(row: &Row, key: KeyId) -> bool {
-    let kinds = Scope::kinds(row.scope()).unwrap_or(&Kind::PRESENT);
-    Header::of_record(row.record(), kinds).is_ok_and(|header| header.key_id() == key)
 }

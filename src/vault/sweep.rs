@@ -30,7 +30,10 @@ impl<S: AsyncStore> AsyncVault<S> {
             if page.is_empty() {
                 break;
             }
-            self.verify_page(&mut held, &page, &mut report).await?;
+            let mut presents = Presents::default();
+            for row in &page {
+                self.verify_row(&mut held, row, &mut presents, &mut report).await?;
+            }
         }
         // If the keyring was replaced during the scan, a key may have been primary in between, and
         // a record may have been written behind the scan. Then nothing is proven. A part proves nothing
@@ -59,28 +62,26 @@ impl<S: AsyncStore> AsyncVault<S> {
         Ok(report)
     }
 
-    /// Opens the records of a page.
-    pub(super) async fn verify_page(
+    /// Opens the record of a row, and reports it.
+    pub(super) async fn verify_row(
         &self,
         held: &mut Arc<Held>,
-        page: &[Row],
+        row: &Row,
+        presents: &mut Presents,
         report: &mut Report,
     ) -> Result<(), VaultError> {
-        let mut presents = Presents::default();
-        for row in page {
-            match self.verify_row(held, row, &mut presents).await {
-                Ok(Found::Document) => report.documents += 1,
-                Ok(Found::Tombstone) => report.tombstones += 1,
-                Ok(Found::Past) => report.past += 1,
-                Ok(Found::Nothing) => {}
-                Err(error) if error.ends_the_call() => return Err(error),
-                Err(error) => report.fail(row.scope(), error),
-            }
+        match self.open_found(held, row, presents).await {
+            Ok(Found::Document) => report.documents += 1,
+            Ok(Found::Tombstone) => report.tombstones += 1,
+            Ok(Found::Past) => report.past += 1,
+            Ok(Found::Nothing) => {}
+            Err(error) if error.ends_the_call() => return Err(error),
+            Err(error) => report.fail(row.scope(), error),
         }
         Ok(())
     }
 
-    async fn verify_row(
+    async fn open_found(
         &self,
         held: &mut Arc<Held>,
         row: &Row,

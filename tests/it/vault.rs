@@ -8,6 +8,7 @@ mod list;
 mod model;
 mod newer;
 mod order;
+mod overlap;
 mod parts;
 mod rollback;
 mod rotation;
