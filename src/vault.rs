@@ -24,6 +24,7 @@ mod reload;
 mod report;
 mod rewrap;
 mod rotate;
+mod slices;
 mod sweep;
 mod transfer;
 mod watermark;

@@ -113,3 +113,30 @@ fn env_allocates_at_most_four_times() {
         assert!(report.allocations + report.reallocations <= 4, "{keys} keys: {report:?}");
     }
 }
+
+/// A call of a store that blocks is done at once, so no waker is made for it.
+#[cfg(feature = "vault")]
+#[test]
+fn a_call_that_blocks_allocates_no_more_than_its_future() {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use secrets_toml::seal::{Keyring, Scope};
+    use secrets_toml::store::{Blocking, MemoryStore};
+    use secrets_toml::vault::{AsyncVault, Expected, Vault};
+
+    let (store, chat) = (MemoryStore::new(), Scope::module("chat").unwrap());
+    let keyring = || Keyring::from_bytes([7; 32]);
+    let vault = Vault::new(&store, keyring());
+    let secrets = Document::parse("A = 1").unwrap().validate().unwrap();
+    vault.put(&chat, &secrets, Expected::Absent).unwrap();
+    let polled = AsyncVault::new(Blocking(&store), keyring());
+    let poll = || {
+        let mut get = pin!(polled.get(&chat));
+        assert!(get.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    };
+    poll();
+    let ((), polled) = probe::during(poll);
+    let (_, blocked) = probe::during(|| vault.get(&chat).unwrap());
+    assert_eq!(blocked.allocations, polled.allocations);
+}

@@ -24,6 +24,17 @@ use crate::vault::watermark::{Seen, Watermarks};
 /// If a future is dropped before it is done, its write may happen or not, as after
 /// [`VaultError::Unknown`].
 ///
+/// # Long calls
+///
+/// A call that visits many records returns to the runtime after each 64 records or 256 KiB, so that
+/// other tasks run. While [`rewrap`](Self::rewrap) and [`rotate`](Self::rotate) wait for a commit, they
+/// read and encrypt the next records.
+///
+/// To derive a key from a passphrase takes the better part of a second, in one piece. If a
+/// [`Custody`](crate::seal::Custody) has a passphrase, run the call on a thread that may block. With tokio:
+/// `spawn_blocking(move || Handle::current().block_on(AsyncVault::open(store, &custody)))`. Raw keys and keys of a key
+/// management service take no time.
+///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {

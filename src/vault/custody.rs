@@ -59,6 +59,9 @@ impl LockedKeyring {
 impl<S: AsyncStore> AsyncVault<S> {
     /// Makes a keyring in an empty store. Same as [`Vault::create`](crate::vault::Vault::create).
     ///
+    /// With a passphrase this holds its thread for the better part of a second: see
+    /// [long calls](Self#long-calls).
+    ///
     /// # Errors
     ///
     /// Same as [`Vault::create`](crate::vault::Vault::create).
@@ -71,6 +74,9 @@ impl<S: AsyncStore> AsyncVault<S> {
 
     /// Opens a store by its keyring. Same as [`Vault::open`](crate::vault::Vault::open).
     ///
+    /// With a passphrase this holds its thread for the better part of a second: see
+    /// [long calls](Self#long-calls).
+    ///
     /// # Errors
     ///
     /// Same as [`Vault::open`](crate::vault::Vault::open).
@@ -81,6 +87,9 @@ impl<S: AsyncStore> AsyncVault<S> {
     }
 
     /// Puts a keyring into a store. Same as [`Vault::adopt`](crate::vault::Vault::adopt).
+    ///
+    /// With a passphrase this holds its thread for the better part of a second: see
+    /// [long calls](Self#long-calls).
     ///
     /// # Errors
     ///
@@ -103,6 +112,9 @@ impl<S: AsyncStore> AsyncVault<S> {
 
     /// Locks the keyring under other locks. Same as [`Vault::relock`](crate::vault::Vault::relock).
     ///
+    /// With a passphrase this holds its thread for the better part of a second: see
+    /// [long calls](Self#long-calls).
+    ///
     /// # Errors
     ///
     /// Same as [`Vault::relock`](crate::vault::Vault::relock).
@@ -121,6 +133,9 @@ impl<S: AsyncStore> AsyncVault<S> {
 
     /// Unlocks the keyring after another process has relocked it. Same as
     /// [`Vault::unlock`](crate::vault::Vault::unlock).
+    ///
+    /// With a passphrase this holds its thread for the better part of a second: see
+    /// [long calls](Self#long-calls).
     ///
     /// # Errors
     ///

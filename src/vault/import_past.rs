@@ -14,6 +14,7 @@ use crate::vault::export_format::ExportReader;
 use crate::vault::held::Held;
 use crate::vault::imported::ExportKeys;
 use crate::vault::report::Report;
+use crate::vault::slices::Slices;
 use crate::vault::watermark::Mark;
 
 /// The most records that an import writes in one commit.
@@ -137,7 +138,9 @@ impl<S: AsyncStore> AsyncVault<S> {
             let under = held.clone();
             let mut known: Option<Option<Current>> = None;
             let mut decisions = Vec::with_capacity(past.rows.len());
+            let mut slices = Slices::default();
             for (revision, record) in &past.rows {
+                slices.add(record.as_bytes().len()).await;
                 if known.is_none() {
                     match self.present_of(held, past).await {
                         Ok(present) => known = Some(present),

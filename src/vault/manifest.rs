@@ -23,6 +23,7 @@ use crate::vault::error::{TransferError, VaultError};
 use crate::vault::export_format::{check_magic, read, read_vec};
 use crate::vault::held::Held;
 use crate::vault::report::Report;
+use crate::vault::slices::Slices;
 
 /// The most rows that are held in memory at a time.
 const PAGE: usize = 4096;
@@ -44,7 +45,7 @@ impl<S: AsyncStore> AsyncVault<S> {
         mut out: impl Write,
     ) -> Result<u64, TransferError> {
         let mut held = self.held();
-        let mut list = ManifestList::default();
+        let (mut list, mut slices) = (ManifestList::default(), Slices::default());
         out.write_all(&MAGIC)?;
         let mut scan = Scan::new(&self.store, Vec::new(), PAGE, Fetch::Records).of_present();
         loop {
@@ -54,10 +55,10 @@ impl<S: AsyncStore> AsyncVault<S> {
             }
             for row in page {
                 let scope = Scope::from_bytes(row.scope()).map_err(VaultError::from)?;
+                let opened = self.open_present(&mut held, &scope, row.record()).await?;
+                slices.add(row.record().len()).await;
                 // The record may have been purged since it was read in a page.
-                let Some(opened) = self.open_present(&mut held, &scope, row.record()).await? else {
-                    continue;
-                };
+                let Some(opened) = opened else { continue };
                 let (revision, origin) = (opened.revision(), *opened.origin());
                 let line = Line { scope, revision, origin }.encode();
                 list.add(&line);
@@ -95,7 +96,7 @@ impl<S: AsyncStore> AsyncVault<S> {
         // forged, so the report is not returned before.
         let mut held = self.held();
         let mut report = Report::default();
-        let mut list = ManifestList::default();
+        let (mut list, mut slices) = (ManifestList::default(), Slices::default());
         let mut rows = Rows::new(&self.store);
         let mut previous: Option<Scope> = None;
         check_magic(&mut manifest, &MAGIC)?;
@@ -127,6 +128,7 @@ impl<S: AsyncStore> AsyncVault<S> {
                 Err(error) if error.ends_the_call() => return Err(error.into()),
                 Err(error) => report.fail(scope, error),
             }
+            slices.add(row.map_or(0, |row| row.record().len())).await;
             previous = Some(line.scope);
         }
     }

@@ -16,6 +16,7 @@ use crate::vault::held::Held;
 use crate::vault::list::Scopes;
 use crate::vault::place::{Place, Presents};
 use crate::vault::report::Report;
+use crate::vault::slices::Slices;
 use crate::vault::watermark::{Mark, Seen};
 
 /// The most records that are sealed again in one commit. A page may be shorter.
@@ -230,6 +231,7 @@ pub(super) struct Pass<'env, S> {
     vault: &'env AsyncVault<S>,
     scan: Scan<'env, S>,
     up_to_date: UpToDate,
+    slices: Slices,
 }
 
 impl<'env, S: AsyncStore> Pass<'env, S> {
@@ -239,7 +241,7 @@ impl<'env, S: AsyncStore> Pass<'env, S> {
         up_to_date: UpToDate,
     ) -> Result<Self, VaultError> {
         let scan = scopes.scan(&vault.store, BATCH, Fetch::Records)?;
-        Ok(Self { vault, scan, up_to_date })
+        Ok(Self { vault, scan, up_to_date, slices: Slices::default() })
     }
 
     /// Seals every record again that is not under the primary key. `progress` is called after each page,
@@ -310,6 +312,7 @@ impl<'env, S: AsyncStore> Pass<'env, S> {
                         Err(error) => counted.fail(row.scope(), error),
                     }
                 }
+                self.slices.add(row.record().len()).await;
             }
             if Arc::ptr_eq(held, &under) {
                 let writes = writes.into();

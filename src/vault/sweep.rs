@@ -12,6 +12,7 @@ use crate::vault::list::Scopes;
 use crate::vault::place::{Place, Presents};
 use crate::vault::report::Report;
 use crate::vault::rewrap::BATCH;
+use crate::vault::slices::Slices;
 use crate::vault::watermark::Mark;
 
 impl<S: AsyncStore> AsyncVault<S> {
@@ -25,6 +26,7 @@ impl<S: AsyncStore> AsyncVault<S> {
         let mut held = begun.clone();
         let mut report = Report::default();
         let mut scan = scopes.scan(&self.store, BATCH, Fetch::Records)?;
+        let mut slices = Slices::default();
         loop {
             let page = scan.next_page().await?;
             if page.is_empty() {
@@ -33,6 +35,7 @@ impl<S: AsyncStore> AsyncVault<S> {
             let mut presents = Presents::default();
             for row in &page {
                 self.verify_row(&mut held, row, &mut presents, &mut report).await?;
+                slices.add(row.record().len()).await;
             }
         }
         // If the keyring was replaced during the scan, a key may have been primary in between, and

@@ -17,6 +17,7 @@ use crate::vault::import_past::{BATCH, MAX_BATCH_LEN, PastRows, Presents};
 use crate::vault::imported::ExportKeys;
 use crate::vault::place::Place;
 use crate::vault::report::Report;
+use crate::vault::slices::Slices;
 use crate::vault::watermark::{Mark, Seen};
 
 impl<S: AsyncStore> AsyncVault<S> {
@@ -172,7 +173,7 @@ impl<S: AsyncStore> AsyncVault<S> {
         // The writes in one list, as `apply` takes them; in the other, in the same order, what is
         // needed for each outcome.
         let (mut writes, mut planned) = (Vec::new(), Vec::new());
-        let (mut kept, mut failed) = (0, Vec::new());
+        let (mut kept, mut failed, mut slices) = (0, Vec::new(), Slices::default());
         for (scope, row) in batch {
             match self.plan_import(held, keys, scope, row).await {
                 Ok(Some((plan, seen))) => {
@@ -183,6 +184,7 @@ impl<S: AsyncStore> AsyncVault<S> {
                 Err(error) if error.ends_the_call() => return Err(error),
                 Err(error) => failed.push((scope, error)),
             }
+            slices.add(row.record().len()).await;
         }
         if !Arc::ptr_eq(held, &under) {
             return Ok(false);

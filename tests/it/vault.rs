@@ -12,6 +12,7 @@ mod overlap;
 mod parts;
 mod rollback;
 mod rotation;
+mod slices;
 mod steps;
 mod transfer;
 
