@@ -212,7 +212,7 @@ fn a_fault_stops_the_pages_behind_it() {
             let mut told = 0;
             let ended = vault.rewrap(Scopes::All, |now| {
                 told = now.written() + now.kept();
-                // What is done and was not confirmed counts as kept.
+                // A write that was done and not confirmed counts as kept.
                 assert!(told <= new() + now.kept(), "{what} {page}");
                 Continue(())
             });
@@ -334,7 +334,7 @@ impl AsyncStore for Closed {
     }
 }
 
-/// Whether a task was woken since it was polled.
+/// Remembers if a task was woken since it was polled.
 struct Woken(AtomicBool);
 
 impl Wake for Woken {
@@ -368,7 +368,7 @@ fn one_task_seals_the_next_page_during_a_commit() {
         }
         assert!(slices < 100, "it ends");
     }
-    // The second page has four slices. There is no third one in memory.
+    // The second page has four slices. No third one is in memory.
     assert!(slices >= 4, "{slices}");
     let store = vault.store();
     assert_eq!(store.scans.load(Ordering::Relaxed), 2);
