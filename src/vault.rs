@@ -6,6 +6,7 @@
 
 mod asynchronous;
 mod beside;
+mod call;
 mod custody;
 mod decide;
 mod error;
@@ -18,6 +19,8 @@ mod keys;
 mod list;
 mod manifest;
 mod newer;
+mod observer;
+mod operation;
 mod past;
 mod place;
 mod reload;
@@ -40,6 +43,8 @@ pub use self::error::{TransferError, VaultError};
 pub use self::history::{AsyncHistory, History, HistoryEntry};
 pub use self::list::{AsyncListing, Listed, Listing, Scopes};
 pub use self::newer::Newer;
+pub use self::observer::{End, Event, Observer, Outcome};
+pub use self::operation::Operation;
 pub use self::report::{Failure, Report};
 pub use self::rotate::RotateError;
 use crate::seal::{By, Contents, Keyring, Opened, Revision, Scope};
@@ -222,6 +227,57 @@ impl<S: Store> Vault<S> {
     /// ```
     pub fn keep_history(self, revisions: u64) -> Result<Self, VaultError> {
         Ok(Self(self.0.keep_history(revisions)?))
+    }
+
+    /// Tells an observer of each call, before the store is asked and at the end.
+    ///
+    /// If the observer refuses a call, the call returns [`VaultError::Refused`], and nothing is done. A vault
+    /// has one observer: this replaces the one that it had.
+    ///
+    /// # Examples
+    ///
+    /// Each call has to be in an audit log before anything is done:
+    ///
+    /// ```
+    #[doc = include_str!("vault/example.txt")]
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// use secrets_toml::store::Cause;
+    /// use secrets_toml::vault::{Event, Observer, Outcome};
+    ///
+    /// /// A log that has room for a number of lines.
+    /// struct Audit(Mutex<Vec<String>>, usize);
+    ///
+    /// impl Observer for Audit {
+    ///     fn before(&self, event: &Event<'_>) -> Result<(), Cause> {
+    ///         let mut lines = self.0.lock().map_err(|_| "the audit log is broken")?;
+    ///         if lines.len() == self.1 {
+    ///             return Err("the audit log is full".into());
+    ///         }
+    ///         let scope = event.scope().map(ToString::to_string).unwrap_or_default();
+    ///         lines.push(format!("{} {} {scope}", event.number(), event.operation()));
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn after(&self, event: &Event<'_>, outcome: &Outcome<'_>) {
+    ///         if let Ok(mut lines) = self.0.lock() {
+    ///             lines.push(format!("{} {}", event.number(), outcome.end().name()));
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let audit = Arc::new(Audit(Mutex::default(), 4));
+    /// let vault = vault.observed_by(audit.clone());
+    /// vault.put(&chat, &secrets, Expected::Absent)?;
+    /// vault.get(&chat)?;
+    /// assert_eq!(*audit.0.lock().unwrap(), ["0 put chat", "0 done", "1 get chat", "1 done"]);
+    ///
+    /// assert!(matches!(vault.get(&chat), Err(VaultError::Refused(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn observed_by(self, observer: impl Observer + 'static) -> Self {
+        Self(self.0.observed_by(observer))
     }
 
     /// Returns the current record of a scope: a document or a tombstone, or `None` if the scope has
@@ -607,7 +663,9 @@ impl<S: Store> Vault<S> {
         scopes: Scopes<'_>,
         progress: impl FnMut(&Report) -> ControlFlow<()>,
     ) -> Result<Report, VaultError> {
-        Beside::threads(|beside| now(self.0.rewrap_beside(beside, scopes, progress)))
+        let call = self.0.call_owning(Operation::Rewrap, || scopes.parent())?;
+        let report = Beside::threads(|beside| now(call.rewrap(beside, scopes, progress)));
+        call.end(report)
     }
 
     /// Opens every record, present and past, and counts those that open and those that do not.

@@ -11,6 +11,12 @@ mod shapes;
 use std::fmt::Write;
 
 use secrets_toml::Document;
+#[cfg(feature = "vault")]
+use secrets_toml::{
+    seal::{Keyring, Scope},
+    store::{MemoryStore, Store},
+    vault::{Expected, Observer, Vault},
+};
 
 #[global_allocator]
 static PROBE: probe::Probe = probe::Probe::new();
@@ -139,4 +145,27 @@ fn a_call_that_blocks_allocates_no_more_than_its_future() {
     let ((), polled) = probe::during(poll);
     let (_, blocked) = probe::during(|| vault.get(&chat).unwrap());
     assert_eq!(blocked.allocations, polled.allocations);
+}
+
+/// A read through a vault allocates what the store and the keyring do, also if it is observed.
+#[cfg(feature = "vault")]
+#[test]
+fn a_vault_and_its_observer_allocate_nothing_of_their_own() {
+    struct Silent;
+    impl Observer for Silent {}
+
+    let ring = || Keyring::from_bytes([7; 32]);
+    let (store, keyring, chat) = (MemoryStore::new(), ring(), Scope::module("chat").unwrap());
+    let secrets = Document::parse("TOKEN = 'hunter2'").unwrap().validate().unwrap();
+    Vault::new(&store, ring()).put(&chat, &secrets, Expected::Absent).unwrap();
+    let (_, bare) = probe::during(|| {
+        let record = store.get(chat.as_bytes()).unwrap().unwrap();
+        keyring.open(&chat, &record).unwrap()
+    });
+    for vault in [Vault::new(&store, ring()), Vault::new(&store, ring()).observed_by(Silent)] {
+        vault.get(&chat).unwrap(); // the watermark of the scope
+        let (_, get) = probe::during(|| vault.get(&chat).unwrap().unwrap());
+        assert_eq!(get.allocations, bare.allocations);
+        assert_eq!(get.reallocations, bare.reallocations);
+    }
 }

@@ -1,5 +1,6 @@
 //! The vault over an async store. [`Vault`](crate::vault::Vault) wraps it for a store that blocks.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -7,10 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use crate::seal::{By, Contents, KeyId, Keyring, Opened, Revision, Scope};
 use crate::store::backend::{Outcome, Write};
 use crate::store::{AsyncStore, StoreError};
+use crate::vault::call::{Call, Observed};
 use crate::vault::decide::{self, ATTEMPTS, Change, Current, Expected, Plan, Resolved};
 use crate::vault::error::VaultError;
 use crate::vault::held::{Attempts, Held, Keyrings};
-use crate::vault::list::{AsyncListing, Scopes};
+use crate::vault::observer::{Event, Observer, Touched};
+use crate::vault::operation::Operation;
 use crate::vault::watermark::{Seen, Watermarks};
 
 /// A [`Vault`](crate::vault::Vault) for async code, over an [`AsyncStore`].
@@ -59,6 +62,7 @@ pub struct AsyncVault<S> {
     pub(super) keep: u64,
     keyrings: RwLock<Keyrings>,
     watermarks: Mutex<Watermarks>,
+    observed: Option<Observed>,
 }
 
 impl<S: AsyncStore> AsyncVault<S> {
@@ -70,7 +74,14 @@ impl<S: AsyncStore> AsyncVault<S> {
 
     pub(super) fn with(store: S, held: Held) -> Self {
         let keyrings = RwLock::new(Keyrings::new(held));
-        Self { store, keep: 0, keyrings, watermarks: Mutex::default() }
+        Self { store, keep: 0, keyrings, watermarks: Mutex::default(), observed: None }
+    }
+
+    /// Tells an observer of each call. Same as [`Vault::observed_by`](crate::vault::Vault::observed_by).
+    #[must_use]
+    pub fn observed_by(mut self, observer: impl Observer + 'static) -> Self {
+        self.observed = Some(Observed::by(observer));
+        self
     }
 
     /// Returns the store. Same as [`Vault::store`](crate::vault::Vault::store).
@@ -85,8 +96,10 @@ impl<S: AsyncStore> AsyncVault<S> {
     ///
     /// Same as [`Vault::get`](crate::vault::Vault::get).
     pub async fn get(&self, scope: &Scope) -> Result<Option<Opened>, VaultError> {
-        let current = self.read(&mut self.held(), scope).await?.0;
-        Ok(current.map(|current| current.opened))
+        let call = self.call(Operation::Get, scope)?;
+        let read = call.read(&mut call.held(), scope).await;
+        let opened = read.map(|(current, _)| current.map(|current| current.opened));
+        call.end_with(opened, |opened| opened.as_ref().map(Touched::of))
     }
 
     /// Writes a document. Same as [`Vault::put`](crate::vault::Vault::put).
@@ -100,9 +113,10 @@ impl<S: AsyncStore> AsyncVault<S> {
         contents: impl Into<Contents<'a>>,
         expected: Expected,
     ) -> Result<Revision, VaultError> {
-        let (mut held, contents) = (self.held(), contents.into());
-        let read = self.read(&mut held, scope).await?;
-        self.change(&mut held, scope, read, expected, &Change::Put(&contents)).await
+        let call = self.call(Operation::Put, scope)?;
+        let contents = contents.into();
+        let written = call.write(scope, expected, &Change::Put(&contents)).await;
+        call.end_written(written)
     }
 
     /// Deletes a document. Same as [`Vault::delete`](crate::vault::Vault::delete).
@@ -116,9 +130,10 @@ impl<S: AsyncStore> AsyncVault<S> {
         revision: Revision,
         by: impl Into<Option<By>>,
     ) -> Result<Revision, VaultError> {
-        let (mut held, expected, by) = (self.held(), Expected::Revision(revision), by.into());
-        let read = self.read(&mut held, scope).await?;
-        self.change(&mut held, scope, read, expected, &Change::Delete(by.as_ref())).await
+        let call = self.call(Operation::Delete, scope)?;
+        let (expected, by) = (Expected::Revision(revision), by.into());
+        let written = call.write(scope, expected, &Change::Delete(by.as_ref())).await;
+        call.end_written(written)
     }
 
     /// Copies a document to another scope. Same as [`Vault::copy`](crate::vault::Vault::copy).
@@ -133,11 +148,10 @@ impl<S: AsyncStore> AsyncVault<S> {
         expected: Expected,
         by: impl Into<Option<By>>,
     ) -> Result<Revision, VaultError> {
-        let (mut held, by) = (self.held(), by.into());
-        let read = self.read(&mut held, to).await?;
-        let source = self.read(&mut held, from).await?.0.map(|current| current.opened);
-        let source = decide::source(source)?;
-        self.change(&mut held, to, read, expected, &Change::Copy(&source, by.as_ref())).await
+        let call = self.call_from(Operation::Copy, to, from)?;
+        let by = by.into();
+        let written = call.copy(from, to, expected, by.as_ref()).await;
+        call.end_written(written)
     }
 
     /// Removes a record, whatever it is. Same as [`Vault::purge`](crate::vault::Vault::purge).
@@ -146,30 +160,9 @@ impl<S: AsyncStore> AsyncVault<S> {
     ///
     /// Same as [`Vault::purge`](crate::vault::Vault::purge).
     pub async fn purge(&self, scope: &Scope) -> Result<bool, VaultError> {
-        // The watermark is forgotten twice. Before the purge: a record that another thread reads
-        // while the purge runs is not compared with it. After the purge: a record that another
-        // thread has read before sets no new one.
-        self.watermarks().forget(scope);
-        let purged = match self.store.purge(scope.as_bytes()).await {
-            Err(StoreError::Unknown(_)) => {
-                let again = self.store.purge(scope.as_bytes()).await;
-                // `true` whatever the second attempt says: it finds nothing if the first one removed
-                // the record.
-                again.map(|_| true).map_err(|error| VaultError::Unknown(error.into()))
-            }
-            purged => purged.map_err(VaultError::from),
-        };
-        self.watermarks().forget(scope);
-        purged
-    }
-
-    /// Lists scopes. Same as [`Vault::scopes`](crate::vault::Vault::scopes).
-    ///
-    /// # Errors
-    ///
-    /// Same as [`Vault::scopes`](crate::vault::Vault::scopes).
-    pub fn scopes(&self, scopes: Scopes<'_>) -> Result<AsyncListing<'_, S>, VaultError> {
-        Ok(AsyncListing::new(&self.store, scopes)?)
+        let call = self.call(Operation::Purge, scope)?;
+        let purged = call.purge(scope).await;
+        call.end(purged)
     }
 
     /// Forgets all watermarks. Same as [`Vault::accept_restore`](crate::vault::Vault::accept_restore).
@@ -182,107 +175,6 @@ impl<S: AsyncStore> AsyncVault<S> {
     /// [`Vault::accept_restore_of`](crate::vault::Vault::accept_restore_of).
     pub fn accept_restore_of(&self, scope: &Scope) {
         self.watermarks().forget(scope);
-    }
-
-    /// Plans a write over the record that was read, and carries it out. If that record was only sealed
-    /// again meanwhile, or if the keys were rotated, the write is planned anew.
-    pub(super) async fn change(
-        &self,
-        held: &mut Arc<Held>,
-        scope: &Scope,
-        read: (Option<Current>, Seen),
-        expected: Expected,
-        change: &Change<'_>,
-    ) -> Result<Revision, VaultError> {
-        let (mut current, mut seen) = read;
-        // The write that made the record. If another one has made it, a scope that was purged and made
-        // again has reached the expected revision.
-        let origin = |current: &Option<Current>| current.as_ref().map(|one| *one.opened.origin());
-        let over = origin(&current);
-        for _ in 0..ATTEMPTS {
-            let current_now = current.as_ref();
-            let plan = decide::plan(held, scope, current_now, expected, change, self.keep)?;
-            if self.commit(held, scope, &plan, over).await? {
-                self.watermarks().raise(scope, plan.mark, seen);
-                return Ok(plan.mark.revision);
-            }
-            (current, seen) = self.read(held, scope).await?;
-            if origin(&current) != over {
-                break;
-            }
-        }
-        Err(VaultError::Conflict { current: current.as_ref().map(Current::revision) })
-    }
-
-    /// Carries out a write over the record of the origin `over`. Returns `false` if it did not happen,
-    /// because its condition or its fence did not hold. If the store does not confirm the write, it is
-    /// sent once more, and the current record tells what happened.
-    async fn commit(
-        &self,
-        held: &mut Arc<Held>,
-        scope: &Scope,
-        plan: &Plan,
-        over: Option<[u8; 32]>,
-    ) -> Result<bool, VaultError> {
-        let writes = std::slice::from_ref(&plan.write);
-        match self.apply(held, writes).await {
-            Ok(Some(outcomes)) => return Ok(outcomes[0] == Outcome::Applied),
-            Ok(None) => {
-                self.reload(held).await?;
-                return Ok(false);
-            }
-            Err(StoreError::Unknown(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-        // The first attempt may have been carried out, or be carried out later, or never. Sending the
-        // same bytes under the same condition is safe in all three cases: once one of the attempts is
-        // carried out, the condition of the other one no longer holds.
-        let unknown = |error: VaultError| VaultError::Unknown(error.into());
-        let mut again = self.apply(held, writes).await.map_err(|error| unknown(error.into()))?;
-        for _ in 0..ATTEMPTS {
-            let fenced = again.is_none();
-            match again {
-                Some(outcomes) if outcomes[0] == Outcome::Applied => return Ok(true),
-                Some(_) => {}
-                // No fence holds again once it did not hold. So what was not carried out never will be.
-                None => self.reload(held).await.map_err(unknown)?,
-            }
-            // The condition no longer holds: the first attempt made it so, or another process did. An
-            // error of this read leaves that open, so it is `Unknown`, too.
-            let (current, _) = self.read(held, scope).await.map_err(unknown)?;
-            if fenced && current.is_none() && over.is_none() {
-                return Ok(false);
-            }
-            match decide::resolve(scope, plan, over, current.as_ref())? {
-                Resolved::NotWritten => return Ok(false),
-                // A visible record need not be durable yet. This write is, once it is acknowledged.
-                Resolved::Written(write) => {
-                    let written = self.apply(held, &[write]).await;
-                    again = written.map_err(|error| unknown(error.into()))?;
-                }
-            }
-        }
-        Err(unknown(VaultError::Conflict { current: Some(plan.mark.revision) }))
-    }
-
-    /// Applies writes that were sealed under a keyring. Returns `None` if the store has another keyring:
-    /// then nothing was written. The outcome is unknown if the store returns another number of outcomes.
-    pub(super) async fn apply(
-        &self,
-        held: &Held,
-        writes: &[Write],
-    ) -> Result<Option<Vec<Outcome>>, StoreError> {
-        let outcomes = self.store.apply(held.fence(), writes).await?;
-        if outcomes.len() != writes.len() {
-            let reason = "the store returned another number of outcomes than of writes";
-            return Err(StoreError::Unknown(reason.into()));
-        }
-        let fenced = outcomes.iter().filter(|outcome| **outcome == Outcome::Fenced).count();
-        if fenced > 0 && fenced < outcomes.len() {
-            let reason = "the store fenced a part of a batch";
-            return Err(StoreError::Unknown(reason.into()));
-        }
-        Ok(Some(outcomes).filter(|_| fenced == 0))
     }
 
     /// Reads and authenticates the current record, compares it with the watermark, and remembers it.
@@ -359,7 +251,199 @@ impl<S: AsyncStore> AsyncVault<S> {
     }
 }
 
+impl<S: AsyncStore> Call<'_, AsyncVault<S>> {
+    /// Reads the current record and writes over it.
+    async fn write(
+        &self,
+        scope: &Scope,
+        expected: Expected,
+        change: &Change<'_>,
+    ) -> Result<Touched, VaultError> {
+        let mut held = self.held();
+        let read = self.read(&mut held, scope).await?;
+        self.change(&mut held, scope, read, expected, change).await
+    }
+
+    async fn copy(
+        &self,
+        from: &Scope,
+        to: &Scope,
+        expected: Expected,
+        by: Option<&By>,
+    ) -> Result<Touched, VaultError> {
+        let mut held = self.held();
+        let read = self.read(&mut held, to).await?;
+        let source = self.read(&mut held, from).await?.0.map(|current| current.opened);
+        let source = decide::source(source)?;
+        self.change(&mut held, to, read, expected, &Change::Copy(&source, by)).await
+    }
+
+    async fn purge(&self, scope: &Scope) -> Result<bool, VaultError> {
+        // The watermark is forgotten twice. Before the purge: a record that another thread reads
+        // while the purge runs is not compared with it. After the purge: a record that another
+        // thread has read before sets no new one.
+        self.watermarks().forget(scope);
+        self.count_attempt();
+        let purged = match self.store.purge(scope.as_bytes()).await {
+            Err(StoreError::Unknown(_)) => {
+                self.count_attempt();
+                let again = self.store.purge(scope.as_bytes()).await;
+                // `true` whatever the second attempt says: it finds nothing if the first one removed
+                // the record.
+                again.map(|_| true).map_err(|error| VaultError::Unknown(error.into()))
+            }
+            purged => purged.map_err(VaultError::from),
+        };
+        self.watermarks().forget(scope);
+        purged
+    }
+
+    /// Plans a write over the record that was read, and carries it out. If that record was only sealed
+    /// again meanwhile, or if the keys were rotated, the write is planned anew.
+    pub(super) async fn change(
+        &self,
+        held: &mut Arc<Held>,
+        scope: &Scope,
+        read: (Option<Current>, Seen),
+        expected: Expected,
+        change: &Change<'_>,
+    ) -> Result<Touched, VaultError> {
+        let (mut current, mut seen) = read;
+        // The write that made the record. If another one has made it, a scope that was purged and made
+        // again has reached the expected revision.
+        let origin = |current: &Option<Current>| current.as_ref().map(|one| *one.opened.origin());
+        let over = origin(&current);
+        for _ in 0..ATTEMPTS {
+            let current_now = current.as_ref();
+            let plan = decide::plan(held, scope, current_now, expected, change, self.keep)?;
+            let key_id = held.primary();
+            if self.commit(held, scope, &plan, over).await? {
+                self.watermarks().raise(scope, plan.mark, seen);
+                return Ok(Touched { revision: plan.mark.revision, key_id: Some(key_id) });
+            }
+            (current, seen) = self.read(held, scope).await?;
+            if origin(&current) != over {
+                break;
+            }
+        }
+        Err(VaultError::Conflict { current: current.as_ref().map(Current::revision) })
+    }
+
+    /// Carries out a write over the record of the origin `over`. Returns `false` if it did not happen,
+    /// because its condition or its fence did not hold. If the store does not confirm the write, it is
+    /// sent once more, and the current record tells what happened.
+    async fn commit(
+        &self,
+        held: &mut Arc<Held>,
+        scope: &Scope,
+        plan: &Plan,
+        over: Option<[u8; 32]>,
+    ) -> Result<bool, VaultError> {
+        let writes = std::slice::from_ref(&plan.write);
+        match self.apply(held, writes).await {
+            Ok(Some(outcomes)) => return Ok(outcomes[0] == Outcome::Applied),
+            Ok(None) => {
+                self.reload(held).await?;
+                return Ok(false);
+            }
+            Err(StoreError::Unknown(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        // The first attempt may have been carried out, or be carried out later, or never. Sending the
+        // same bytes under the same condition is safe in all three cases: once one of the attempts is
+        // carried out, the condition of the other one no longer holds.
+        let unknown = |error: VaultError| VaultError::Unknown(error.into());
+        let mut again = self.apply(held, writes).await.map_err(|error| unknown(error.into()))?;
+        for _ in 0..ATTEMPTS {
+            let fenced = again.is_none();
+            match again {
+                Some(outcomes) if outcomes[0] == Outcome::Applied => return Ok(true),
+                Some(_) => {}
+                // No fence holds again once it did not hold. So what was not carried out never will be.
+                None => self.reload(held).await.map_err(unknown)?,
+            }
+            // The condition no longer holds: the first attempt made it so, or another process did. An
+            // error of this read leaves that open, so it is `Unknown`, too.
+            let (current, _) = self.read(held, scope).await.map_err(unknown)?;
+            if fenced && current.is_none() && over.is_none() {
+                return Ok(false);
+            }
+            match decide::resolve(scope, plan, over, current.as_ref())? {
+                Resolved::NotWritten => return Ok(false),
+                // A visible record need not be durable yet. This write is, once it is acknowledged.
+                Resolved::Written(write) => {
+                    let written = self.apply(held, &[write]).await;
+                    again = written.map_err(|error| unknown(error.into()))?;
+                }
+            }
+        }
+        Err(unknown(VaultError::Conflict { current: Some(plan.mark.revision) }))
+    }
+
+    /// Applies writes that were sealed under a keyring. Returns `None` if the store has another keyring:
+    /// then nothing was written. The outcome is unknown if the store returns another number of outcomes.
+    pub(super) async fn apply(
+        &self,
+        held: &Held,
+        writes: &[Write],
+    ) -> Result<Option<Vec<Outcome>>, StoreError> {
+        self.count_attempt();
+        let outcomes = self.store.apply(held.fence(), writes).await?;
+        if outcomes.len() != writes.len() {
+            let reason = "the store returned another number of outcomes than of writes";
+            return Err(StoreError::Unknown(reason.into()));
+        }
+        let fenced = outcomes.iter().filter(|outcome| **outcome == Outcome::Fenced).count();
+        if fenced > 0 && fenced < outcomes.len() {
+            let reason = "the store fenced a part of a batch";
+            return Err(StoreError::Unknown(reason.into()));
+        }
+        Ok(Some(outcomes).filter(|_| fenced == 0))
+    }
+}
+
 impl<S> AsyncVault<S> {
+    /// Begins a call about a scope, or about none, if the observer permits it.
+    pub(super) fn call<'a>(
+        &'a self,
+        operation: Operation,
+        scope: impl Into<Option<&'a Scope>>,
+    ) -> Result<Call<'a, Self>, VaultError> {
+        self.begin(operation, || scope.into().map(Cow::Borrowed), None)
+    }
+
+    /// Begins a call that reads one scope and writes another.
+    fn call_from<'a>(
+        &'a self,
+        operation: Operation,
+        scope: &'a Scope,
+        source: &'a Scope,
+    ) -> Result<Call<'a, Self>, VaultError> {
+        self.begin(operation, || Some(Cow::Borrowed(scope)), Some(source))
+    }
+
+    /// Begins a call that owns its scope, which is made only if there is an observer.
+    pub(super) fn call_owning(
+        &self,
+        operation: Operation,
+        scope: impl FnOnce() -> Option<Scope>,
+    ) -> Result<Call<'_, Self>, VaultError> {
+        self.begin(operation, || scope().map(Cow::Owned), None)
+    }
+
+    fn begin<'a>(
+        &'a self,
+        operation: Operation,
+        scope: impl FnOnce() -> Option<Cow<'a, Scope>>,
+        source: Option<&'a Scope>,
+    ) -> Result<Call<'a, Self>, VaultError> {
+        let event = self.observed.as_ref().map(|observed| {
+            let (number, key_id) = (observed.next_number(), self.held().primary());
+            (observed, Event { number, operation, scope: scope(), source, key_id })
+        });
+        Call::begin(self, event)
+    }
+
     /// Returns the current keyring. A call works with it to its end, or until the store has another one.
     pub(super) fn held(&self) -> Arc<Held> {
         self.keyrings.read().unwrap_or_else(PoisonError::into_inner).current().clone()

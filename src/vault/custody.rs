@@ -6,9 +6,11 @@ use crate::seal::{Custody, KeyId, Keyring, KeyringError, LockedKeyring};
 use crate::store::backend::{self, Fetch, KEYRING_ROW, Outcome, Write};
 use crate::store::{AsyncStore, Blocking, Scan, Store, StoreError, now};
 use crate::vault::asynchronous::AsyncVault;
+use crate::vault::call::Call;
 use crate::vault::decide::ATTEMPTS;
 use crate::vault::error::VaultError;
 use crate::vault::held::{Held, KeyringRow};
+use crate::vault::operation::Operation;
 
 impl LockedKeyring {
     /// Reads the keyring of a store, still locked.
@@ -103,7 +105,7 @@ impl<S: AsyncStore> AsyncVault<S> {
             return Err(VaultError::Custody);
         }
         let write = Write::keyring(None, &keyring.lock(custody)?);
-        if !put_keyring(&store, &write).await? {
+        if !put_keyring(&store, &write, || {}).await? {
             return Err(VaultError::Custody);
         }
         let row = KeyringRow::parse(write.record())?;
@@ -119,16 +121,9 @@ impl<S: AsyncStore> AsyncVault<S> {
     ///
     /// Same as [`Vault::relock`](crate::vault::Vault::relock).
     pub async fn relock(&self, custody: &Custody<'_>) -> Result<(), VaultError> {
-        let mut held = self.held_in_store()?;
-        for _ in 0..ATTEMPTS {
-            self.reload(&mut held).await?;
-            let mut keyring = held.copy()?;
-            let text = keyring.lock(custody)?;
-            if self.write_keyring(&mut held, keyring, &text).await? {
-                return Ok(());
-            }
-        }
-        Err(kept_changing())
+        let call = self.call(Operation::Relock, None)?;
+        let relocked = call.relock(custody).await;
+        call.end(relocked)
     }
 
     /// Unlocks the keyring after another process has relocked it. Same as
@@ -141,6 +136,33 @@ impl<S: AsyncStore> AsyncVault<S> {
     ///
     /// Same as [`Vault::unlock`](crate::vault::Vault::unlock).
     pub async fn unlock(&self, custody: &Custody<'_>) -> Result<(), VaultError> {
+        let call = self.call(Operation::Unlock, None)?;
+        let unlocked = call.unlock(custody).await;
+        call.end(unlocked)
+    }
+
+    /// Returns the keyring, if the store has it.
+    pub(super) fn held_in_store(&self) -> Result<Arc<Held>, VaultError> {
+        let held = self.held();
+        if held.fence().is_some() { Ok(held) } else { Err(VaultError::NoCustody) }
+    }
+}
+
+impl<S: AsyncStore> Call<'_, AsyncVault<S>> {
+    async fn relock(&self, custody: &Custody<'_>) -> Result<(), VaultError> {
+        let mut held = self.held_in_store()?;
+        for _ in 0..ATTEMPTS {
+            self.reload(&mut held).await?;
+            let mut keyring = held.copy()?;
+            let text = keyring.lock(custody)?;
+            if self.write_keyring(&mut held, keyring, &text).await? {
+                return Ok(());
+            }
+        }
+        Err(kept_changing())
+    }
+
+    async fn unlock(&self, custody: &Custody<'_>) -> Result<(), VaultError> {
         loop {
             let known = self.held_in_store()?;
             let row = KeyringRow::parse(&read_keyring(&self.store).await?)?;
@@ -160,12 +182,6 @@ impl<S: AsyncStore> AsyncVault<S> {
         }
     }
 
-    /// Returns the keyring, if the store has it.
-    pub(super) fn held_in_store(&self) -> Result<Arc<Held>, VaultError> {
-        let held = self.held();
-        if held.fence().is_some() { Ok(held) } else { Err(VaultError::NoCustody) }
-    }
-
     /// Writes a keyring over the one that is held, and holds it. Returns `false` if the store has another
     /// one by now.
     pub(super) async fn write_keyring(
@@ -179,7 +195,7 @@ impl<S: AsyncStore> AsyncVault<S> {
         // A thread that finds it in the store before this one knows about it need not unlock it. If the
         // write fails, it may still happen.
         self.with_keyrings(|keyrings| keyrings.coming = Some(next.clone()));
-        let written = put_keyring(&self.store, &write).await?;
+        let written = put_keyring(&self.store, &write, || self.count_attempt()).await?;
         self.with_keyrings(|keyrings| {
             if written && Arc::ptr_eq(keyrings.current(), held) {
                 keyrings.replace(next.clone());
@@ -251,10 +267,15 @@ async fn has_records<S: AsyncStore>(store: &S) -> Result<bool, VaultError> {
 }
 
 /// Writes the row of the keyring, once more if the store does not confirm it. Returns `false` if another
-/// one is there.
-async fn put_keyring<S: AsyncStore>(store: &S, write: &Write) -> Result<bool, VaultError> {
+/// one is there. `count_attempt` is called before each attempt.
+async fn put_keyring<S: AsyncStore>(
+    store: &S,
+    write: &Write,
+    count_attempt: impl Fn(),
+) -> Result<bool, VaultError> {
     let unknown = |error: VaultError| VaultError::Unknown(error.into());
     let put = async |write: &Write| -> Result<bool, StoreError> {
+        count_attempt();
         let outcomes = store.apply(write.expected(), std::slice::from_ref(write)).await?;
         Ok(outcomes == [Outcome::Applied])
     };

@@ -102,6 +102,10 @@ pub enum VaultError {
     /// The store failed. Nothing was changed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The vault's [observer](crate::vault::Observer) refused the call. The store was asked nothing, and
+    /// nothing was changed.
+    #[error("the vault's observer refused the call; nothing was done")]
+    Refused(#[source] Cause),
 }
 
 impl VaultError {

@@ -7,9 +7,12 @@ use crate::seal::{By, Opened, Revision, Scope};
 use crate::store::backend::{Fetch, past};
 use crate::store::{AsyncStore, Blocking, Scan, Store, now};
 use crate::vault::asynchronous::AsyncVault;
+use crate::vault::call::Call;
 use crate::vault::decide::{self, Change, Current, Expected};
 use crate::vault::error::VaultError;
 use crate::vault::held::Held;
+use crate::vault::observer::{End, Touched};
+use crate::vault::operation::Operation;
 
 /// The most past revisions that a vault keeps of a scope. A thousand changes are years of work of
 /// people. It bounds how long one listing of a history takes.
@@ -38,23 +41,13 @@ impl<S: AsyncStore> AsyncVault<S> {
     ///
     /// Same as [`Vault::history`](crate::vault::Vault::history).
     pub async fn history(&self, scope: &Scope) -> Result<AsyncHistory<'_, S>, VaultError> {
-        let (mut held, scope) = (self.held(), scope.clone());
-        // The present first: what is replaced after it was read is not below it.
-        let current = self.read(&mut held, &scope).await?.0;
-        let revision = current.as_ref().map(Current::revision);
-        let mut below = Vec::new();
-        let prefix = past(scope.as_bytes()).start[..scope.as_bytes().len()].to_vec();
-        let mut scan = Scan::new(&self.store, prefix, PAGE, Fetch::Heads);
-        loop {
-            let page = scan.next_page().await?;
-            if revision.is_none() || page.is_empty() {
-                break;
+        let call = self.call_owning(Operation::History, || Some(scope.clone()))?;
+        match self.revisions(scope).await {
+            Ok((held, present, below)) => {
+                Ok(AsyncHistory { call, held, scope: scope.clone(), present, below })
             }
-            let past = page.iter().filter_map(|row| Scope::of_past(row.scope()));
-            below.extend(past.map(|(_, past)| past).filter(|past| Some(*past) < revision));
+            Err(error) => call.end(Err(error)),
         }
-        let present = current.map(|current| HistoryEntry::of(current.opened));
-        Ok(AsyncHistory { vault: self, held, scope, present, below })
     }
 
     /// Returns a revision of a scope. Same as [`Vault::get_at`](crate::vault::Vault::get_at).
@@ -67,9 +60,9 @@ impl<S: AsyncStore> AsyncVault<S> {
         scope: &Scope,
         revision: Revision,
     ) -> Result<Option<Opened>, VaultError> {
-        let mut held = self.held();
-        let current = self.read(&mut held, scope).await?.0;
-        self.at(&mut held, scope, current.as_ref(), revision).await
+        let call = self.call(Operation::GetAt, scope)?;
+        let opened = call.get_at(scope, revision).await;
+        call.end_with(opened, |opened| opened.as_ref().map(Touched::of))
     }
 
     /// Writes an earlier revision once more. Same as
@@ -85,13 +78,34 @@ impl<S: AsyncStore> AsyncVault<S> {
         expected: Expected,
         by: impl Into<Option<By>>,
     ) -> Result<Revision, VaultError> {
-        let (mut held, by) = (self.held(), by.into());
-        // The write is over the record that is read here. So if the scope is purged and made again
-        // meanwhile, the earlier content is not written there.
-        let read = self.read(&mut held, scope).await?;
-        let source = self.at(&mut held, scope, read.0.as_ref(), revision).await?;
-        let source = decide::source(source)?;
-        self.change(&mut held, scope, read, expected, &Change::Copy(&source, by.as_ref())).await
+        let call = self.call(Operation::Restore, scope)?;
+        let by = by.into();
+        let written = call.restore(scope, revision, expected, by.as_ref()).await;
+        call.end_written(written)
+    }
+
+    /// Reads the present of a scope, and the revisions of its past in ascending order.
+    async fn revisions(
+        &self,
+        scope: &Scope,
+    ) -> Result<(Arc<Held>, Option<HistoryEntry>, Vec<Revision>), VaultError> {
+        let mut held = self.held();
+        // The present first: what is replaced after it was read is not below it.
+        let current = self.read(&mut held, scope).await?.0;
+        let revision = current.as_ref().map(Current::revision);
+        let mut below = Vec::new();
+        let prefix = past(scope.as_bytes()).start[..scope.as_bytes().len()].to_vec();
+        let mut scan = Scan::new(&self.store, prefix, PAGE, Fetch::Heads);
+        loop {
+            let page = scan.next_page().await?;
+            if revision.is_none() || page.is_empty() {
+                break;
+            }
+            let past = page.iter().filter_map(|row| Scope::of_past(row.scope()));
+            below.extend(past.map(|(_, past)| past).filter(|past| Some(*past) < revision));
+        }
+        let present = current.map(|current| HistoryEntry::of(current.opened));
+        Ok((held, present, below))
     }
 
     /// Opens a revision, present or past. A past row that is not below the present is ignored.
@@ -122,6 +136,34 @@ impl<S: AsyncStore> AsyncVault<S> {
     ) -> Result<Option<Opened>, VaultError> {
         let open = |held: &Held, row: &[u8]| held.open_past(scope, revision, row);
         self.open_row(held, &scope.past(revision), open).await
+    }
+}
+
+impl<S: AsyncStore> Call<'_, AsyncVault<S>> {
+    async fn get_at(
+        &self,
+        scope: &Scope,
+        revision: Revision,
+    ) -> Result<Option<Opened>, VaultError> {
+        let mut held = self.held();
+        let current = self.read(&mut held, scope).await?.0;
+        self.at(&mut held, scope, current.as_ref(), revision).await
+    }
+
+    async fn restore(
+        &self,
+        scope: &Scope,
+        revision: Revision,
+        expected: Expected,
+        by: Option<&By>,
+    ) -> Result<Touched, VaultError> {
+        let mut held = self.held();
+        // The write is over the record that is read here. So if the scope is purged and made again
+        // meanwhile, the earlier content is not written there.
+        let read = self.read(&mut held, scope).await?;
+        let source = self.at(&mut held, scope, read.0.as_ref(), revision).await?;
+        let source = decide::source(source)?;
+        self.change(&mut held, scope, read, expected, &Change::Copy(&source, by)).await
     }
 }
 
@@ -167,7 +209,7 @@ impl HistoryEntry {
 /// The revisions of a scope in an [`AsyncVault`], the present one first. Returned by
 /// [`AsyncVault::history`].
 pub struct AsyncHistory<'a, S> {
-    vault: &'a AsyncVault<S>,
+    call: Call<'a, AsyncVault<S>>,
     held: Arc<Held>,
     scope: Scope,
     present: Option<HistoryEntry>,
@@ -182,18 +224,20 @@ impl<S: AsyncStore> AsyncHistory<'_, S> {
             return Some(Ok(present));
         }
         while let Some(revision) = self.below.pop() {
-            match self.vault.open_past(&mut self.held, &self.scope, revision).await {
+            match self.call.open_past(&mut self.held, &self.scope, revision).await {
                 Ok(Some(opened)) => return Some(Ok(HistoryEntry::of(opened))),
                 // A write has removed it meanwhile.
                 Ok(None) => {}
                 Err(error) => {
                     if error.ends_the_call() {
                         self.below.clear();
+                        self.call.tell(End::Failed(&error), None);
                     }
                     return Some(Err(error));
                 }
             }
         }
+        self.call.tell(End::Done, None);
         None
     }
 }

@@ -8,6 +8,7 @@ use crate::seal::{Keyring, Record, Revision, Scope};
 use crate::store::AsyncStore;
 use crate::store::backend::{MAX_PAGE_LEN, Outcome, Row};
 use crate::vault::asynchronous::AsyncVault;
+use crate::vault::call::Call;
 use crate::vault::decide::{self, ATTEMPTS, Current};
 use crate::vault::error::{TransferError, VaultError};
 use crate::vault::export_format::ExportReader;
@@ -122,7 +123,7 @@ enum Decision {
     Failed(VaultError),
 }
 
-impl<S: AsyncStore> AsyncVault<S> {
+impl<S: AsyncStore> Call<'_, AsyncVault<S>> {
     /// Writes the present record over itself, and the past rows with it. So they become past of
     /// exactly the record that was read. If it changes meanwhile, all is decided anew.
     pub(super) async fn write_past(

@@ -9,6 +9,7 @@ use crate::vault::Vault;
 use crate::vault::asynchronous::AsyncVault;
 use crate::vault::beside::Beside;
 use crate::vault::error::{TransferError, VaultError};
+use crate::vault::operation::Operation;
 use crate::vault::report::Report;
 use crate::vault::rotate::RotateError;
 
@@ -212,7 +213,9 @@ impl<S: Store> Vault<S> {
         &self,
         progress: impl FnMut(&Report) -> ControlFlow<()>,
     ) -> Result<Report, RotateError> {
-        Beside::threads(|beside| now(self.0.rotate_beside(beside, progress)))
+        let call = self.0.call(Operation::Rotate, None)?;
+        let rotated = Beside::threads(|beside| now(call.rotate(beside, progress)));
+        call.end(rotated)
     }
 
     /// Same as [`import`](Self::import), for an export whose keyring has other locks than the vault's.

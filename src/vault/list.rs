@@ -6,7 +6,11 @@ use std::vec;
 use crate::seal::{Header, Kind, OpenError, Scope, ScopeError, past_key, past_prefix};
 use crate::store::backend::{Fetch, Row};
 use crate::store::{AsyncStore, Blocking, RowRange, Scan, Store, StoreError, now};
+use crate::vault::asynchronous::AsyncVault;
+use crate::vault::call::Call;
 use crate::vault::error::VaultError;
+use crate::vault::observer::End;
+use crate::vault::operation::Operation;
 
 /// The most rows that a listing holds in memory.
 const PAGE: usize = 4096;
@@ -82,6 +86,33 @@ impl Scopes<'_> {
         let ranges = prefixes.into_iter().chain(past).map(RowRange::of);
         Ok(Scan::of_part(store, ranges, limit, fetch))
     }
+
+    /// The module or the version that all of these scopes belong to, if there is one.
+    pub(super) fn parent(self) -> Option<Scope> {
+        match self {
+            Self::All | Self::Modules | Self::Between { .. } => None,
+            Self::Versions(module) | Self::Module(module) => Scope::module(module).ok(),
+            Self::Installs(module, version) => Scope::module(module).ok()?.version(version).ok(),
+        }
+    }
+}
+
+impl<S: AsyncStore> AsyncVault<S> {
+    /// Lists scopes. Same as [`Vault::scopes`](crate::vault::Vault::scopes).
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Vault::scopes`](crate::vault::Vault::scopes).
+    pub fn scopes(&self, scopes: Scopes<'_>) -> Result<AsyncListing<'_, S>, VaultError> {
+        let call = self.call_owning(Operation::Scopes, || scopes.parent())?;
+        match scopes.scan(&self.store, PAGE, Fetch::Heads) {
+            Ok(scan) => {
+                let scan = scan.of_present();
+                Ok(AsyncListing { call, scan, page: Vec::new().into_iter(), ended: false })
+            }
+            Err(error) => call.end(Err(error.into())),
+        }
+    }
 }
 
 /// The ranges of the present rows of a share, and of its past rows. No encoding of a scope is a prefix
@@ -137,22 +168,26 @@ impl Listed {
 /// The scopes of an [`AsyncVault`](crate::vault::AsyncVault), fetched page by page. Returned by
 /// [`AsyncVault::scopes`](crate::vault::AsyncVault::scopes).
 pub struct AsyncListing<'a, S> {
+    call: Call<'a, AsyncVault<S>>,
     scan: Scan<'a, S>,
     page: vec::IntoIter<Row>,
     ended: bool,
 }
 
-impl<'a, S: AsyncStore> AsyncListing<'a, S> {
-    pub(super) fn new(store: &'a S, scopes: Scopes<'_>) -> Result<Self, ScopeError> {
-        let scan = scopes.scan(store, PAGE, Fetch::Heads)?.of_present();
-        Ok(Self { scan, page: Vec::new().into_iter(), ended: false })
-    }
-
+impl<S: AsyncStore> AsyncListing<'_, S> {
     /// Returns the next scope, or `None` at the end.
     pub async fn next(&mut self) -> Option<Result<Listed, VaultError>> {
         let row = match self.next_row().await {
-            Ok(row) => row?,
-            Err(error) => return Some(Err(error.into())),
+            Ok(Some(row)) => row,
+            Ok(None) => {
+                self.call.tell(End::Done, None);
+                return None;
+            }
+            Err(error) => {
+                let error = error.into();
+                self.call.tell(End::Failed(&error), None);
+                return Some(Err(error));
+            }
         };
         let scope = match Scope::from_bytes(row.scope()) {
             Ok(scope) => scope,

@@ -19,9 +19,11 @@ use crate::seal::{ManifestList, Revision, Scope};
 use crate::store::backend::{Fetch, Row};
 use crate::store::{AsyncStore, Scan};
 use crate::vault::asynchronous::AsyncVault;
+use crate::vault::call::Call;
 use crate::vault::error::{TransferError, VaultError};
 use crate::vault::export_format::{check_magic, read, read_vec};
 use crate::vault::held::Held;
+use crate::vault::operation::Operation;
 use crate::vault::report::Report;
 use crate::vault::slices::Slices;
 
@@ -40,6 +42,35 @@ impl<S: AsyncStore> AsyncVault<S> {
     ///
     /// Same as [`Vault::manifest`](crate::vault::Vault::manifest).
     pub async fn manifest_blocking(
+        &self,
+        revision: Revision,
+        out: impl Write,
+    ) -> Result<u64, TransferError> {
+        let call = self.call(Operation::Manifest, None)?;
+        let count = call.manifest(revision, out).await;
+        call.end(count)
+    }
+
+    /// Compares the store with a manifest. Same as
+    /// [`Vault::verify_against`](crate::vault::Vault::verify_against).
+    ///
+    /// The store is awaited. Reading `manifest` blocks the thread.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Vault::verify_against`](crate::vault::Vault::verify_against).
+    pub async fn verify_against_blocking(
+        &self,
+        manifest: impl Read,
+    ) -> Result<Report, TransferError> {
+        let call = self.call(Operation::VerifyAgainst, None)?;
+        let report = call.verify_against(manifest).await;
+        call.end(report)
+    }
+}
+
+impl<S: AsyncStore> Call<'_, AsyncVault<S>> {
+    async fn manifest(
         &self,
         revision: Revision,
         mut out: impl Write,
@@ -73,18 +104,7 @@ impl<S: AsyncStore> AsyncVault<S> {
         Ok(count)
     }
 
-    /// Compares the store with a manifest. Same as
-    /// [`Vault::verify_against`](crate::vault::Vault::verify_against).
-    ///
-    /// The store is awaited. Reading `manifest` blocks the thread.
-    ///
-    /// # Errors
-    ///
-    /// Same as [`Vault::verify_against`](crate::vault::Vault::verify_against).
-    pub async fn verify_against_blocking(
-        &self,
-        mut manifest: impl Read,
-    ) -> Result<Report, TransferError> {
+    async fn verify_against(&self, mut manifest: impl Read) -> Result<Report, TransferError> {
         // Both the manifest and the store are in the order of scopes, so one pass over both compares
         // them:
         //

@@ -5,9 +5,12 @@ use std::ops::ControlFlow;
 use crate::seal::{Opened, Revision, Scope};
 use crate::store::AsyncStore;
 use crate::vault::asynchronous::AsyncVault;
+use crate::vault::call::Call;
 use crate::vault::decide::{self, Current};
 use crate::vault::error::VaultError;
 use crate::vault::held::Attempts;
+use crate::vault::observer::Touched;
+use crate::vault::operation::Operation;
 
 /// The present state of a scope, as compared with a revision that the caller has.
 #[derive(Debug)]
@@ -29,6 +32,20 @@ impl<S: AsyncStore> AsyncVault<S> {
     ///
     /// Same as [`Vault::get_newer`](crate::vault::Vault::get_newer).
     pub async fn get_newer(&self, scope: &Scope, after: Revision) -> Result<Newer, VaultError> {
+        let call = self.call(Operation::GetNewer, scope)?;
+        let newer = call.get_newer(scope, after).await;
+        call.end_with(newer, |newer| {
+            Some(match newer {
+                Newer::Same => Touched { revision: after, key_id: None },
+                Newer::Deleted(revision) => Touched { revision: *revision, key_id: None },
+                Newer::Opened(opened) => Touched::of(opened),
+            })
+        })
+    }
+}
+
+impl<S: AsyncStore> Call<'_, AsyncVault<S>> {
+    async fn get_newer(&self, scope: &Scope, after: Revision) -> Result<Newer, VaultError> {
         let (mut held, mut attempts) = (self.held(), Attempts::default());
         let (current, seen) = loop {
             // In this order, as in `look`.

@@ -9,11 +9,13 @@ use crate::store::backend::{Fetch, Outcome, Row, Write};
 use crate::store::{AsyncStore, Scan, StoreError};
 use crate::vault::asynchronous::AsyncVault;
 use crate::vault::beside::{Beside, Committed, both};
+use crate::vault::call::Call;
 use crate::vault::custody::kept_changing;
 use crate::vault::decide::{self, ATTEMPTS, Plan, Rewrap};
 use crate::vault::error::VaultError;
 use crate::vault::held::Held;
 use crate::vault::list::Scopes;
+use crate::vault::operation::Operation;
 use crate::vault::place::{Place, Presents};
 use crate::vault::report::Report;
 use crate::vault::slices::Slices;
@@ -34,10 +36,14 @@ impl<S: AsyncStore> AsyncVault<S> {
         scopes: Scopes<'_>,
         progress: impl FnMut(&Report) -> ControlFlow<()>,
     ) -> Result<Report, VaultError> {
-        self.rewrap_beside(Beside::Task, scopes, progress).await
+        let call = self.call_owning(Operation::Rewrap, || scopes.parent())?;
+        let report = call.rewrap(Beside::Task, scopes, progress).await;
+        call.end(report)
     }
+}
 
-    pub(super) async fn rewrap_beside<'env>(
+impl<S: AsyncStore> Call<'_, AsyncVault<S>> {
+    pub(super) async fn rewrap<'env>(
         &'env self,
         beside: Beside<'_, 'env>,
         scopes: Scopes<'_>,
@@ -228,7 +234,7 @@ pub(super) enum UpToDate {
 /// It has two pages in memory: one that is committed, and the next one. Their rows are different ones, so
 /// no write of a page makes the condition of another page's write false.
 pub(super) struct Pass<'env, S> {
-    vault: &'env AsyncVault<S>,
+    call: &'env Call<'env, AsyncVault<S>>,
     scan: Scan<'env, S>,
     up_to_date: UpToDate,
     slices: Slices,
@@ -236,12 +242,12 @@ pub(super) struct Pass<'env, S> {
 
 impl<'env, S: AsyncStore> Pass<'env, S> {
     pub(super) fn new(
-        vault: &'env AsyncVault<S>,
+        call: &'env Call<'env, AsyncVault<S>>,
         scopes: Scopes<'_>,
         up_to_date: UpToDate,
     ) -> Result<Self, VaultError> {
-        let scan = scopes.scan(&vault.store, BATCH, Fetch::Records)?;
-        Ok(Self { vault, scan, up_to_date, slices: Slices::default() })
+        let scan = scopes.scan(&call.store, BATCH, Fetch::Records)?;
+        Ok(Self { call, scan, up_to_date, slices: Slices::default() })
     }
 
     /// Seals every record again that is not under the primary key. `progress` is called after each page,
@@ -255,7 +261,7 @@ impl<'env, S: AsyncStore> Pass<'env, S> {
     ) -> Result<ControlFlow<()>, VaultError> {
         let mut page = self.next_page(held).await?;
         while !page.rows.is_empty() {
-            let commit = self.vault.commit_page(beside, &page);
+            let commit = self.call.commit_page(beside, &page);
             let (outcomes, next) = both(commit, self.next_page(held)).await;
             let mut outcomes = outcomes?;
             let mut attempts = 0;
@@ -267,11 +273,11 @@ impl<'env, S: AsyncStore> Pass<'env, S> {
                 }
                 // Nothing was written: the store has another keyring by now.
                 attempts += 1;
-                self.vault.reload(held).await?;
+                self.call.reload(held).await?;
                 page = self.seal_page(held, page.rows).await?;
-                outcomes = self.vault.commit_page(beside, &page).await?;
+                outcomes = self.call.commit_page(beside, &page).await?;
             };
-            self.vault.finish_page(held, page, outcomes, report).await?;
+            self.call.finish_page(held, page, outcomes, report).await?;
             if progress(report).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -298,9 +304,9 @@ impl<'env, S: AsyncStore> Pass<'env, S> {
             let (mut counted, mut presents) = (Report::default(), Presents::default());
             for row in &rows {
                 if self.up_to_date == UpToDate::Opened && is_under(row, held.primary()) {
-                    self.vault.verify_row(held, row, &mut presents, &mut counted).await?;
+                    self.call.verify_row(held, row, &mut presents, &mut counted).await?;
                 } else {
-                    match self.vault.plan_rewrap(held, row, &mut presents).await {
+                    match self.call.plan_rewrap(held, row, &mut presents).await {
                         Ok(Planned::Kept) => counted.kept += 1,
                         Ok(Planned::Ignored) => {}
                         Ok(Planned::Again(place)) => again.push(place),

@@ -7,11 +7,13 @@ use crate::seal::{KeyId, Unused};
 use crate::store::AsyncStore;
 use crate::vault::asynchronous::AsyncVault;
 use crate::vault::beside::Beside;
+use crate::vault::call::Call;
 use crate::vault::custody::kept_changing;
 use crate::vault::decide::ATTEMPTS;
 use crate::vault::error::VaultError;
 use crate::vault::held::Held;
 use crate::vault::list::Scopes;
+use crate::vault::operation::Operation;
 use crate::vault::report::Report;
 use crate::vault::rewrap::{Pass, UpToDate};
 
@@ -61,10 +63,14 @@ impl<S: AsyncStore> AsyncVault<S> {
         &self,
         progress: impl FnMut(&Report) -> ControlFlow<()>,
     ) -> Result<Report, RotateError> {
-        self.rotate_beside(Beside::Task, progress).await
+        let call = self.call(Operation::Rotate, None)?;
+        let rotated = call.rotate(Beside::Task, progress).await;
+        call.end(rotated)
     }
+}
 
-    pub(super) async fn rotate_beside<'env>(
+impl<S: AsyncStore> Call<'_, AsyncVault<S>> {
+    pub(super) async fn rotate<'env>(
         &'env self,
         beside: Beside<'_, 'env>,
         mut progress: impl FnMut(&Report) -> ControlFlow<()>,

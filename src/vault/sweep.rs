@@ -5,10 +5,12 @@ use std::sync::Arc;
 use crate::store::AsyncStore;
 use crate::store::backend::{Fetch, Row};
 use crate::vault::asynchronous::AsyncVault;
+use crate::vault::call::Call;
 use crate::vault::decide;
 use crate::vault::error::VaultError;
 use crate::vault::held::Held;
 use crate::vault::list::Scopes;
+use crate::vault::operation::Operation;
 use crate::vault::place::{Place, Presents};
 use crate::vault::report::Report;
 use crate::vault::rewrap::BATCH;
@@ -22,6 +24,25 @@ impl<S: AsyncStore> AsyncVault<S> {
     ///
     /// Same as [`Vault::verify`](crate::vault::Vault::verify).
     pub async fn verify(&self, scopes: Scopes<'_>) -> Result<Report, VaultError> {
+        let call = self.call_owning(Operation::Verify, || scopes.parent())?;
+        let report = call.verify(scopes).await;
+        call.end(report)
+    }
+
+    /// Counts the records under each key. Same as [`Vault::usage`](crate::vault::Vault::usage).
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Vault::usage`](crate::vault::Vault::usage).
+    pub async fn usage(&self) -> Result<Report, VaultError> {
+        let call = self.call(Operation::Usage, None)?;
+        let report = call.usage().await;
+        call.end(report)
+    }
+}
+
+impl<S: AsyncStore> Call<'_, AsyncVault<S>> {
+    async fn verify(&self, scopes: Scopes<'_>) -> Result<Report, VaultError> {
         let (begun, disabled) = self.held_and_disabled();
         let mut held = begun.clone();
         let mut report = Report::default();
@@ -48,12 +69,7 @@ impl<S: AsyncStore> AsyncVault<S> {
         Ok(report)
     }
 
-    /// Counts the records under each key. Same as [`Vault::usage`](crate::vault::Vault::usage).
-    ///
-    /// # Errors
-    ///
-    /// Same as [`Vault::usage`](crate::vault::Vault::usage).
-    pub async fn usage(&self) -> Result<Report, VaultError> {
+    async fn usage(&self) -> Result<Report, VaultError> {
         let mut report = Report::default();
         for (id, records) in self.store.count_by_key().await? {
             match id {

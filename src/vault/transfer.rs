@@ -8,6 +8,7 @@ use crate::seal::{Custody, Keyring, Record, Scope};
 use crate::store::backend::{Fetch, Outcome, Row};
 use crate::store::{AsyncStore, Scan};
 use crate::vault::asynchronous::AsyncVault;
+use crate::vault::call::Call;
 use crate::vault::custody::kept_changing;
 use crate::vault::decide::{self, ATTEMPTS, Current, Plan};
 use crate::vault::error::{TransferError, VaultError};
@@ -15,6 +16,7 @@ use crate::vault::export_format::{ExportReader, ExportWriter};
 use crate::vault::held::Held;
 use crate::vault::import_past::{BATCH, MAX_BATCH_LEN, PastRows, Presents};
 use crate::vault::imported::ExportKeys;
+use crate::vault::operation::Operation;
 use crate::vault::place::Place;
 use crate::vault::report::Report;
 use crate::vault::slices::Slices;
@@ -30,6 +32,46 @@ impl<S: AsyncStore> AsyncVault<S> {
     ///
     /// Same as [`Vault::export`](crate::vault::Vault::export).
     pub async fn export_blocking(&self, out: impl Write) -> Result<u64, TransferError> {
+        let call = self.call(Operation::Export, None)?;
+        let count = call.export(out).await;
+        call.end(count)
+    }
+
+    /// Writes the records of an export to this vault's store. Same as
+    /// [`Vault::import`](crate::vault::Vault::import).
+    ///
+    /// The store is awaited. Reading `from` blocks the thread.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Vault::import`](crate::vault::Vault::import).
+    pub async fn import_blocking(&self, from: impl Read + Seek) -> Result<Report, TransferError> {
+        let call = self.call(Operation::Import, None)?;
+        let report = call.import_by(from, None).await;
+        call.end(report)
+    }
+
+    /// Writes the records of an export under other locks. Same as
+    /// [`Vault::import_with`](crate::vault::Vault::import_with).
+    ///
+    /// The store is awaited. Reading `from` blocks the thread.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Vault::import_with`](crate::vault::Vault::import_with).
+    pub async fn import_with_blocking(
+        &self,
+        from: impl Read + Seek,
+        custody: &Custody<'_>,
+    ) -> Result<Report, TransferError> {
+        let call = self.call(Operation::Import, None)?;
+        let report = call.import_by(from, Some(custody)).await;
+        call.end(report)
+    }
+}
+
+impl<S: AsyncStore> Call<'_, AsyncVault<S>> {
+    async fn export(&self, out: impl Write) -> Result<u64, TransferError> {
         let mut held = self.held();
         let is_in_store = held.fence().is_some();
         if is_in_store {
@@ -54,34 +96,6 @@ impl<S: AsyncStore> AsyncVault<S> {
             export.write_keyring(row.ok_or(TransferError::Rotated)?)?;
         }
         export.finish()
-    }
-
-    /// Writes the records of an export to this vault's store. Same as
-    /// [`Vault::import`](crate::vault::Vault::import).
-    ///
-    /// The store is awaited. Reading `from` blocks the thread.
-    ///
-    /// # Errors
-    ///
-    /// Same as [`Vault::import`](crate::vault::Vault::import).
-    pub async fn import_blocking(&self, from: impl Read + Seek) -> Result<Report, TransferError> {
-        self.import_by(from, None).await
-    }
-
-    /// Writes the records of an export under other locks. Same as
-    /// [`Vault::import_with`](crate::vault::Vault::import_with).
-    ///
-    /// The store is awaited. Reading `from` blocks the thread.
-    ///
-    /// # Errors
-    ///
-    /// Same as [`Vault::import_with`](crate::vault::Vault::import_with).
-    pub async fn import_with_blocking(
-        &self,
-        from: impl Read + Seek,
-        custody: &Custody<'_>,
-    ) -> Result<Report, TransferError> {
-        self.import_by(from, Some(custody)).await
     }
 
     async fn import_by(

@@ -7,6 +7,7 @@ mod history;
 mod list;
 mod model;
 mod newer;
+mod observer;
 mod order;
 mod overlap;
 mod parts;
