@@ -223,8 +223,11 @@ impl<S: AsyncStore> AsyncHistory<'_, S> {
         if let Some(present) = self.present.take() {
             return Some(Ok(present));
         }
-        while let Some(revision) = self.below.pop() {
-            match self.call.open_past(&mut self.held, &self.scope, revision).await {
+        while let Some(revision) = self.below.last().copied() {
+            let opened = self.call.open_past(&mut self.held, &self.scope, revision).await;
+            // Not before: if this future is dropped, the next one reads the same revision.
+            self.below.pop();
+            match opened {
                 Ok(Some(opened)) => return Some(Ok(HistoryEntry::of(opened))),
                 // A write has removed it meanwhile.
                 Ok(None) => {}

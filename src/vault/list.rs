@@ -204,11 +204,10 @@ impl<S: AsyncStore> AsyncListing<'_, S> {
         if self.ended {
             return Ok(None);
         }
-        // Set before the call, so that an error ends the listing, too.
-        self.ended = true;
-        let page = self.scan.next_page().await?;
-        self.ended = page.is_empty();
-        self.page = page.into_iter();
+        // If this future is dropped here, the next one reads the same page.
+        let page = self.scan.next_page().await;
+        self.ended = page.as_ref().map_or(true, Vec::is_empty);
+        self.page = page?.into_iter();
         Ok(self.page.next())
     }
 }

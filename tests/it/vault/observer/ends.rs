@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use secrets_toml::seal::{Lock, Scope};
 use secrets_toml::store::backend::{Fetch, past};
@@ -168,6 +168,47 @@ fn an_iterator_is_told_at_its_end() {
             "history done",
         ]
     );
+}
+
+/// Polls a future until it is done.
+fn finish<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(result) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return result;
+        }
+    }
+}
+
+/// Drops a future that waits for the store.
+fn drop_started(future: impl Future) {
+    assert!(pin!(future).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+}
+
+/// If the future of an item is dropped, the next one reads that item.
+#[test]
+fn an_iterator_goes_on_after_a_dropped_future() {
+    let store = MemoryStore::new();
+    let acme = install("acme");
+    let writer = Vault::new(&store, keyring()).keep_history(5).unwrap();
+    writer.put(&acme, &secrets(), Expected::Absent).unwrap();
+    writer.put(&acme, &secrets(), Expected::Revision(revision(1))).unwrap();
+    let log = Arc::new(Log::default());
+    let vault = AsyncVault::new(Paused(&store), keyring()).observed_by(log.clone());
+
+    let mut listing = vault.scopes(Scopes::All).unwrap();
+    drop_started(listing.next());
+    assert_eq!(*finish(listing.next()).unwrap().unwrap().scope(), acme);
+    drop_started(listing.next());
+    assert!(finish(listing.next()).is_none());
+    assert_eq!(log.ends(), ["scopes done"]);
+
+    let mut history = finish(vault.history(&acme)).unwrap();
+    assert_eq!(finish(history.next()).unwrap().unwrap().revision(), revision(2));
+    drop_started(history.next());
+    assert_eq!(finish(history.next()).unwrap().unwrap().revision(), revision(1));
+    assert!(finish(history.next()).is_none());
+    assert_eq!(log.ends(), ["history done"]);
 }
 
 /// Panics at each end.
