@@ -8,7 +8,8 @@
 //! 6. [Files that change](#files-that-change)
 //! 7. [Rotating keys](#rotating-keys)
 //! 8. [Backups](#backups)
-//! 9. [Writing a store](#writing-a-store)
+//! 9. [An audit log](#an-audit-log)
+//! 10. [Writing a store](#writing-a-store)
 //!
 //! The repository has a complete service, with pages in a browser: `cargo run -p module-manager`.
 //!
@@ -456,6 +457,46 @@
 //!
 //! A process that has seen a newer record refuses an older one. After a restore on purpose, call
 //! [`Vault::accept_restore`](crate::vault::Vault::accept_restore), or start the process anew.
+//!
+//! # An audit log
+//!
+//! An [`Observer`](crate::vault::Observer) is told of each call of a vault, reads included: before the store is
+//! asked, and at the end. If it refuses a call, nothing is done. So a log that cannot write stops the work.
+//! An event has the operation, the scope and the ID of the key, and never a value.
+//!
+//! ```
+//! use secrets_toml::store::Cause;
+//! use secrets_toml::vault::{Event, Observer, Outcome};
+//!
+//! struct Audit;
+//!
+//! impl Observer for Audit {
+//!     fn before(&self, event: &Event<'_>) -> Result<(), Cause> {
+//!         let scope = event.scope().map(ToString::to_string).unwrap_or_default();
+//!         log(&format!("{} {} {scope}", event.number(), event.operation()))?;
+//!         Ok(())
+//!     }
+//!
+//!     fn after(&self, event: &Event<'_>, outcome: &Outcome<'_>) {
+//!         let end = outcome.end().name(); // `abandoned`: a write may have happened
+//!         let _ = log(&format!("{} {end}, writes: {}", event.number(), outcome.attempts()));
+//!     }
+//! }
+//!
+//! fn log(line: &str) -> std::io::Result<()> {
+//!     println!("{line}"); // or a file that only this service may append to
+//!     Ok(())
+//! }
+//!
+//! # use secrets_toml::{seal::{Keyring, Scope}, store::MemoryStore, vault::Vault};
+//! # let vault = Vault::new(MemoryStore::new(), Keyring::generate()?);
+//! let vault = vault.observed_by(Audit);
+//! assert!(vault.get(&Scope::module("chat")?)?.is_none());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The vault does not know for which user it is called. The host knows: a `tracing` event is within the span of the
+//! request. The example `observe` logs with `tracing` and counts for Prometheus.
 //!
 //! # Writing a store
 //!

@@ -67,8 +67,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The [`guide`] goes on from here: a form in a web service, running a module, rotating keys, backups, and
-//! writing a store.
+//! The [`guide`] goes on from here: a form in a web service, running a module, rotating keys, backups, an
+//! audit log, and writing a store.
 //!
 //! # Which type to use
 //!
