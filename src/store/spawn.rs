@@ -62,7 +62,7 @@ impl<S: Store + 'static> SpawnBlocking<S> {
         run: impl FnOnce(&S) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let handle = Handle::try_current();
-        let handle = handle.map_err(|_| unavailable("there is no tokio runtime"))?;
+        let handle = handle.map_err(|_| unavailable("it needs a tokio runtime"))?;
         let store = self.0.clone();
         match handle.spawn_blocking(move || run(&store)).await {
             Ok(result) => result,

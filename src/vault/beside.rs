@@ -1,6 +1,5 @@
 //! A commit that runs beside other work: in one task, or on a thread of its own.
 
-use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
@@ -53,10 +52,10 @@ impl<'env> Beside<'_, 'env> {
 
 /// The place for what a thread returns: its result, or its panic.
 #[derive(Default)]
-struct Slot(Mutex<(Option<Result<Committed, Box<dyn Any + Send>>>, Option<Waker>)>);
+struct Slot(Mutex<(Option<thread::Result<Committed>>, Option<Waker>)>);
 
 impl Slot {
-    fn fill(&self, result: Result<Committed, Box<dyn Any + Send>>) {
+    fn fill(&self, result: thread::Result<Committed>) {
         let mut slot = lock(&self.0);
         slot.0 = Some(result);
         if let Some(waker) = slot.1.take() {

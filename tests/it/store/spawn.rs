@@ -132,6 +132,6 @@ fn without_a_runtime_it_is_unavailable() {
     else {
         panic!("there is nothing to wait for");
     };
-    let unavailable = "the store is unavailable; nothing was changed: there is no tokio runtime";
+    let unavailable = "the store is unavailable; nothing was changed: it needs a tokio runtime";
     assert_eq!(chain(&got.unwrap_err()), unavailable);
 }

@@ -54,11 +54,11 @@ fn each_call_that_visits_records_pauses_after_each_slice() {
             assert!(paused >= passes * slices, "{what}: {paused} pauses of {count}");
         };
         let mut file = Vec::new();
-        pauses(vault.export(&mut file)).0.unwrap();
+        pauses(vault.export_blocking(&mut file)).0.unwrap();
         let mut manifest = Vec::new();
-        let (written, paused) = pauses(vault.manifest(Revision::FIRST, &mut manifest));
+        let (written, paused) = pauses(vault.manifest_blocking(Revision::FIRST, &mut manifest));
         least((written.unwrap(), paused), 1, "manifest");
-        let (report, paused) = pauses(vault.verify_against(&manifest[..]));
+        let (report, paused) = pauses(vault.verify_against_blocking(&manifest[..]));
         least((report.unwrap().unchanged(), paused), 1, "verify_against");
         let (report, paused) = pauses(vault.verify(Scopes::All));
         least((report.unwrap().documents(), paused), 1, "verify");
@@ -72,7 +72,7 @@ fn each_call_that_visits_records_pauses_after_each_slice() {
         drop(Vault::create(&empty, &locks()).unwrap());
         let vault = open(&empty);
         let custody = locks();
-        let (report, paused) = pauses(vault.import_with(Cursor::new(&file), &custody));
+        let (report, paused) = pauses(vault.import_with_blocking(Cursor::new(&file), &custody));
         // A commit has 1,000 records, and its last slice may be shorter.
         let paused = paused + count.div_ceil(1000);
         least((report.unwrap().written(), paused), 1, "import");

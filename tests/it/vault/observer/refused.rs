@@ -1,4 +1,4 @@
-//! What an observer refuses is not done.
+//! Calls that an observer refuses do nothing.
 
 use std::error::Error;
 use std::io::Cursor;
