@@ -237,11 +237,11 @@ impl<'a, S: AsyncStore + ?Sized> Scan<'a, S> {
 
     /// Returns the next page. It is empty at the end.
     pub(crate) async fn next_page(&mut self) -> Result<Vec<Row>, StoreError> {
-        while let Some(range) = self.ranges.pop_front() {
-            if range.is_empty() {
-                continue;
-            }
-            let mut page = self.checked_page(&range).await?;
+        while let Some(range) = self.ranges.front() {
+            let is_empty = range.is_empty();
+            let mut page = if is_empty { Vec::new() } else { self.checked_page(range).await? };
+            // If this future was dropped while it waited, the next one reads the same page.
+            let Some(range) = self.ranges.pop_front() else { break };
             let last = page.last().map(|row| row.scope().to_vec());
             range.cut(&mut page);
             if last.is_some() {

@@ -248,7 +248,10 @@ fn a_call_on_some_scopes_names_their_module() {
     }
     assert!(matches!(vault.scopes(Scopes::Versions("")), Err(VaultError::Scope(_))));
     assert!(matches!(vault.verify(Scopes::Versions("")), Err(VaultError::Scope(_))));
-    assert_eq!(log.ends(), ["scopes failed: a name is empty", "verify failed: a name is empty"]);
+    assert_eq!(
+        log.ends(),
+        ["scopes failed: the module is empty", "verify failed: the module is empty"]
+    );
 }
 
 /// The outcome has the key of the record, and the event the key that seals.
