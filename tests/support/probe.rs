@@ -15,6 +15,7 @@
 //! - [`keep`] runs a function and keeps a copy of every block that it frees. A test can thus search for
 //!   secrets that it computes afterwards.
 //! - [`starve`] runs a function that gets no large block.
+//! - [`interrupted`] runs a function, and another one whenever it allocates.
 //!
 //! All of them see the calling thread only, so tests can run in parallel.
 
@@ -48,6 +49,7 @@ impl Probe {
     ///
     /// Same as [`GlobalAlloc::alloc`].
     unsafe fn allocate(&self, layout: Layout, zeroed: bool) -> *mut u8 {
+        interrupt();
         count(|report| report.allocate(layout));
         if is_refused(layout.size()) {
             return std::ptr::null_mut();
@@ -113,6 +115,8 @@ thread_local! {
     static KEEPING: Cell<bool> = const { Cell::new(false) };
     /// The size of the largest block that [`starve`] allows.
     static LIMIT: Cell<usize> = const { Cell::new(usize::MAX) };
+    /// The function that [`interrupted`] calls.
+    static INTERRUPTION: Cell<Option<fn()>> = const { Cell::new(None) };
 }
 
 fn count(change: impl FnOnce(&mut Report)) {
@@ -153,6 +157,24 @@ pub(crate) fn starve<T>(limit: usize, run: impl FnOnce() -> T) -> T {
     let result = run();
     LIMIT.set(usize::MAX);
     result
+}
+
+/// Runs a function on this thread, and calls `interruption` before each block that it allocates. That
+/// one must not panic; what it allocates does not interrupt it.
+pub(crate) fn interrupted<T>(interruption: fn(), run: impl FnOnce() -> T) -> T {
+    INTERRUPTION.set(Some(interruption));
+    let result = run();
+    INTERRUPTION.set(None);
+    result
+}
+
+fn interrupt() {
+    let _ = INTERRUPTION.try_with(|cell| {
+        if let Some(interruption) = cell.take() {
+            interruption();
+            cell.set(Some(interruption));
+        }
+    });
 }
 
 /// The secrets that [`during`] searches for. They are leaked, so that the allocator reads them without

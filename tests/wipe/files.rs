@@ -1,10 +1,11 @@
 //! Reading files and secret directories, layering documents, and reloading beside readers.
 
 use std::fs;
-use std::path::Path;
-use std::sync::Once;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, Once};
 use std::thread;
+use std::time::Instant;
 
 use secrets_toml::files::{Changes, Files, Reload};
 use secrets_toml::{Document, Template};
@@ -130,31 +131,82 @@ fn errors() {
     }
 }
 
-/// The buffer of a file that changes its length does not grow.
+/// The buffer of a file that changes its length does not grow, and is wiped if it was not the last one.
 #[test]
 fn a_file_that_changes_while_it_is_read() {
+    struct Edits {
+        path: PathBuf,
+        texts: Vec<String>,
+        done: usize,
+    }
+
+    static EDITS: Mutex<Option<Edits>> = Mutex::new(None);
+
+    fn edit() {
+        if let Some(Edits { path, texts, done }) = &mut *EDITS.lock().unwrap() {
+            if let Some(text) = texts.get(*done) {
+                write(path, text);
+            }
+            *done += 1;
+        }
+    }
+
     let folder = Folder::new();
     let path = folder.join("secrets.toml");
-    let lens = [10, 20_000, 300, 90_000];
-    let text = |len: usize| format!("TOKEN = 'CANARYfiles'\n#{}\n", "CANARYfiles".repeat(len / 11));
-    write(&path, text(10));
+    write(&path, TEXT);
+    let text = |len: usize| format!("{TEXT}#{}\n", "CANARYfiles".repeat(len / 11));
+    let texts = [20_000, 300, 90_000, 10].map(text).to_vec();
+    *EDITS.lock().unwrap() = Some(Edits { path: path.clone(), texts, done: 0 });
+    // The length is known before the buffer is allocated.
+    let files = Files::new().file(&path);
+    assert_wiped(|| probe::interrupted(edit, || files.read().unwrap()));
+    let edits = EDITS.lock().unwrap().take().unwrap();
+    assert!(edits.done > edits.texts.len(), "{} blocks were allocated", edits.done);
+}
+
+/// A lock is held to clone or replace an `Arc`, which allocates nothing. So a reader gets the secrets
+/// whenever a poll allocates a block: while it reads, parses, validates and compares.
+#[test]
+fn no_reader_waits_for_a_poll() {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    static ANSWERED: AtomicUsize = AtomicUsize::new(0);
+
+    /// Asks the reader, and waits for its answer, unless one before did not come.
+    fn ask() {
+        let asked = ASKED.fetch_add(1, Ordering::SeqCst);
+        if ANSWERED.load(Ordering::SeqCst) < asked {
+            return;
+        }
+        let begun = Instant::now();
+        while ANSWERED.load(Ordering::SeqCst) == asked && begun.elapsed().as_secs() < 10 {
+            thread::yield_now();
+        }
+    }
+
+    let folder = Folder::new();
+    let path = folder.join("secrets.toml");
+    write(&path, TEXT);
+    let mut reload = Reload::new(Files::new().file(&path), None).unwrap();
+    let reader = reload.reader();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            for len in lens.into_iter().cycle() {
-                write(&path, text(len));
-                if stop.load(Ordering::Relaxed) {
-                    break;
+            while !stop.load(Ordering::SeqCst) {
+                if ANSWERED.load(Ordering::SeqCst) < ASKED.load(Ordering::SeqCst) {
+                    assert!(reader.get().get("TOKEN").is_some());
+                    ANSWERED.fetch_add(1, Ordering::SeqCst);
                 }
+                thread::yield_now();
             }
         });
-        let files = Files::new().file(&path);
-        let mut read = 0;
-        for _ in 0..500 {
-            assert_wiped(|| read += usize::from(files.read().is_ok()));
-        }
-        stop.store(true, Ordering::Relaxed);
-        assert!(read > 0);
+        write(&path, TEXT.replace("TOKEN =", "TOKEN = 'x' # "));
+        let polled = probe::interrupted(ask, || reload.poll());
+        let counts = [&ANSWERED, &ASKED].map(|count| count.load(Ordering::SeqCst));
+        stop.store(true, Ordering::SeqCst);
+        let [answered, asked] = counts;
+        assert!(polled.unwrap().unwrap().changed().eq(["TOKEN"]));
+        assert_eq!(answered, asked, "answers while the poll ran");
+        assert!(asked > 10, "{asked} blocks were allocated");
     });
 }
 

@@ -73,12 +73,15 @@ fn an_opened_generation_is_read_whole_and_a_removed_one_again() {
     let (outer, name) = (volume.open(), OsStr::new("db"));
     let at = outer.locate(name).unwrap_or_else(|_| panic!("it exists"));
     let Ok(Some(inner)) = outer.enter(name, &at) else { panic!("it exists") };
-    volume.swap("..2");
+    volume.swap("..second");
+    // The folder that was listed before is still that of the first generation, and so are its files.
+    let Ok(Some(later)) = outer.enter(name, &at) else { panic!("it exists") };
     // The listing in the folder is not used, either.
     assert_again(names(&inner), inner.path());
-    // The files that were listed before are still those of the first generation.
     let (user, at) = (OsStr::new("user"), At::Folder("user".into()));
-    assert!(matches!(inner.file(user, &at), Ok(Some(Opened::File(_, 3)))));
+    for mount in [&inner, &later] {
+        assert!(matches!(mount.file(user, &at), Ok(Some(Opened::File(_, 3)))));
+    }
     fs::remove_dir_all(volume.0.join("..1")).unwrap();
     assert_again(inner.file(user, &at), inner.path());
     let at = At::Generation("db".into());
