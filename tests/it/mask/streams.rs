@@ -162,6 +162,26 @@ fn errors_of_the_writer_are_those_of_finish() {
     assert_eq!(broken.text(), "");
 }
 
+/// The output that a writer holds does not become large.
+#[test]
+fn one_call_takes_at_most_64_kib() {
+    struct Longest(usize);
+    impl Write for Longest {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.max(bytes.len());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut writer = masker(&["hunter2"]).writer(Longest(0));
+    assert_eq!(writer.write(&[b'x'; 200_000]).unwrap(), 64 * 1024);
+    writer.write_all(&[b'x'; 200_000]).unwrap();
+    assert_eq!(writer.finish().unwrap().0, 64 * 1024);
+}
+
 #[test]
 fn the_drop_of_a_writer_finishes() {
     let broken = Broken::default();
