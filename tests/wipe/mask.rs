@@ -82,6 +82,19 @@ fn making_a_masker() {
     });
 }
 
+/// The bytes of a pattern do not follow each other in the edges of an automaton, so no search finds them.
+#[test]
+fn no_large_block_of_a_masker_is_freed_unwiped() {
+    const LARGE: usize = 8 << 10;
+    let [first, second] = documents();
+    // A small automaton has rows, and a large one has lists.
+    for documents in [vec![&first], vec![&first, &second]] {
+        let freed = probe::keep(|| drop(Masker::new(&documents).unwrap())).1;
+        assert!(freed.at_least(LARGE) >= 10, "{} blocks", freed.at_least(LARGE));
+        assert_eq!(freed.unwiped(LARGE), 0);
+    }
+}
+
 #[test]
 fn too_many_patterns() {
     let texts: Vec<String> = (0..5)
