@@ -67,13 +67,9 @@ impl Presents {
         let mut rows = ExportReader::within(&mut *file);
         let mut len = 0;
         while self.batch.len() < BATCH && len < MAX_BATCH_LEN {
-            let before = rows.file().stream_position()?;
             // A past row follows somewhere: the caller has it.
-            let Some(row) = rows.next()?.filter(|row| Scope::from_bytes(row.scope()).is_ok())
-            else {
-                self.next = before;
-                break;
-            };
+            let row = rows.next()?.filter(|row| Scope::from_bytes(row.scope()).is_ok());
+            let Some(row) = row else { break };
             len += row.scope().len() + row.record().len();
             self.next = rows.file().stream_position()?;
             self.batch.push_back(row);

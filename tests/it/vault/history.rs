@@ -598,6 +598,22 @@ fn past_rows_are_imported_below_the_record_that_was_read() {
     assert!(new.import(Cursor::new(&file)).is_err());
 }
 
+/// The present of the export is not written, since another tenant has just made one. The past that belongs to
+/// it is not written either.
+#[test]
+fn no_past_is_imported_without_its_present() {
+    let old = keeping(20);
+    let acme = install("acme");
+    write(&old, &acme, 4);
+    let new = keeping(20);
+    new.store().writes([Step::after(|store: &MemoryStore| {
+        write(&Vault::new(store, keyring()), &install("acme"), 2);
+    })]);
+    let imported = new.import(Cursor::new(exported(&old))).unwrap();
+    assert_eq!((imported.written(), imported.kept(), imported.failed()), (0, 3, 1));
+    assert!(stored(&new.store().store, &acme).is_empty());
+}
+
 #[test]
 fn the_keyring_of_a_scope_reads_no_history() {
     let vault = keeping(20);

@@ -341,6 +341,29 @@ fn of_an_export_out_of_order_or_with_a_bad_row_nothing_is_written() {
     assert!(matches!(import(&first).0, Err(TransferError::Malformed)));
 }
 
+/// The present record of a past row may be batches behind the one of the row before, or missing.
+#[test]
+fn a_past_row_finds_its_present_or_none() {
+    let old = fresh().keep_history(1).unwrap();
+    let create = |number: u32| {
+        let scope = scope(&format!("{number:04}"));
+        Write::create(&scope, keyring().seal_tombstone(&scope, Revision::FIRST, None).unwrap())
+    };
+    old.store().apply(None, &(0..1_200).map(create).collect::<Vec<_>>()).unwrap();
+    for name in ["aaaa", "bbbb", "cccc"] {
+        old.put(&scope(name), &secrets(), Expected::Absent).unwrap();
+        old.put(&scope(name), &secrets(), Expected::Revision(Revision::FIRST)).unwrap();
+    }
+    let missing = ["aaaa", "cccc"].map(scope);
+    let is_missing = |row: &Row| missing.iter().any(|scope| scope.as_bytes() == row.scope());
+    let rows = old.store().scan(&[], None, 2_000, Fetch::Records).unwrap();
+    assert_eq!(rows.len(), 1_206);
+    let rows = rows.iter().filter(|row| !is_missing(row));
+    let rows: Vec<_> = rows.map(|row| (row.scope().to_vec(), row.record().to_vec())).collect();
+    let imported = fresh().import(Cursor::new(put_together(&rows))).unwrap();
+    assert_eq!((imported.written(), imported.kept(), imported.failed()), (1_202, 2, 0));
+}
+
 /// A bit anywhere in an export: an error, or a record that is reported, and never another text.
 #[test]
 fn an_altered_export_gives_no_other_record() {
