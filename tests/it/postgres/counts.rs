@@ -158,6 +158,46 @@ fn a_database_that_may_only_be_read_denies_a_write() {
     });
 }
 
+/// A code says if the write may have been committed. After one of a lost connection, the next call takes
+/// another connection.
+#[test]
+fn the_code_of_the_server_tells_what_became_of_a_write() {
+    block_on(async {
+        let schema = migrated().await;
+        let (admin, store, chat) = (schema.client().await, schema.store(), scope("chat"));
+        let record = keyring().seal_tombstone(&chat, Revision::FIRST, None).unwrap();
+        let create = [Write::create(&chat, record)];
+        for (code, expected, is_left) in [
+            ("08006", "Unknown", true),
+            ("57P01", "Unknown", true),
+            ("57014", "Unknown", false),
+            ("58030", "Unknown", false),
+            ("XX000", "Unknown", false),
+            ("XX001", "Corrupt", false),
+            ("42501", "Denied", false),
+            ("23514", "Foreign", false),
+            ("53100", "Unavailable", false),
+        ] {
+            let fail = format!(
+                "DROP FUNCTION IF EXISTS fail CASCADE;
+                 CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+                 BEGIN RAISE EXCEPTION '%', pg_backend_pid() USING ERRCODE = '{code}'; END $$;
+                 CREATE TRIGGER fail BEFORE INSERT ON secrets_toml_records
+                 FOR EACH ROW EXECUTE FUNCTION fail();"
+            );
+            admin.batch_execute(&fail).await.unwrap();
+            let mut causes = Vec::new();
+            for _ in 0..2 {
+                let error = store.apply(None, &create).await.unwrap_err();
+                assert!(format!("{error:?}").starts_with(&format!("{expected}(")), "{error:?}");
+                causes.push(chain(&error));
+            }
+            assert!(causes[0].ends_with(&format!(" (SQLSTATE {code})")), "{}", causes[0]);
+            assert_eq!(causes[0] != causes[1], is_left, "{causes:?}");
+        }
+    });
+}
+
 /// The store relies on this text: what the client has not sent was not written.
 #[test]
 fn the_client_tells_what_it_could_not_encode() {
