@@ -567,6 +567,23 @@ fn a_sweep_over_the_past_remembers_nothing() {
     assert!(reader.get(&acme).is_ok());
 }
 
+/// Each past row is compared with the present of its own scope, which is read once.
+#[test]
+fn a_sweep_reads_the_present_of_each_scope_once() {
+    let vault = keeping(2);
+    let [acme, other] = ["acme", "other"].map(install);
+    write(&vault, &acme, 5);
+    write(&vault, &other, 5);
+    let store = &vault.store().store;
+    let present = store.get(other.as_bytes()).unwrap().unwrap();
+    let old = keyring().seal(&other, revision(2), &secrets()).unwrap();
+    store.apply(None, &[Write::replace(&other, *commitment(&present).unwrap(), old)]).unwrap();
+    assert_eq!((stored(store, &acme), stored(store, &other)), (vec![3, 4], vec![3, 4]));
+    let before = vault.store().gets();
+    assert_eq!(Vault::new(vault.store(), keyring()).verify().unwrap().past(), 2);
+    assert_eq!(vault.store().gets() - before, 2);
+}
+
 /// The present is written or purged between reading and writing: the past rows are decided anew.
 #[test]
 fn past_rows_are_imported_below_the_record_that_was_read() {
