@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use secrets_toml::seal::{Record, Revision, Scope};
+use secrets_toml::seal::{Record, Scope};
 use secrets_toml::store::backend::{Outcome, Write, commitment};
 use secrets_toml::store::{AsyncStore, PostgresStore, StoreError};
 use secrets_toml::vault::{AsyncVault, Expected, VaultError};
@@ -131,43 +131,46 @@ fn an_insert_under_way_delays_the_others_shortly() {
     });
 }
 
-/// Two stores apply batches whose scopes come in opposite orders.
+/// Two stores create the same records, and then replace them, each in an order of its own. Both wait for
+/// the record in the middle, which somebody else has locked.
 #[test]
 fn opposite_batches_do_not_deadlock() {
     const SCOPES: usize = 30;
     block_on(async {
         let schema = Schema::pooled().await;
         schema.store().migrate().await.unwrap();
+        let admin = schema.client().await;
         let scopes: Vec<_> = (0..SCOPES).map(|number| scope(&format!("{number:02}"))).collect();
-        let mut tasks = JoinSet::new();
-        for turned in [false, true] {
-            let (store, mut scopes) = (schema.store(), scopes.clone());
-            if turned {
-                scopes.reverse();
-            }
-            tasks.spawn(async move {
-                for _ in 0..times(400) {
-                    let mut batch = Vec::new();
-                    for scope in &scopes {
-                        batch.push(match store.get(scope.as_bytes()).await.unwrap() {
-                            None => Write::create(scope, tombstone(scope, 1)),
-                            Some(record) => {
-                                let current = *commitment(&record).unwrap();
-                                Write::replace(scope, current, tombstone(scope, 2))
-                                    .put_past(Revision::FIRST, tombstone(scope, 1))
-                            }
-                        });
-                    }
-                    store.apply(None, &batch).await.unwrap();
-                }
-            });
+        let (mut creates, mut replaces) = (Vec::new(), Vec::new());
+        for scope in &scopes {
+            let first = tombstone(scope, 1);
+            replaces.push(over(scope, &first, 2).0);
+            creates.push(Write::create(scope, first));
         }
-        while let Some(task) = tasks.join_next().await {
-            task.unwrap();
+        let middle = scopes[SCOPES / 2].as_bytes();
+        let insert = "INSERT INTO secrets_toml_records (scope, record) VALUES ($1, '')";
+        let lock = "SELECT FROM secrets_toml_records WHERE scope = $1 FOR UPDATE";
+        for (hold, batch) in [(insert, creates), (lock, replaces)] {
+            admin.batch_execute("BEGIN").await.unwrap();
+            admin.query(hold, &[&middle]).await.unwrap();
+            let mut tasks = JoinSet::new();
+            for turned in [false, true] {
+                let (store, mut batch) = (schema.store(), batch.clone());
+                if turned {
+                    batch.reverse();
+                }
+                tasks.spawn(async move { store.apply(None, &batch).await.unwrap() });
+            }
+            sleep(A_WHILE).await;
+            assert!(tasks.try_join_next().is_none(), "both wait");
+            admin.batch_execute("ROLLBACK").await.unwrap();
+            let outcomes = tasks.join_all().await.concat();
+            let applied = outcomes.iter().filter(|outcome| **outcome == Outcome::Applied);
+            assert_eq!(applied.count(), SCOPES);
         }
         let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
         sleep(Duration::from_secs(1)).await;
-        assert_eq!(number(&schema.client().await, deadlocks).await, 0);
+        assert_eq!(number(&admin, deadlocks).await, 0);
     });
 }
 
