@@ -580,7 +580,7 @@ fn a_sweep_reads_the_present_of_each_scope_once() {
     store.apply(None, &[Write::replace(&other, *commitment(&present).unwrap(), old)]).unwrap();
     assert_eq!((stored(store, &acme), stored(store, &other)), (vec![3, 4], vec![3, 4]));
     let before = vault.store().gets();
-    assert_eq!(Vault::new(vault.store(), keyring()).verify().unwrap().past(), 2);
+    assert_eq!(Vault::new(vault.store(), keyring()).verify(Scopes::All).unwrap().past(), 2);
     assert_eq!(vault.store().gets() - before, 2);
 }
 
