@@ -631,7 +631,7 @@ impl<S: Store> Vault<S> {
     /// may read and write at the same time: up to 4,096 records are written in one commit, and a record
     /// that another process writes meanwhile is read again.
     ///
-    /// While a batch is committed, the next one is read and encrypted, on another thread.
+    /// While a batch is committed, on a thread of its own, the next one is read and encrypted.
     ///
     /// `progress` is called after each batch. It stops the work with [`ControlFlow::Break`]; call this
     /// again to continue. A record that does not open is [reported](Report::failures), and the work
