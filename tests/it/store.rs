@@ -40,30 +40,31 @@ mod conformance {
         run(secrets_toml::store::MemoryStore::new);
     }
 
+    /// Creates stores, each in a file of its own.
     #[cfg(feature = "redb")]
-    #[test]
-    fn in_redb() {
-        let folder = crate::folder::Folder::new();
+    fn in_files(folder: &crate::folder::Folder) -> impl Fn() -> secrets_toml::store::RedbStore {
         let count = std::cell::Cell::new(0);
-        run(|| {
+        move || {
             count.set(count.get() + 1);
             let file = folder.join(format!("{}.redb", count.get()));
             secrets_toml::store::RedbStore::create(file).unwrap()
-        });
+        }
+    }
+
+    #[cfg(feature = "redb")]
+    #[test]
+    fn in_redb() {
+        run(in_files(&crate::folder::Folder::new()));
     }
 
     #[cfg(all(feature = "redb", feature = "tokio"))]
     #[test]
     fn on_threads_of_tokio() {
-        use secrets_toml::store::{RedbStore, SpawnBlocking};
+        use secrets_toml::store::SpawnBlocking;
 
         let folder = crate::folder::Folder::new();
-        let count = std::cell::Cell::new(0);
-        run(|| {
-            count.set(count.get() + 1);
-            let store = RedbStore::create(folder.join(format!("{}.redb", count.get()))).unwrap();
-            crate::waiting::Waiting::over(async { vec![SpawnBlocking::new(store)] })
-        });
+        let create = in_files(&folder);
+        run(|| crate::waiting::Waiting::over(async { vec![SpawnBlocking::new(create())] }));
     }
 
     #[cfg(feature = "postgres")]
