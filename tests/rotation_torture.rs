@@ -71,7 +71,7 @@ fn work<S: Store>(
 ) -> Result<Option<(usize, u64)>, VaultError> {
     let number = dice.roll(scopes);
     let scope = scope(number);
-    let current = vault.get(&scope)?;
+    let current = read(vault.get(&scope))?;
     let revision = current.as_ref().map(|current| current.revision());
     let expected = match &current {
         Some(current) => Expected::Revision(current.revision()),
@@ -81,7 +81,7 @@ fn work<S: Store>(
         (0..=39, _) | (40..=64, None) => vault.put(&scope, &secrets(), expected),
         (40..=54, Some(revision)) => vault.delete(&scope, revision, None),
         (55..=64, Some(revision)) => {
-            let entry = vault.history(&scope)?.last().transpose()?;
+            let entry = read(read(vault.history(&scope))?.last().transpose())?;
             let oldest = entry.map_or(revision, |entry| entry.revision());
             vault.restore(&scope, oldest, expected, None)
         }
@@ -99,13 +99,13 @@ fn work<S: Store>(
             return Ok((report.written() == 1).then_some((number, 1)));
         }
         (75..=97, _) => {
-            for entry in vault.history(&scope)? {
-                entry?;
+            for entry in read(vault.history(&scope))? {
+                read(entry)?;
             }
             return Ok(None);
         }
         (98, _) => {
-            let report = vault.verify(Scopes::All)?;
+            let report = read(vault.verify(Scopes::All))?;
             assert_eq!(report.failed(), 0, "{:?}", report.failures());
             return Ok(None);
         }
@@ -131,6 +131,15 @@ fn work<S: Store>(
         Err(VaultError::Conflict { .. } | VaultError::Absent) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Checks that a reader meets no error. A process that was stopped may find its store unavailable.
+fn read<T>(result: Result<T, VaultError>) -> Result<T, VaultError> {
+    let error = result.as_ref().err();
+    let is_expected =
+        error.is_none_or(|error| matches!(error, VaultError::Store(StoreError::Unavailable(_))));
+    assert!(is_expected, "a reader met an error: {error:?}");
+    result
 }
 
 fn tell(told: &mut Told, number: usize, revision: u64) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::seal::{Custody, KeyId, Keyring, KeyringError, LockedKeyring};
+use crate::seal::{Custody, KeyId, Keyring, KeyringError, LockedKeyring, OpenError};
 use crate::store::backend::{self, Fetch, KEYRING_ROW, Outcome, Write};
 use crate::store::{AsyncStore, Blocking, Scan, Store, StoreError, now};
 use crate::vault::asynchronous::AsyncVault;
@@ -68,10 +68,13 @@ impl<S: AsyncStore> AsyncVault<S> {
     ///
     /// Same as [`Vault::create`](crate::vault::Vault::create).
     pub async fn create(store: S, custody: &Custody<'_>) -> Result<Self, VaultError> {
-        if store.get(KEYRING_ROW).await?.is_none() && has_records(&store).await? {
-            return Err(VaultError::NoKeyring { has_records: true });
+        match read_keyring(&store).await {
+            Ok(_) => Err(VaultError::Custody),
+            Err(VaultError::NoKeyring { has_records: false }) => {
+                Self::put_first(store, Keyring::generate()?, custody).await
+            }
+            Err(error) => Err(error),
         }
-        Self::adopt(store, Keyring::generate()?, custody).await
     }
 
     /// Opens a store by its keyring. Same as [`Vault::open`](crate::vault::Vault::open).
@@ -98,12 +101,28 @@ impl<S: AsyncStore> AsyncVault<S> {
     /// Same as [`Vault::adopt`](crate::vault::Vault::adopt).
     pub async fn adopt(
         store: S,
-        mut keyring: Keyring,
+        keyring: Keyring,
         custody: &Custody<'_>,
     ) -> Result<Self, VaultError> {
+        let keys = store.count_by_key().await?.into_keys().flatten();
+        let missing = keys.into_iter().find(|key| keyring.entries().all(|(id, _)| id != *key));
+        // Another process may have made a keyring, and then records under it. So the keyring is read
+        // after the records.
         if store.get(KEYRING_ROW).await?.is_some() {
             return Err(VaultError::Custody);
         }
+        match missing {
+            Some(key) => Err(OpenError::UnknownKey(key).into()),
+            None => Self::put_first(store, keyring, custody).await,
+        }
+    }
+
+    /// Puts a keyring into a store that has none.
+    async fn put_first(
+        store: S,
+        mut keyring: Keyring,
+        custody: &Custody<'_>,
+    ) -> Result<Self, VaultError> {
         let write = Write::keyring(None, &keyring.lock(custody)?);
         if !put_keyring(&store, &write, || {}).await? {
             return Err(VaultError::Custody);
@@ -255,15 +274,12 @@ pub(super) fn kept_changing() -> VaultError {
 
 /// Reads the row of the keyring.
 pub(super) async fn read_keyring<S: AsyncStore>(store: &S) -> Result<Vec<u8>, VaultError> {
-    match store.get(KEYRING_ROW).await? {
-        Some(row) => Ok(row),
-        None => Err(VaultError::NoKeyring { has_records: has_records(store).await? }),
+    if let Some(row) = store.get(KEYRING_ROW).await? {
+        return Ok(row);
     }
-}
-
-async fn has_records<S: AsyncStore>(store: &S) -> Result<bool, VaultError> {
-    let mut scan = Scan::new(store, Vec::new(), 1, Fetch::Heads);
-    Ok(!scan.next_page().await?.is_empty())
+    let has_records = !Scan::new(store, Vec::new(), 1, Fetch::Heads).next_page().await?.is_empty();
+    // Another process may have made the keyring meanwhile, and then records.
+    store.get(KEYRING_ROW).await?.ok_or(VaultError::NoKeyring { has_records })
 }
 
 /// Writes the row of the keyring, once more if the store does not confirm it. Returns `false` if another

@@ -73,7 +73,10 @@ impl<S: Store> Vault<S> {
     ///
     /// # Errors
     ///
-    /// The errors of [`create`](Self::create), but for [`VaultError::NoKeyring`].
+    /// - [`VaultError::Open`] with [`OpenError::UnknownKey`](crate::seal::OpenError::UnknownKey) if a
+    ///   record is under a key that the keyring does not have. It may be the wrong keyring, or an old one.
+    ///   If the key is lost, so is the record: [`purge`](Self::purge) it.
+    /// - The other errors of [`create`](Self::create), but for [`VaultError::NoKeyring`].
     ///
     /// # Examples
     ///

@@ -127,6 +127,43 @@ fn records_without_a_keyring_are_not_taken_for_an_empty_store() {
 }
 
 #[test]
+fn a_keyring_that_lacks_the_key_of_a_record_is_not_adopted() {
+    let store = MemoryStore::new();
+    let before = Vault::new(&store, keyring());
+    before.put(&install("acme"), &secrets(), Expected::Absent).unwrap();
+    let message =
+        format!("the record is under key {}, which is not in the keyring", keyring().primary());
+    fails(Vault::adopt(&store, Keyring::from_bytes([9; 32]), &locks()), &message);
+    assert!(store.get(KEYRING_ROW).unwrap().is_none());
+    assert!(before.purge(&install("acme")).unwrap());
+    Vault::adopt(&store, Keyring::from_bytes([9; 32]), &locks()).unwrap();
+}
+
+/// Another process makes the keyring, and a record under it, before one of the reads.
+#[test]
+fn a_keyring_that_another_process_makes_is_found() {
+    type Call = fn(&Faulty<MemoryStore>) -> Result<(), VaultError>;
+    let calls: [(Call, usize, &str); 4] = [
+        (|store| Vault::create(store, &locks()).map(drop), 3, IN_STORE),
+        (|store| Vault::adopt(store, keyring(), &locks()).map(drop), 2, IN_STORE),
+        (|store| Vault::open(store, &locks()).map(drop), 3, ""),
+        (|store| LockedKeyring::load(store).map(drop), 3, ""),
+    ];
+    for (call, reads, message) in calls {
+        for number in 0..reads {
+            let store = Faulty::new(MemoryStore::new());
+            let makes = Step::after(|store: &MemoryStore| {
+                let other = Vault::create(store, &locks()).unwrap();
+                other.put(&install("acme"), &secrets(), Expected::Absent).unwrap();
+            });
+            store.reads((0..number).map(|_| Step::Pass).chain([makes]));
+            let error = call(&store).err().map(|error| chain(&error));
+            assert_eq!(error.unwrap_or_default(), message, "{number}");
+        }
+    }
+}
+
+#[test]
 fn a_keyring_in_doubt_is_looked_up() {
     type Case = (Vec<Step<MemoryStore>>, &'static str);
     let other = || Step::after(|store: &MemoryStore| drop(Vault::create(store, &locks()).unwrap()));

@@ -71,9 +71,13 @@ impl Worker {
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
-    /// Kills the process, unless it has ended by itself: then it met an error.
-    fn kill(mut self) {
+    /// Fails if the process has ended by itself: then it met an error.
+    fn check(&mut self) {
         assert!(self.child.try_wait().unwrap().is_none(), "a process met an error");
+    }
+
+    fn kill(mut self) {
+        self.check();
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         self.reader.join().unwrap();
@@ -107,6 +111,7 @@ fn postgres_processes_rotate_and_are_killed() {
     let mut dice = Dice(0xF00D);
     for round in 0..times(200) {
         thread::sleep(Duration::from_millis(50 + dice.roll(400) as u64));
+        workers.iter_mut().for_each(Worker::check);
         let victim = dice.roll(workers.len());
         match round % 3 {
             0 => {

@@ -7,7 +7,7 @@ use secrets_toml::seal::Lock;
 use secrets_toml::store::{MemoryStore, Store};
 use secrets_toml::vault::{Expected, Report, Scopes, TransferError, Vault};
 
-use super::{Custody, fails, is_rotated, locks, opened, rotate, row};
+use super::{Custody, RELOCKED, fails, is_rotated, locks, opened, other_locks, rotate, row};
 use crate::chain;
 use crate::faulty::{Faulty, Step};
 use crate::seal::{install, keyring, revision, secrets};
@@ -106,6 +106,24 @@ fn an_export_may_be_newer_than_the_keyring_in_memory() {
     for name in ["a", "b", "c"] {
         store.purge(install(name).as_bytes()).unwrap();
     }
+    assert_eq!(counts(&sleeping.import(Cursor::new(&export)).unwrap()), (5, 0, 0));
+}
+
+/// Whoever does not know the new locks is told so, and not that the records of the export are unreadable.
+#[test]
+fn an_export_under_locks_that_are_unknown_yet_is_imported_after_unlocking() {
+    let store = filled();
+    let sleeping = opened(&store);
+    let relocked = opened(&store);
+    relocked.relock(&other_locks()).unwrap();
+    relocked.rotate(|_| Continue(())).unwrap();
+    let export = exported(&relocked);
+    for name in ["a", "b", "c"] {
+        store.purge(install(name).as_bytes()).unwrap();
+    }
+    let error = sleeping.import(Cursor::new(&export)).unwrap_err();
+    assert_eq!(chain(&error), RELOCKED);
+    sleeping.unlock(&other_locks()).unwrap();
     assert_eq!(counts(&sleeping.import(Cursor::new(&export)).unwrap()), (5, 0, 0));
 }
 
