@@ -716,7 +716,8 @@ impl<S: Store> Vault<S> {
     ///
     /// # Errors
     ///
-    /// - [`TransferError::Vault`] if a record does not open, or if the store fails.
+    /// - [`TransferError::Vault`] if a record does not open, if the store fails, or if another process has
+    ///   [relocked](Self::relock) the keyring.
     /// - [`TransferError::Io`] if the manifest cannot be written.
     ///
     /// # Examples
@@ -776,7 +777,8 @@ impl<S: Store> Vault<S> {
     /// If the [keyring is in the store](Self::create), its row is the last one, locked as it is. So a later
     /// rotation does not make the export unreadable, and whoever has one of the locks can read it.
     ///
-    /// No record is opened. The export is not a snapshot: if other processes write
+    /// No record is opened. One that does not open is exported, too; [`import`](Self::import) reports it. The
+    /// export is not a snapshot: if other processes write
     /// meanwhile, each record is one that was current at some time during the export.
     ///
     /// A row that is not a record under a scope ends the export, because [`import`](Self::import) would
@@ -846,7 +848,7 @@ impl<S: Store> Vault<S> {
     }
 
     /// Forgets the highest revisions that this vault has seen, so that older records are accepted. An older
-    /// keyring in the store is accepted, too, when the vault reads it next.
+    /// keyring in the store is accepted, too, until the vault next writes a record or reads the keyring.
     ///
     /// Call this after you restored a backup. If the keyring was restored, too, and has other locks than
     /// before, call [`unlock`](Self::unlock) afterwards. Records under keys that the restored keyring does not

@@ -29,8 +29,8 @@ use crate::vault::watermark::{Seen, Watermarks};
 ///
 /// # Long calls
 ///
-/// A call that visits many records returns to the runtime after each 64 records or 256 KiB, so that
-/// other tasks run. While [`rewrap`](Self::rewrap) and [`rotate`](Self::rotate) wait for a commit, they
+/// A call that opens or encrypts many records returns to the runtime after each 64 records or 256 KiB, so
+/// that other tasks run. While [`rewrap`](Self::rewrap) and [`rotate`](Self::rotate) wait for a commit, they
 /// read and encrypt the next records.
 ///
 /// To derive a key from a passphrase takes the better part of a second, in one piece. If a
@@ -398,7 +398,14 @@ impl<S: AsyncStore> Call<'_, AsyncVault<S>> {
             let reason = "the store fenced a part of a batch";
             return Err(StoreError::Unknown(reason.into()));
         }
-        Ok(Some(outcomes).filter(|_| fenced == 0))
+        if fenced > 0 {
+            return Ok(None);
+        }
+        if held.fence().is_some() {
+            // The store has the keyring that is known, so no older one is expected any more.
+            self.with_keyrings(|keyrings| keyrings.restored = false);
+        }
+        Ok(Some(outcomes))
     }
 }
 

@@ -213,13 +213,13 @@ impl<S: AsyncStore> Call<'_, AsyncVault<S>> {
         let next = Arc::new(Held::in_store(keyring, KeyringRow::parse(write.record())?));
         // A thread that finds it in the store before this one knows about it need not unlock it. If the
         // write fails, it may still happen.
-        self.with_keyrings(|keyrings| keyrings.coming = Some(next.clone()));
+        self.with_keyrings(|keyrings| keyrings.coming.push(next.clone()));
         let written = put_keyring(&self.store, &write, || self.count_attempt()).await?;
         self.with_keyrings(|keyrings| {
             if written && Arc::ptr_eq(keyrings.current(), held) {
                 keyrings.replace(next.clone());
             }
-            keyrings.coming.take_if(|coming| Arc::ptr_eq(coming, &next));
+            keyrings.coming.retain(|coming| !Arc::ptr_eq(coming, &next));
         });
         if written {
             *held = next;

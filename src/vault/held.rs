@@ -34,9 +34,18 @@ impl Held {
 
     /// The row of the keyring, if it opens all records under these keys.
     pub(super) fn row_for(&self, keys: &HashSet<KeyId>) -> Option<&[u8]> {
-        let living = self.living();
-        let row = self.row.as_ref().filter(|_| keys.iter().all(|key| living.contains(key)));
+        let row = self.row.as_ref().filter(|_| keys.iter().all(|key| self.is_living(key)));
         row.map(|row| &row.bytes[..])
+    }
+
+    /// Returns `true` if the keyring opens records under this key.
+    pub(super) fn is_living(&self, key: &KeyId) -> bool {
+        self.living().contains(key)
+    }
+
+    /// Returns `true` if the key was destroyed.
+    pub(super) fn is_destroyed(&self, key: &KeyId) -> bool {
+        self.entries().any(|(id, state)| id == *key && state == KeyState::Destroyed)
     }
 
     /// Copies the keyring, to change it.
@@ -85,15 +94,15 @@ pub(super) struct Keyrings {
     current: Arc<Held>,
     /// Those that calls still use.
     earlier: Vec<Weak<Held>>,
-    /// A keyring that is being written to the store: whoever reads it there need not unlock it.
-    pub(super) coming: Option<Arc<Held>>,
+    /// The keyrings that threads are writing to the store: whoever reads one there need not unlock it.
+    pub(super) coming: Vec<Arc<Held>>,
     /// A restore was accepted: the keyring of the store may be older than the current one.
     pub(super) restored: bool,
 }
 
 impl Keyrings {
     pub(super) fn new(held: Held) -> Self {
-        Self { current: Arc::new(held), earlier: Vec::new(), coming: None, restored: false }
+        Self { current: Arc::new(held), earlier: Vec::new(), coming: Vec::new(), restored: false }
     }
 
     pub(super) fn current(&self) -> &Arc<Held> {
@@ -105,6 +114,8 @@ impl Keyrings {
         let earlier = std::mem::replace(&mut self.current, held);
         self.earlier.retain(|earlier| earlier.strong_count() > 0);
         self.earlier.push(Arc::downgrade(&earlier));
+        // Those were to be written over the earlier one.
+        self.coming.clear();
         self.restored = false;
     }
 

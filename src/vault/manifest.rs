@@ -97,6 +97,10 @@ impl<S: AsyncStore> Call<'_, AsyncVault<S>> {
             }
         }
         let count = list.count();
+        if held.fence().is_some() {
+            // The primary key may have been replaced since the keyring was loaded.
+            self.reload(&mut held).await?;
+        }
         let sealed = held.seal_manifest(revision, list).map_err(VaultError::from)?;
         let len = u32::try_from(sealed.as_bytes().len()).expect("a record is at most 2 MiB");
         out.write_all(&[&[0; 2], &len.to_be_bytes()[..], sealed.as_bytes()].concat())?;

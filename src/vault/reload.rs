@@ -35,9 +35,9 @@ impl<S: AsyncStore> AsyncVault<S> {
                 if !Arc::ptr_eq(keyrings.current(), &known) {
                     return Ok(None);
                 }
-                let coming = keyrings.coming.clone();
-                let next = match coming.filter(|coming| coming.fence() == Some(&row.hash)) {
-                    Some(coming) => coming,
+                let mut coming = keyrings.coming.iter();
+                let next = match coming.find(|coming| coming.fence() == Some(&row.hash)) {
+                    Some(coming) => coming.clone(),
                     None => Arc::new(Held::in_store(keyrings.reload(&row)?, row)),
                 };
                 keyrings.replace(next.clone());

@@ -79,13 +79,12 @@ impl<S: AsyncStore> Call<'_, AsyncVault<S>> {
         self.reload(&mut held).await?;
         let goal = held.living();
         for _ in 0..ATTEMPTS {
-            let old = old_keys(&held);
+            let (old, mut moved) = (old_keys(&held), Report::default());
             if !old.is_empty() {
-                report = Report::default();
-                match self.move_all(beside, &mut held, &mut report, &mut progress).await? {
+                match self.move_all(beside, &mut held, &mut moved, &mut progress).await? {
                     Moved::All => {}
                     Moved::Rotated => continue,
-                    Moved::Unfinished => return Err(RotateError::Unfinished(Box::new(report))),
+                    Moved::Unfinished => return Err(RotateError::Unfinished(Box::new(moved))),
                 }
             } else if !goal.contains(&held.primary()) {
                 report.complete = true;
@@ -103,7 +102,9 @@ impl<S: AsyncStore> Call<'_, AsyncVault<S>> {
                 next.destroy(Unused::of(id)).map_err(VaultError::from)?;
             }
             let text = next.lock_again().map_err(VaultError::from)?;
-            if !self.write_keyring(&mut held, next, &text).await? {
+            if self.write_keyring(&mut held, next, &text).await? {
+                report = moved;
+            } else {
                 self.reload(&mut held).await?;
             }
         }

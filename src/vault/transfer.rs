@@ -90,8 +90,15 @@ impl<S: AsyncStore> Call<'_, AsyncVault<S>> {
             }
         }
         if is_in_store {
-            // The keys may have been rotated meanwhile. One of the two keyrings has to open all records.
+            // The keys may have been rotated meanwhile. One of the two keyrings has to open all records,
+            // but for those that no keyring opens: under a disabled key, or one that was unknown or
+            // destroyed all the time.
             self.reload(&mut held).await?;
+            keys.retain(|key| {
+                held.is_living(key)
+                    || begun.is_living(key)
+                    || held.is_destroyed(key) && !begun.is_destroyed(key)
+            });
             let row = held.row_for(&keys).or_else(|| begun.row_for(&keys));
             export.write_keyring(row.ok_or(TransferError::Rotated)?)?;
         }

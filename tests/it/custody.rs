@@ -291,6 +291,28 @@ fn threads_of_a_vault_that_relocks_need_no_unlocking() {
     assert_eq!(vault.verify(Scopes::All).unwrap().failed(), 0);
 }
 
+#[test]
+fn threads_of_a_vault_may_relock_and_rotate_at_once() {
+    let store = MemoryStore::new();
+    let vault = Vault::create(&store, &locks()).unwrap();
+    std::thread::scope(|threads| {
+        for number in 0..3 {
+            let vault = &vault;
+            threads.spawn(move || {
+                for _ in 0..100 {
+                    match number {
+                        0 => vault.relock(&locks()).unwrap(),
+                        1 => vault.relock(&other_locks()).unwrap(),
+                        _ => drop(vault.rotate(|_| Continue(())).unwrap()),
+                    }
+                }
+            });
+        }
+    });
+    // A rotation writes the keyring twice.
+    assert_eq!(keyring_of(&store).generation(), 401);
+}
+
 /// The store does not confirm the new keyring. A thread that finds it there need not unlock it.
 #[test]
 fn a_thread_knows_the_keyring_that_another_one_writes() {

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::ops::ControlFlow::Continue;
 
-use secrets_toml::seal::Lock;
+use secrets_toml::seal::{Keyring, Lock};
 use secrets_toml::store::{MemoryStore, Store};
 use secrets_toml::vault::{Expected, Report, Scopes, TransferError, Vault};
 
@@ -125,6 +125,51 @@ fn an_export_under_locks_that_are_unknown_yet_is_imported_after_unlocking() {
     assert_eq!(chain(&error), RELOCKED);
     sleeping.unlock(&other_locks()).unwrap();
     assert_eq!(counts(&sleeping.import(Cursor::new(&export)).unwrap()), (5, 0, 0));
+}
+
+/// The key of a record is forged, disabled or destroyed. No rotation can be the reason, so it is exported.
+#[test]
+fn an_export_has_the_records_that_do_not_open() {
+    let put = |vault: &Vault<&Faulty<MemoryStore>>, name| {
+        vault.put(&install(name), &secrets(), Expected::Absent).unwrap();
+    };
+    let bad = install("bad");
+    let forged: fn(&Faulty<MemoryStore>) = |store| {
+        let other = Keyring::from_bytes([9; 32]);
+        let record = other.seal_tombstone(&install("bad"), revision(1), None).unwrap();
+        store.show(install("bad").as_bytes(), record.as_bytes().to_vec());
+    };
+    let destroyed: fn(&Faulty<MemoryStore>) = |store| {
+        let old = store.store.get(install("bad").as_bytes()).unwrap().unwrap();
+        rotate(&store.store);
+        store.show(install("bad").as_bytes(), old);
+    };
+    let mut cases = Vec::new();
+    for breaks in [forged, destroyed] {
+        let store = Faulty::new(MemoryStore::new());
+        put(&Vault::create(&store, &locks()).unwrap(), "bad");
+        breaks(&store);
+        cases.push(store);
+    }
+    let disabled = Faulty::new(MemoryStore::new());
+    put(&Vault::new(&disabled, keyring()), "bad");
+    let mut ring = keyring();
+    let (old, new) = (ring.primary(), ring.add().unwrap());
+    ring.promote(&new).unwrap();
+    ring.disable(&old).unwrap();
+    drop(Vault::adopt(&disabled, ring, &locks()).unwrap());
+    cases.push(disabled);
+
+    for store in cases {
+        let vault = opened(&store);
+        put(&vault, "good");
+        let mut export = Vec::new();
+        assert_eq!(vault.export(&mut export).unwrap(), 3, "two records, and the keyring");
+        let other = Vault::create(MemoryStore::new(), &production()).unwrap();
+        let report = other.import_with(Cursor::new(&export), &locks()).unwrap();
+        assert_eq!(counts(&report), (1, 0, 1));
+        assert_eq!(report.failures()[0].scope(), Some(bad.clone()));
+    }
 }
 
 /// An export during a rotation opens with the keyring that it carries, or says that it would not.

@@ -128,6 +128,37 @@ fn records_alone_of_the_same_keys_are_rolled_back() {
     vault.rotate(|_| Continue(())).unwrap();
 }
 
+/// A write that the keyring of the store permits ends the time in which an older keyring is accepted.
+#[test]
+fn an_older_keyring_is_not_accepted_for_ever() {
+    let store = Backed::default();
+    let (vault, backup, _) = rotated(&store);
+    vault.accept_restore();
+    vault.put(&install("b"), &secrets(), Expected::Absent).unwrap();
+    store.restore(&backup, false, true);
+    fails(
+        vault.put(&install("c"), &secrets(), Expected::Absent),
+        "the keyring is older than before: it has set 1, generation 1, after set 1, generation 3",
+    );
+}
+
+/// After a restore, another process rotates to the generation that this one has seen.
+#[test]
+fn a_keyring_of_the_same_generation_is_a_fork() {
+    let store = Backed::default();
+    let (vault, backup, _) = rotated(&store);
+    store.restore(&backup, true, true);
+    opened(&store).rotate(|_| Continue(())).unwrap();
+    let message =
+        "forked: set 1, generation 3 of the keyring was written by another write than before";
+    fails(vault.get(&install("a")), message);
+    fails(vault.put(&install("b"), &secrets(), Expected::Absent), message);
+    fails(vault.unlock(&locks()), message);
+    vault.accept_restore();
+    assert_eq!(vault.get(&install("a")).unwrap().unwrap().revision(), revision(1));
+    vault.put(&install("b"), &secrets(), Expected::Absent).unwrap();
+}
+
 #[test]
 fn a_keyring_alone_is_older_than_before() {
     let store = Backed::default();

@@ -13,6 +13,9 @@ use crate::chain;
 use crate::faulty::{Faulty, Step};
 use crate::seal::{install, keyring, revision, secrets};
 
+/// The rows that [`fill`] makes.
+const ROWS: u64 = 9;
+
 /// Two documents with a past, a tombstone, and a document of one revision.
 fn fill(vault: &Vault<impl Store>) {
     for (name, revisions) in [("a", 3), ("b", 2), ("c", 2), ("d", 1)] {
@@ -169,7 +172,10 @@ fn others_rotate_and_write_meanwhile() {
                 } else {
                     store.writes(steps)
                 }
-                vault.rotate(|_| Continue(())).unwrap();
+                let report = vault.rotate(|_| Continue(())).unwrap();
+                let opened = report.documents() + report.tombstones() + report.past();
+                let counts = (opened, report.written(), report.kept());
+                assert!(opened >= ROWS || counts == (0, 0, 0), "of all, or of none: {report:?}");
                 is_rotated(&store.store);
                 assert!(!living(&store.store).contains(&old[0]));
                 if !begun.load(Ordering::Relaxed) {

@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow::Continue;
 
-use secrets_toml::seal::{Header, Revision};
+use secrets_toml::seal::{Header, OpenError, Revision};
 use secrets_toml::store::backend::KEYRING_ROW;
 use secrets_toml::store::{MemoryStore, Store};
-use secrets_toml::vault::{Expected, Newer, Scopes, Vault};
+use secrets_toml::vault::{Expected, Newer, Scopes, TransferError, Vault};
 
 use super::{fails, locks, opened, rotate};
 use crate::faulty::{Faulty, Step};
@@ -42,10 +42,18 @@ const READS: [(&str, Read); 9] = [
         let store = vault.store();
         let mut manifest = Vec::new();
         opened(&store.store).manifest(Revision::FIRST, &mut manifest).unwrap();
-        let report = vault.verify_against(&manifest[..]);
-        // The manifest itself is under a key that the test destroys.
-        if let Ok(report) = report {
-            assert_eq!((report.unchanged(), report.failed()), (3, 0), "{:?}", report.failures());
+        match vault.verify_against(&manifest[..]) {
+            Ok(report) => {
+                assert_eq!(
+                    (report.unchanged(), report.failed()),
+                    (3, 0),
+                    "{:?}",
+                    report.failures()
+                );
+            }
+            // The manifest itself is under a key that the test destroys.
+            Err(TransferError::Open(OpenError::KeyDestroyed(_))) => {}
+            Err(error) => panic!("{error:?}"),
         }
     }),
     ("usage", |vault| assert_eq!(vault.usage().unwrap().unreadable(), 0)),
@@ -91,6 +99,36 @@ fn a_rotation_in_the_middle_of_a_read_is_no_error() {
             }
         }
     }
+}
+
+/// A manifest lists no record, so nothing else loads the keyring.
+#[test]
+fn a_manifest_is_sealed_and_opened_under_the_keyring_of_the_store() {
+    let store = MemoryStore::new();
+    let vault = Vault::create(&store, &locks()).unwrap();
+    for makes_it in [true, false] {
+        let sleeping = opened(&store);
+        vault.rotate(|_| Continue(())).unwrap();
+        let [makes, verifies] = if makes_it { [&sleeping, &vault] } else { [&vault, &sleeping] };
+        let mut manifest = Vec::new();
+        makes.manifest(Revision::FIRST, &mut manifest).unwrap();
+        assert_eq!(verifies.verify_against(&manifest[..]).unwrap().failed(), 0, "{makes_it}");
+    }
+}
+
+#[test]
+fn a_manifest_that_is_made_during_a_rotation_outlives_it() {
+    let store = filled();
+    let sleeping = opened(&store);
+    let mut manifest = Vec::new();
+    let report = opened(&store.store).rotate(|_| {
+        if manifest.is_empty() {
+            sleeping.manifest(Revision::FIRST, &mut manifest).unwrap();
+        }
+        Continue(())
+    });
+    assert_eq!(report.unwrap().written(), 6);
+    assert_eq!(opened(&store).verify_against(&manifest[..]).unwrap().unchanged(), 3);
 }
 
 #[test]
