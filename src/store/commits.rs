@@ -1,7 +1,9 @@
 //! Commits that concurrent writers share.
 //!
 //! Calls that arrive while a commit is under way go into the next one. The commit under way belongs to the
-//! queue: any caller that waits may poll it. No timer delays a commit, and a lone caller waits for nobody.
+//! queue: any caller that waits may poll it, and all are woken when it has something to do. So it goes on
+//! even if some callers exist and are not polled. No timer delays a commit, and a lone caller waits for
+//! nobody.
 
 use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
@@ -9,7 +11,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use crate::seal::Scope;
 use crate::store::backend::{KEYRING_ROW, Outcome, Write};
@@ -68,7 +70,29 @@ type Start = Box<dyn Fn(Vec<Arc<Call>>) -> Commit + Send + Sync>;
 /// The queue of calls, and the commit under way.
 pub(super) struct Commits {
     start: Start,
-    state: Mutex<State>,
+    queue: Arc<Queue>,
+}
+
+/// The waker of the commit under way. It wakes all callers that wait.
+struct Queue(Mutex<State>);
+
+impl Queue {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Queue {
+    fn wake(self: Arc<Self>) {
+        let wakers = {
+            let mut state = self.state();
+            if let Some(running) = &mut state.running {
+                running.is_woken = true;
+            }
+            state.undecided()
+        };
+        wake(wakers);
+    }
 }
 
 #[derive(Default)]
@@ -95,13 +119,15 @@ struct Running {
     /// `None` while it is polled.
     commit: Option<Commit>,
     members: Vec<u64>,
-    /// The caller that polls it.
-    driver: Option<u64>,
+    /// The caller that is polling it.
+    poller: Option<u64>,
+    /// It has something to do since it was polled last.
+    is_woken: bool,
 }
 
 impl Commits {
     pub(super) fn new(start: impl Fn(Vec<Arc<Call>>) -> Commit + Send + Sync + 'static) -> Self {
-        Self { start: Box::new(start), state: Mutex::default() }
+        Self { start: Box::new(start), queue: Arc::new(Queue(Mutex::default())) }
     }
 
     /// Adds a call to the queue. The returned future is done when it is decided.
@@ -118,7 +144,7 @@ impl Commits {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.state()
     }
 }
 
@@ -152,22 +178,26 @@ impl Future for Ticket<'_> {
                 let members = state.next_members();
                 let calls = members.iter().map(|member| state.waiting[member].call.clone());
                 let commit = (commits.start)(calls.collect());
-                state.running = Some(Running { commit: Some(commit), members, driver: None });
+                let (commit, poller) = (Some(commit), None);
+                state.running = Some(Running { commit, members, poller, is_woken: true });
             }
-            let Some(mut commit) = state.drive(number) else { return Poll::Pending };
+            let Some(mut commit) = state.take_commit(number) else { return Poll::Pending };
             // Nobody else polls it meanwhile, and a store that blocks does all of its work here.
             drop(state);
-            let polled = commit.as_mut().poll(context);
+            let waker = Waker::from(commits.queue.clone());
+            let polled = commit.as_mut().poll(&mut Context::from_waker(&waker));
             state = commits.state();
-            match polled {
+            let is_pending = polled.is_pending();
+            let wakers = match polled {
                 Poll::Ready(decided) => state.finish(decided),
-                Poll::Pending => {
-                    if let Some(running) = &mut state.running {
-                        running.commit = Some(commit);
-                    }
-                    return Poll::Pending;
-                }
+                Poll::Pending => state.put_back(commit),
+            };
+            drop(state);
+            wake(wakers);
+            if is_pending {
+                return Poll::Pending;
             }
+            state = commits.state();
         }
     }
 }
@@ -175,29 +205,23 @@ impl Future for Ticket<'_> {
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         let mut state = self.commits.state();
-        state.waiting.remove(&self.number);
-        let is_driven = |running: &Running| running.driver.is_some_and(|one| one != self.number);
-        if state.running.as_ref().is_some_and(is_driven) {
-            return;
-        }
-        // Nobody polls the commit now, or begins the next one. Another caller does, if there is one.
-        if let Some(running) = &mut state.running {
-            running.driver = None;
-            if running.commit.is_none() {
-                // It panicked.
-                state.fail();
-            }
-        }
-        let abandoned = match state.waiting.values().find(|one| !one.is_decided()) {
-            Some(next) => {
-                next.waker.wake_by_ref();
-                None
-            }
-            None => state.running.take(),
+        let left = state.waiting.remove(&self.number);
+        let has_panicked = |running: &Running| running.poller == Some(self.number);
+        let wakers = match state.running.as_ref().is_some_and(has_panicked) {
+            true => state.fail(),
+            false => Vec::new(),
         };
+        let is_abandoned = state.waiting.values().all(Waiting::is_decided);
+        let abandoned = state.running.take_if(|_| is_abandoned);
         drop(state);
-        drop(abandoned);
+        drop((left, abandoned));
+        wake(wakers);
     }
+}
+
+/// Wakes callers. The state is unlocked before, because a waker may do anything.
+fn wake(wakers: Vec<Waker>) {
+    wakers.into_iter().for_each(Waker::wake);
 }
 
 impl Waiting {
@@ -221,13 +245,26 @@ impl State {
         }
     }
 
-    /// Takes the commit to poll it, unless another caller does.
-    fn drive(&mut self, number: u64) -> Option<Commit> {
-        let running = self.running.as_mut()?;
-        if *running.driver.get_or_insert(number) != number {
-            return None;
-        }
-        running.commit.take()
+    /// Takes the commit to poll it, unless another caller is polling it, or it has nothing to do.
+    fn take_commit(&mut self, number: u64) -> Option<Commit> {
+        let running = self.running.as_mut().filter(|running| running.is_woken)?;
+        let commit = running.commit.take()?;
+        (running.poller, running.is_woken) = (Some(number), false);
+        Some(commit)
+    }
+
+    /// Puts it back after it was polled. Returns whom to wake, if it has something to do again: whoever was
+    /// woken meanwhile could not poll it.
+    fn put_back(&mut self, commit: Commit) -> Vec<Waker> {
+        let Some(running) = &mut self.running else { return Vec::new() };
+        (running.commit, running.poller) = (Some(commit), None);
+        if running.is_woken { self.undecided() } else { Vec::new() }
+    }
+
+    /// The wakers of the callers that wait.
+    fn undecided(&self) -> Vec<Waker> {
+        let waiting = self.waiting.values().filter(|waiting| !waiting.is_decided());
+        waiting.map(|waiting| waiting.waker.clone()).collect()
     }
 
     /// Marks the calls of the next commit as sent: those from the first one on that have its fence, up
@@ -265,26 +302,24 @@ impl State {
         members
     }
 
-    /// Tells the callers of a commit that was lost that they are in doubt.
-    fn fail(&mut self) {
+    /// Tells the callers of a commit that was lost that they are in doubt. Returns whom to wake.
+    fn fail(&mut self) -> Vec<Waker> {
         let unknown = || Decided::Told(Err(StoreError::Unknown("the commit was lost".into())));
         let members = self.running.as_ref().map_or(0, |running| running.members.len());
-        self.finish((0..members).map(|_| unknown()).collect());
+        self.finish((0..members).map(|_| unknown()).collect())
     }
 
-    /// Tells the callers what was decided, and has the next one begin.
-    fn finish(&mut self, decided: Vec<Decided>) {
-        let Some(running) = self.running.take() else { return };
+    /// Tells the callers what was decided. Returns whom to wake: them, and those that may begin the next
+    /// commit.
+    fn finish(&mut self, decided: Vec<Decided>) -> Vec<Waker> {
+        let wakers = self.undecided();
+        let Some(running) = self.running.take() else { return wakers };
         for (member, decided) in running.members.iter().zip(decided) {
             if let Some(waiting) = self.waiting.get_mut(member) {
                 waiting.stage = Stage::Decided(decided);
-                waiting.waker.wake_by_ref();
             }
         }
-        let queued = |waiting: &&Waiting| matches!(waiting.stage, Stage::Queued);
-        if let Some(next) = self.waiting.values().find(queued) {
-            next.waker.wake_by_ref();
-        }
+        wakers
     }
 }
 
