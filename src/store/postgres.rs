@@ -35,8 +35,8 @@ const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
 /// The default number of connections.
 const DEFAULT_CONNECTIONS: usize = 8;
 
-/// How long a shared commit waits for the few locks that it cannot skip, in milliseconds. If that is
-/// not enough, its calls go alone.
+/// How long a purge, or a shared commit, waits for the locks that it cannot skip, in milliseconds. If that
+/// is not enough, each call goes alone, among the few that may wait for long.
 const SHARED_LOCK_TIMEOUT: u128 = 50;
 
 /// How long the write of the keyring's row waits for the writes under way, in milliseconds.
@@ -89,8 +89,9 @@ const MAX_BATCH_LEN: usize = 1_000_000_000;
 /// [asked to](Self::with_named_statements), and sets nothing on the session. So nothing of it is left on
 /// a connection that another process gets next.
 ///
-/// - A write is one statement. Its settings hold for its transaction: it sets `synchronous_commit` to
-///   `on` if that is `off` or `local`, and limits the time that it waits for locks.
+/// - Each call is one round trip and one transaction. A write is one statement; a purge and a write of the
+///   keyring are several. Their settings hold for the transaction: it sets
+///   `synchronous_commit` to `on` if that is `off` or `local`, and limits the time that it waits for locks.
 /// - Every read asks the server if it is in recovery, and refuses it then: a replica may lag behind.
 /// - The isolation level is the server's default. The store works under each. Above `read committed`,
 ///   a write without a fence is sent as text, with a level of its own, in one round trip.
@@ -99,7 +100,8 @@ const MAX_BATCH_LEN: usize = 1_000_000_000;
 ///
 /// Concurrent calls of [`apply`](AsyncStore::apply) share commits. A write of a row that another
 /// transaction has locked does not delay the others: it goes alone, on another connection. At most
-/// half of the connections wait for locks.
+/// half of the connections wait for locks. Through a pooler, each of them holds one of the pooler's
+/// connections while it waits.
 ///
 /// # Rights
 ///
@@ -123,8 +125,9 @@ const MAX_BATCH_LEN: usize = 1_000_000_000;
 ///
 /// # Dropped futures
 ///
-/// If a future is dropped while the server works for it, the connection is closed and the server is
-/// asked to cancel the statement. The answer is never used.
+/// If a future is dropped while the server works for it, the server is asked to cancel the statement, and
+/// the connection is closed within 2 seconds. The answer is never used. A commit that other calls share goes
+/// on for them, and so does one that they wait for.
 ///
 /// # What it does not promise
 ///
@@ -172,8 +175,8 @@ impl PostgresStore {
 
     /// Limits the time of one call: 10 seconds by default.
     ///
-    /// Waiting for a connection and for locks counts. After the deadline the statement is cancelled, and
-    /// its connection is closed. The limit is rounded down to milliseconds, and is at least one.
+    /// Waiting for a connection and for locks counts. After the deadline it is as if the call's future were
+    /// [dropped](Self#dropped-futures). The limit is rounded down to milliseconds, and is at least one.
     #[must_use]
     pub fn deadline(self, deadline: Duration) -> Self {
         let millis = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX).clamp(1, MAX_DEADLINE);
@@ -281,11 +284,14 @@ impl AsyncStore for PostgresStore {
 
     async fn purge(&self, scope: &[u8]) -> Result<bool, StoreError> {
         let deadline = self.core.deadline();
-        let _waiting = self.core.may_wait(deadline).await?;
-        let purge = statement::purge_of(scope, lock_timeout(deadline));
-        let answer = self.core.pool.write(deadline, Statement::Several(&purge)).await?;
-        // The two statements of the settings come first. The next one counts records, without past rows.
-        Ok(answer.changed(2) > 0)
+        match self.core.purge(scope, SHARED_LOCK_TIMEOUT, deadline).await {
+            // A row is locked. Those that wait for long leave the other connections to the others.
+            Err(Fault { error: StoreError::Unavailable(_), is_refused: true }) => {
+                let _waiting = self.core.may_wait(deadline).await?;
+                Ok(self.core.purge(scope, lock_timeout(deadline), deadline).await?)
+            }
+            purged => Ok(purged?),
+        }
     }
 
     /// One query, which an index answers.
@@ -346,8 +352,8 @@ impl Core {
         let columns = Columns::new(calls.iter().map(|call| &**call), SHARED_LOCK_TIMEOUT);
         match self.run(Locked::Skip, &columns, self.deadline()).await {
             Ok(applied) => applied.decide(calls),
-            // One call may be at fault. Nothing was written.
-            Err(Fault { error: StoreError::Unavailable(_), is_refused: true }) => {
+            // Nothing was written. One call may be at fault, and is told so when it is alone.
+            Err(Fault { error, is_refused: true }) if !matches!(error, StoreError::Unknown(_)) => {
                 calls.iter().map(|_| Decided::Alone).collect()
             }
             Err(fault) => {
@@ -375,6 +381,19 @@ impl Core {
         let columns = Columns::new([call], lock_timeout(deadline));
         let applied = self.run(Locked::Wait, &columns, deadline).await?;
         Ok(applied.outcomes(1, call.writes.len()))
+    }
+
+    /// Removes a record, and returns whether it was there.
+    async fn purge(
+        &self,
+        scope: &[u8],
+        lock_timeout: u128,
+        deadline: Instant,
+    ) -> Result<bool, Fault> {
+        let purge = statement::purge_of(scope, lock_timeout);
+        let answer = self.pool.write(deadline, Statement::Several(&purge)).await?;
+        // The two statements of the settings come first. The next one counts records, without past rows.
+        Ok(answer.changed(2) > 0)
     }
 
     async fn run(

@@ -15,6 +15,7 @@ use crate::store::postgres::connection::{Connection, Connector, Parameter};
 use crate::store::postgres::failure::{
     Doing, Fault, column, connect_failure, failure, is_lost, is_rolled_back,
 };
+use crate::store::postgres::statement::IS_IN_RECOVERY;
 
 /// The pause before a statement that was rolled back is sent again. It grows with each attempt.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -125,9 +126,14 @@ impl Pool {
                 return Err(doing.unsure("the server wrote, and warned that it may not be durable"));
             }
             Err(error) if is_lost(error) => self.leave(lease),
-            // The server is not the primary one, or not any more.
+            // Either the database is read-only, or the server is not the primary one, or not any more.
             Err(error) if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
+                let asks = Statement::Typed(IS_IN_RECOVERY, &[]).run(lease.connection());
+                let answer = timeout_at(deadline, asks).await;
                 self.leave(lease);
+                if let Ok(Ok(answer)) = answer {
+                    self.checked(answer.rows())?;
+                }
             }
             _ => lease.settle(),
         }

@@ -1,4 +1,4 @@
-//! The SQL of the store. Each write is one statement, hence one transaction.
+//! The SQL of the store. Each call is one transaction: one statement, or several in one message.
 
 use tokio_postgres::types::Type;
 
@@ -10,6 +10,9 @@ use crate::store::postgres::connection::Parameter;
 /// even if there is nothing to return.
 pub(super) const GET: &str = r"
 SELECT pg_is_in_recovery(), (SELECT record FROM secrets_toml_records WHERE scope = $1)";
+
+/// Asked after a write that a read-only transaction has refused.
+pub(super) const IS_IN_RECOVERY: &str = "SELECT pg_is_in_recovery()";
 
 pub(super) const COUNT: &str = r"
 SELECT pg_is_in_recovery(), key_id, count FROM (SELECT) AS one LEFT JOIN (
