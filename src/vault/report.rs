@@ -16,6 +16,7 @@ const MAX_FAILURES: usize = 100;
 /// | call | fills |
 /// |---|---|
 /// | [`rewrap`] | [`written`], [`kept`], failures |
+/// | [`rotate`] | [`written`], [`kept`], [`documents`], [`tombstones`], [`past`], failures |
 /// | [`import`] | [`written`], [`kept`], failures |
 /// | [`verify`] | [`documents`], [`tombstones`], [`past`], [`unused`], failures |
 /// | [`verify_against`] | [`unchanged`], [`newer`], [`manifest_revision`], failures |
@@ -24,6 +25,7 @@ const MAX_FAILURES: usize = 100;
 /// Fields that a call does not fill are zero, empty or `None`.
 ///
 /// [`rewrap`]: crate::vault::Vault::rewrap
+/// [`rotate`]: crate::vault::Vault::rotate
 /// [`import`]: crate::vault::Vault::import
 /// [`verify`]: crate::vault::Vault::verify
 /// [`verify_against`]: crate::vault::Vault::verify_against
@@ -79,8 +81,8 @@ impl Report {
         self.failures.extend(page.failures.into_iter().take(room));
     }
 
-    /// The number of records that were written. Filled by
-    /// [`rewrap`](crate::vault::Vault::rewrap) and [`import`](crate::vault::Vault::import).
+    /// The number of records that were written. Filled by [`rewrap`](crate::vault::Vault::rewrap),
+    /// [`rotate`](crate::vault::Vault::rotate) and [`import`](crate::vault::Vault::import).
     #[must_use]
     pub fn written(&self) -> u64 {
         self.written
@@ -90,6 +92,7 @@ impl Report {
     ///
     /// - [`rewrap`](crate::vault::Vault::rewrap): they are under the primary key already.
     ///   They were not decrypted.
+    /// - [`rotate`](crate::vault::Vault::rotate): the same. A second pass opens them.
     /// - [`import`](crate::vault::Vault::import): the vault has the same revision of the same origin, or
     ///   a higher one. A past revision is kept, too, if it is not below the present one.
     #[must_use]
@@ -97,19 +100,22 @@ impl Report {
         self.kept
     }
 
-    /// The number of documents that opened. Filled by [`verify`](crate::vault::Vault::verify).
+    /// The number of documents that opened. Filled by [`verify`](crate::vault::Vault::verify) and
+    /// [`rotate`](crate::vault::Vault::rotate).
     #[must_use]
     pub fn documents(&self) -> u64 {
         self.documents
     }
 
-    /// The number of tombstones that opened. Filled by [`verify`](crate::vault::Vault::verify).
+    /// The number of tombstones that opened. Filled by [`verify`](crate::vault::Vault::verify) and
+    /// [`rotate`](crate::vault::Vault::rotate).
     #[must_use]
     pub fn tombstones(&self) -> u64 {
         self.tombstones
     }
 
-    /// The number of past revisions that opened. Filled by [`verify`](crate::vault::Vault::verify).
+    /// The number of past revisions that opened. Filled by [`verify`](crate::vault::Vault::verify) and
+    /// [`rotate`](crate::vault::Vault::rotate).
     #[must_use]
     pub fn past(&self) -> u64 {
         self.past
@@ -162,6 +168,8 @@ impl Report {
     /// The number of records that failed.
     ///
     /// - [`rewrap`](crate::vault::Vault::rewrap) could not seal them again.
+    /// - [`rotate`](crate::vault::Vault::rotate) could not seal them again, or they did not pass a check of
+    ///   [`verify`](crate::vault::Vault::verify) afterwards.
     /// - [`import`](crate::vault::Vault::import) could not open them, or the vault's own record
     ///   under the same scope, or the two are a [fork](VaultError::Forked).
     /// - [`verify`](crate::vault::Vault::verify) could not open them, or they were
@@ -174,16 +182,21 @@ impl Report {
     }
 
     /// The first 100 failures. They are in the order of the scopes, except that
-    /// [`rewrap`](crate::vault::Vault::rewrap) and [`import`](crate::vault::Vault::import)
-    /// may report a record later that another process wrote meanwhile.
+    /// [`rewrap`](crate::vault::Vault::rewrap), [`rotate`](crate::vault::Vault::rotate) and
+    /// [`import`](crate::vault::Vault::import) may report a record later that another process wrote
+    /// meanwhile.
     #[must_use]
     pub fn failures(&self) -> &[Failure] {
         &self.failures
     }
 
-    /// Returns `true` if every record of the scopes was visited that the call asked for. It is `false`
-    /// only for [`rewrap`](crate::vault::Vault::rewrap), if `progress` stopped it, and in the reports
-    /// that `progress` gets before the end.
+    /// Returns `true` if the call visited every record of its scopes.
+    ///
+    /// It is `false` only in these reports:
+    ///
+    /// - of [`rewrap`](crate::vault::Vault::rewrap), if `progress` stopped it;
+    /// - of [`RotateError::Unfinished`](crate::vault::RotateError::Unfinished);
+    /// - those that `progress` gets before the end.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.complete
