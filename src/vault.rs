@@ -185,8 +185,9 @@ impl<S: Store> Vault<S> {
     /// Makes a vault over a store, with a keyring that the host keeps.
     ///
     /// Several vaults may use the same store at the same time, if their keyrings have the same keys. If the
-    /// store has a keyring in it, each write fails with [`VaultError::Custody`]: use
-    /// [`open`](Self::open) then.
+    /// store has a keyring in it, each call that would write a record fails with [`VaultError::Custody`]:
+    /// use [`open`](Self::open) then. Calls that only read do not fail for that reason, and neither does
+    /// [`purge`](Self::purge).
     #[must_use]
     pub fn new(store: S, keyring: Keyring) -> Self {
         Self(AsyncVault::new(Blocking(store), keyring))

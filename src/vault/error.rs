@@ -66,7 +66,15 @@ pub enum VaultError {
     Locked,
     /// The store has a keyring in it, and the vault was not opened with it.
     ///
-    /// Open the vault with [`Vault::open`](crate::vault::Vault::open). Nothing was changed.
+    /// Open the vault with [`Vault::open`](crate::vault::Vault::open). The write that was refused has
+    /// changed nothing.
+    ///
+    /// Each call that would write a record fails so. A [`rewrap`](crate::vault::Vault::rewrap) or an
+    /// [`import`](crate::vault::Vault::import) that finds nothing to write is `Ok`, and so is a
+    /// [`purge`](crate::vault::Vault::purge): it removes the record.
+    ///
+    /// [`Vault::create`](crate::vault::Vault::create) and [`Vault::adopt`](crate::vault::Vault::adopt) fail
+    /// so, too.
     #[error("the store has a keyring in it: open the vault with `Vault::open`")]
     Custody,
     /// The vault's keyring is not in its store, so the host locks and rotates it.

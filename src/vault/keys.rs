@@ -68,8 +68,8 @@ impl<S: Store> Vault<S> {
 
     /// Puts a keyring into a store that has records under it, and locks it under all locks of a custody.
     ///
-    /// From then on, the writes of vaults that were made with [`new`](Self::new) fail with
-    /// [`VaultError::Custody`], in every process.
+    /// From then on, no process can write a record with a vault that was made with [`new`](Self::new): the
+    /// call fails with [`VaultError::Custody`].
     ///
     /// # Errors
     ///

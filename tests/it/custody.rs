@@ -222,6 +222,8 @@ fn a_vault_of_a_hosts_keyring_writes_to_no_store_that_has_one() {
     fails(own.delete(&acme, revision(1), None), IN_STORE);
     fails(own.copy(&acme, &install("new"), Expected::Absent, None), IN_STORE);
     fails(own.restore(&acme, revision(1), Expected::Revision(revision(1)), None), IN_STORE);
+    let nothing = own.rewrap(Scopes::All, |_| Continue(())).unwrap();
+    assert_eq!((nothing.written(), nothing.kept(), nothing.failed()), (0, 1, 0));
     let mut promoted = keyring();
     let new = promoted.add().unwrap();
     promoted.promote(&new).unwrap();
@@ -231,6 +233,8 @@ fn a_vault_of_a_hosts_keyring_writes_to_no_store_that_has_one() {
     drop(Vault::create(empty.store(), &locks()).unwrap());
     let error = empty.import(std::io::Cursor::new(&export)).unwrap_err();
     assert_eq!(chain(&error), IN_STORE);
+    let kept = own.import(std::io::Cursor::new(&export)).unwrap();
+    assert_eq!((kept.written(), kept.kept(), kept.failed()), (0, 1, 0));
     assert_eq!(store.scan(&[], None, 99, Fetch::Records).unwrap(), before);
 
     // It reads, and it removes.
