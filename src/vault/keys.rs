@@ -71,6 +71,11 @@ impl<S: Store> Vault<S> {
     /// From then on, no process can write a record with a vault that was made with [`new`](Self::new): the
     /// call fails with [`VaultError::Custody`].
     ///
+    /// Before you call this, [enable](Keyring::enable) each disabled key that records are under, or
+    /// [destroy](Keyring::destroy) those that are unused. A vault cannot enable a key of a keyring in its
+    /// store. So [`rotate`](Self::rotate) is [unfinished](RotateError::Unfinished) until you have
+    /// [purged](Self::purge) the records under it.
+    ///
     /// # Errors
     ///
     /// - [`VaultError::Open`] with [`OpenError::UnknownKey`](crate::seal::OpenError::UnknownKey) if a
