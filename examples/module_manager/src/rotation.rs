@@ -40,7 +40,12 @@ impl Host {
     /// Rotates the keys, after [`begin_rotation`](Self::begin_rotation) returned `true`. Reseals
     /// every record, so it can take long.
     pub fn rotate(&self) {
-        let end = match self.try_rotate() {
+        self.rotate_watched(|| {});
+    }
+
+    /// Same as [`rotate`](Self::rotate). Calls `watch` after each batch, when the progress has it.
+    pub fn rotate_watched(&self, watch: impl FnMut()) {
+        let end = match self.try_rotate(watch) {
             Ok(moved) => Status::Done { moved },
             Err(error) => {
                 let text = crate::web::chain(&error);
@@ -51,15 +56,18 @@ impl Host {
         *self.status() = end;
     }
 
-    fn try_rotate(&self) -> Result<u64, RotateError> {
-        let total = self.vault().usage()?.by_key().map(|(_, records)| records).sum();
+    fn try_rotate(&self, mut watch: impl FnMut()) -> Result<u64, RotateError> {
+        let mut total = self.vault().usage()?.by_key().map(|(_, records)| records).sum();
         let report = self.vault().rotate(|now| {
             let opened = now.documents() + now.tombstones() + now.past();
             let (step, done) = match opened {
                 0 => ("encrypting", now.written() + now.kept()),
                 opened => ("opening what was encrypted", opened),
             };
+            // Records that were stored after the count are counted here.
+            total = done.max(total);
             *self.status() = Status::Running { step, done, total };
+            watch();
             ControlFlow::Continue(())
         })?;
         Ok(report.written())

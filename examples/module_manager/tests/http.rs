@@ -19,9 +19,10 @@ use module_manager::rotation::Status;
 use module_manager::run;
 use module_manager::versions::Place;
 use module_manager::web::MAX_BODY;
+use secrets_toml::seal::Scope;
 use secrets_toml::store::backend::KEYRING_ROW;
 use secrets_toml::store::{RedbStore, Store};
-use secrets_toml::vault::{RotateError, Scopes};
+use secrets_toml::vault::{Expected, RotateError, Scopes};
 use secrets_toml::{Document, MAX_LEN, Overrides, Parameter};
 
 use crate::support::{CANARY, PROGRAM, Page, Site};
@@ -737,6 +738,46 @@ fn keys_are_rotated_and_what_was_sealed_stays() {
     // The revision counts what people store.
     site.get("/modules/chat/1.0.0").has("Revision 1").lacks(&old);
     assert_eq!(site.value("1.0.0", None, "TOKEN"), "hunter2-token");
+}
+
+/// Returns the step of the rotation, the records that are done, and all of them.
+fn progress(site: &Site) -> (&'static str, u64, u64) {
+    match site.host.rotation() {
+        Status::Running { step, done, total } => (step, done, total),
+        _ => panic!("no rotation is running"),
+    }
+}
+
+/// A batch has 4 MiB at most, so only three of these documents are in the first one. What is stored during the
+/// rotation is a record, too: there are never more done than there are.
+#[test]
+fn the_bar_moves_after_each_batch_of_a_rotation() {
+    let site = Site::new();
+    let put = |module: &str, len: usize| {
+        let secrets = Document::parse(format!("TOKEN = '{CANARY}'\n#{}", "-".repeat(len))).unwrap();
+        let (scope, secrets) = (Scope::module(module).unwrap(), secrets.validate().unwrap());
+        site.host.vault().put(&scope, &secrets, Expected::Absent).unwrap();
+    };
+    for module in ["a", "b", "c", "d"] {
+        put(module, MAX_LEN * 9 / 10); // 1 MiB as it is stored
+    }
+    assert!(site.host.begin_rotation());
+    assert_eq!(progress(&site), ("adding a key", 0, 0));
+    let mut seen = Vec::new();
+    site.host.rotate_watched(|| {
+        if seen.is_empty() {
+            let page = site.get("/keys");
+            page.has("Rotating: encrypting").has("<progress value=\"3\" max=\"4\"");
+            page.has("<p>3 of 4 records.</p>").shows_no_value();
+            put("e", 0);
+        }
+        seen.push(progress(&site));
+    });
+    seen.dedup();
+    let opening = "opening what was encrypted";
+    let expected = [("encrypting", 3, 4), ("encrypting", 4, 4), (opening, 3, 4), (opening, 5, 5)];
+    assert_eq!(seen, expected);
+    site.get("/keys").has("Done: 4 records").lacks("<progress");
 }
 
 /// Nobody else stored anything, so nobody is told of a conflict.
