@@ -1,6 +1,7 @@
 //! Two calls of AWS KMS: `GenerateDataKey` and `Decrypt`.
 
 use std::fmt;
+use std::io::Read;
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
@@ -13,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::signature::{Credentials, Request, Timestamp};
 
 /// The longest answer that is read: a few hundred bytes are expected.
-const MAX_ANSWER_LEN: u64 = 64 * 1024;
+const MAX_ANSWER_LEN: usize = 64 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(10);
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 
@@ -155,8 +156,10 @@ impl Kms {
             request = request.header(name, value);
         }
         let mut response = request.header("authorization", authorization).send(&body)?;
-        let answer = response.body_mut().with_config().limit(MAX_ANSWER_LEN).read_to_vec()?;
-        let answer = Zeroizing::new(answer);
+        let limited = response.body_mut().with_config().limit(MAX_ANSWER_LEN as u64);
+        // It has room for the longest answer. A buffer that grows would leave copies of the key behind.
+        let mut answer = Zeroizing::new(Vec::with_capacity(MAX_ANSWER_LEN));
+        limited.reader().read_to_end(&mut answer).map_err(ureq::Error::from)?;
         if response.status().is_success() {
             return Ok(answer);
         }

@@ -160,6 +160,14 @@ fn an_answer_by_another_key_is_refused() {
     };
     let ask = |answer: &'static str| kms(&answering(answer), "ours").generate(custody.context());
     assert_eq!(*ask(answer("ours", key)).unwrap().kek, [0x12; 32]);
+    // The longest answer that is read, and one that is a byte longer.
+    let padded = |len| {
+        let answer = answer("ours", key);
+        format!("{answer}{}", " ".repeat(len - answer.len())).leak() as &'static str
+    };
+    assert_eq!(*ask(padded(65536)).unwrap().kek, [0x12; 32]);
+    let error = message(ask(padded(65537)).map_err(Into::into));
+    assert_eq!(error, "KMS did not answer: the response body is larger than request limit: 65536");
     let other = "KMS has used another key than the pinned one";
     let malformed = "the answer of KMS is malformed";
     for (answer, expected) in [

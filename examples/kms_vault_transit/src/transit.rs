@@ -1,6 +1,7 @@
 //! Two calls of the transit engine: making a data key, and unwrapping one.
 
 use std::fmt;
+use std::io::Read;
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
@@ -11,7 +12,7 @@ use ureq::Agent;
 use zeroize::Zeroizing;
 
 /// The longest answer that is read: a few hundred bytes are expected.
-const MAX_ANSWER_LEN: u64 = 64 * 1024;
+const MAX_ANSWER_LEN: usize = 64 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A key of a transit engine, and what it takes to use it. `Debug` does not show the token.
@@ -116,8 +117,10 @@ impl Transit {
         let request = self.agent.post(format!("{}/{path}/{}", self.mount, self.name));
         let request = request.header("X-Vault-Token", self.token.as_str());
         let mut response = request.content_type("application/json").send(body.to_string())?;
-        let answer = response.body_mut().with_config().limit(MAX_ANSWER_LEN).read_to_vec()?;
-        let answer = Zeroizing::new(answer);
+        let limited = response.body_mut().with_config().limit(MAX_ANSWER_LEN as u64);
+        // It has room for the longest answer. A buffer that grows would leave copies of the key behind.
+        let mut answer = Zeroizing::new(Vec::with_capacity(MAX_ANSWER_LEN));
+        limited.reader().read_to_end(&mut answer).map_err(ureq::Error::from)?;
         if response.status().is_success() {
             return Ok(answer);
         }
