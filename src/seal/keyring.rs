@@ -58,7 +58,10 @@ use crate::seal::scope_keyring::ScopeKeyring;
 pub struct Keyring {
     entries: Vec<Entry>,
     /// `None` if the keyring was neither locked nor unlocked.
-    ring: Option<Ring>,
+    ///
+    /// It is in a box, so that a keyring has no unused bytes. They would take what the stack had in
+    /// their place to the heap.
+    ring: Option<Box<Ring>>,
 }
 
 impl Keyring {
@@ -68,7 +71,7 @@ impl Keyring {
     ///
     /// Returns [`KeyringError::Randomness`] if the operating system gives no randomness.
     pub fn generate() -> Result<Self, KeyringError> {
-        Ok(Self::of(&*fresh()?))
+        Ok(Self::of(generate()?))
     }
 
     /// Makes a keyring of one key that was generated elsewhere.
@@ -79,13 +82,13 @@ impl Keyring {
     /// [`Lock`]: crate::seal::Lock
     #[must_use]
     pub fn from_bytes(mut bytes: [u8; 32]) -> Self {
-        let keyring = Self::of(&bytes);
+        let keyring = Self::of(Material::copy_of(&bytes));
         bytes.as_mut_slice().zeroize();
         keyring
     }
 
-    fn of(bytes: &[u8; 32]) -> Self {
-        let entry = Entry::new(Material::copy_of(bytes), KeyState::Primary);
+    fn of(material: Material) -> Self {
+        let entry = Entry::new(material, KeyState::Primary);
         Self { entries: vec![entry], ring: None }
     }
 
@@ -102,7 +105,7 @@ impl Keyring {
         if self.entries.len() >= MAX_KEYS && self.surplus() == 0 {
             return Err(KeyringError::Full);
         }
-        let entry = Entry::new(Material::copy_of(&*fresh()?), KeyState::Active);
+        let entry = Entry::new(generate()?, KeyState::Active);
         let id = entry.id;
         if self.entries.len() >= MAX_KEYS {
             self.forget_destroyed();
@@ -456,11 +459,11 @@ impl Keyring {
     }
 
     pub(super) fn ring(&self) -> Option<&Ring> {
-        self.ring.as_ref()
+        self.ring.as_deref()
     }
 
     pub(super) fn set_ring(&mut self, ring: Ring) {
-        self.ring = Some(ring);
+        self.ring = Some(Box::new(ring));
     }
 
     /// Counts the destroyed keys beyond [`MAX_DESTROYED`].
@@ -549,6 +552,10 @@ impl FromStr for KeyId {
         }
         Ok(Self::from_bytes(id))
     }
+}
+
+fn generate() -> Result<Material, KeyringError> {
+    Material::generate().map_err(KeyringError::Randomness)
 }
 
 pub(super) fn fresh() -> Result<Random, KeyringError> {

@@ -4,6 +4,8 @@
 
 #[cfg(all(target_os = "linux", feature = "aws-lc-rs"))]
 mod c_heap;
+#[cfg(feature = "vault")]
+mod derived;
 mod document;
 #[cfg(feature = "files")]
 mod files;

@@ -7,8 +7,10 @@ use secrets_toml::seal::{
 };
 use secrets_toml::{Document, Secrets, Template};
 use sha2::Sha256;
-use sha2::block_api::compress256;
 
+use crate::derived::{
+    aead_key, keys, keys_scope, lock_scope, mac, ring_key, scope_key, sealed, state,
+};
 use crate::probe::{Freed, keep};
 
 /// No message has eight bytes of it.
@@ -35,39 +37,6 @@ fn record() -> Vec<u8> {
     let by = By::author(AUTHOR).unwrap().time(1);
     let contents = Contents::new(&secrets).template(&template).by(by);
     Keyring::from_bytes(KEY).seal(&scope(), Revision::FIRST, contents).unwrap().into_bytes()
-}
-
-fn mac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
-    let mut hmac = Hmac::<Sha256>::new_from_slice(key).unwrap();
-    parts.iter().for_each(|part| hmac.update(part));
-    hmac.finalize().into_bytes().to_vec()
-}
-
-fn scope_key(key: &[u8], scope: &[u8]) -> Vec<u8> {
-    mac(key, &[b"secrets-toml/v1 scope\0", scope])
-}
-
-fn aead_key(scope_key: &[u8], commitment: &[u8]) -> Vec<u8> {
-    mac(scope_key, &[b"encrypt", commitment])
-}
-
-/// The hash state of HMAC under a key, which is as good as the key. `pad` is the byte of its first
-/// block.
-fn state(key: &[u8], pad: u8) -> Vec<u8> {
-    let mut block = [pad; 64];
-    block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
-    let mut state = [
-        0x6a09_e667,
-        0xbb67_ae85,
-        0x3c6e_f372,
-        0xa54f_f53a,
-        0x510e_527f,
-        0x9b05_688c,
-        0x1f83_d9ab,
-        0x5be0_cd19,
-    ];
-    compress256(&mut state, &[block]);
-    state.iter().flat_map(|word: &u32| word.to_ne_bytes()).collect()
 }
 
 /// Checks that no freed block holds a secret of a record that is sealed with `key` for `scope`.
@@ -316,6 +285,23 @@ fn growing_and_changing_a_keyring() {
 }
 
 #[test]
+fn generating() {
+    let (text, freed) = keep(|| {
+        // The block that a keyring was in is searched, too.
+        let mut keyring = *Box::new(Keyring::generate().unwrap());
+        keyring.add().unwrap();
+        keyring.lock(&custody(Lock::raw(&KEK))).unwrap()
+    });
+    let ring_key = ring_key(&text, "test", &KEK);
+    let keys = keys(&text, "test", &ring_key);
+    assert_eq!(keys.len(), 2);
+    for key in keys.iter().chain([&ring_key]) {
+        assert_eq!(freed.hits(key), 0, "a generated key");
+        clean(&freed, key, scope().as_bytes(), &record());
+    }
+}
+
+#[test]
 fn locking_and_unlocking() {
     let (text, freed) = keep(|| {
         let mut keyring = Keyring::from_bytes(KEY);
@@ -325,43 +311,25 @@ fn locking_and_unlocking() {
         keyring.lock(&custody(Lock::raw(&KEK))).unwrap()
     });
     let sealed = sealed(&text);
-    clean(&freed, &KEK, RAW, &sealed);
+    clean(&freed, &KEK, &lock_scope("test"), &sealed);
     let ((), freed) = keep(|| {
         let locked = LockedKeyring::parse(&text).unwrap();
         assert_eq!(locked.unlock(&custody(Lock::raw(&KEK))).unwrap().entries().len(), 3);
         locked.unlock(&custody(Lock::raw(&KEY))).unwrap_err();
     });
-    clean(&freed, &KEK, RAW, &sealed);
-}
-
-/// Opens the ring key of a text whose last lock is of the raw key.
-fn ring_key(text: &str) -> Vec<u8> {
-    let record = sealed(text);
-    let key = aead_key(&scope_key(&KEK, RAW), &record[72..104]);
-    let cipher = ChaCha20Poly1305::new_from_slice(&key).unwrap();
-    let (mut body, aad) = (record[104..record.len() - 16].to_vec(), [&record[..104], RAW].concat());
-    let tag = record[record.len() - 16..].try_into().unwrap();
-    cipher.decrypt_inout_detached(&[0; 12].into(), &aad, body.as_mut_slice().into(), tag).unwrap();
-    assert_eq!(body[..5], [6, 0, 0, 0, 32]);
-    body[5..37].to_vec()
-}
-
-/// The scope of the keys of a text with one lock, of the raw key.
-fn keys_scope(text: &str) -> Vec<u8> {
-    let lock = sealed(text);
-    let len = |bytes: &[u8]| (bytes.len() as u16).to_be_bytes();
-    let fields = b"\0\x04host\0\x03raw";
-    [b"\x7D\0\x04test", &len(fields)[..], fields, &len(&lock), &lock].concat()
+    clean(&freed, &KEK, &lock_scope("test"), &sealed);
 }
 
 #[test]
 fn the_ring_key_is_kept_and_wiped() {
     let (text, freed) = keep(|| Keyring::from_bytes(KEY).lock(&custody(Lock::raw(&KEK))).unwrap());
-    let ring_key = ring_key(&text);
+    let ring_key = ring_key(&text, "test", &KEK);
     let check = |freed: &Freed| {
-        clean(freed, &KEK, RAW, &sealed(&text));
-        let scope_key = scope_key(&ring_key, &keys_scope(&text));
-        for (name, secret) in [("the ring key", &ring_key), ("the key of its scope", &scope_key)] {
+        clean(freed, &KEK, &lock_scope("test"), &sealed(&text));
+        let scope_key = scope_key(&ring_key, &keys_scope(&text, "test"));
+        for (name, secret) in
+            [("the ring key", &ring_key[..]), ("the key of its scope", &scope_key)]
+        {
             assert_eq!(freed.hits(secret), 0, "{name}");
             for pad in [0x36, 0x5C] {
                 assert_eq!(freed.hits(&state(secret, pad)), 0, "the state of {name}");
@@ -409,19 +377,7 @@ fn a_lock_that_is_refused() {
         }
         keyring.lock(&custody(Lock::kms(&ours, b"", &KEK))).unwrap_err();
     });
-    clean(&freed, &KEK, RAW, &sealed(&raw));
-}
-
-/// The scope of a lock of a key.
-const RAW: &[u8] = b"\x7C\0\x04test\0\x04host\0\x03raw";
-
-/// Returns the record of the lock in a locked keyring's text.
-fn sealed(text: &str) -> Vec<u8> {
-    use base64ct::{Base64, Encoding};
-
-    let line =
-        text.lines().filter_map(|line| line.strip_prefix("sealed = \"")).next_back().unwrap();
-    Base64::decode_vec(line.trim_end_matches('"')).unwrap()
+    clean(&freed, &KEK, &lock_scope("test"), &sealed(&raw));
 }
 
 #[cfg(feature = "passphrase")]
