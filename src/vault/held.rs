@@ -13,7 +13,7 @@ use crate::vault::error::VaultError;
 pub(super) struct Held {
     keyring: Keyring,
     /// `None` if the host keeps the keyring, and not the store.
-    row: Option<KeyringRow>,
+    row: Option<Box<KeyringRow>>,
 }
 
 impl Held {
@@ -24,7 +24,7 @@ impl Held {
 
     /// Holds a keyring that was read from a row of the store, or written there.
     pub(super) fn in_store(keyring: Keyring, row: KeyringRow) -> Self {
-        Self { keyring, row: Some(row) }
+        Self { keyring, row: Some(Box::new(row)) }
     }
 
     /// The condition on the store's keyring under which the keyring may seal.
@@ -111,6 +111,10 @@ impl Keyrings {
 
     /// Makes another keyring the current one.
     pub(super) fn replace(&mut self, held: Arc<Held>) {
+        // A write of the coming one expects the row of the current one. It cannot happen any more.
+        if held.fence() != self.current.fence() {
+            self.coming = None;
+        }
         let earlier = std::mem::replace(&mut self.current, held);
         self.earlier.retain(|earlier| earlier.strong_count() > 0);
         self.earlier.push(Arc::downgrade(&earlier));

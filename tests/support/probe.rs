@@ -14,6 +14,7 @@
 //!   blocks that hold a watched secret.
 //! - [`keep`] runs a function and keeps a copy of every block that it frees. A test can thus search for
 //!   secrets that it computes afterwards.
+//! - [`track`] runs a function that can ask which blocks are live, between calls of [`keep`].
 //! - [`starve`] runs a function that gets no large block.
 //! - [`interrupted`] runs a function, and another one whenever it allocates.
 //!
@@ -55,7 +56,10 @@ impl Probe {
             return std::ptr::null_mut();
         }
         // SAFETY: the caller's.
-        unsafe { if zeroed { System.alloc_zeroed(layout) } else { System.alloc(layout) } }
+        let block =
+            unsafe { if zeroed { System.alloc_zeroed(layout) } else { System.alloc(layout) } };
+        with_live(|live| live.add(block, layout.size()));
+        block
     }
 }
 
@@ -113,6 +117,8 @@ thread_local! {
     static REPORT: Cell<Option<Report>> = const { Cell::new(None) };
     /// `true` while [`keep`] runs.
     static KEEPING: Cell<bool> = const { Cell::new(false) };
+    /// The list of [`track`], or null.
+    static LIVE: Cell<*mut Live> = const { Cell::new(std::ptr::null_mut()) };
     /// The size of the largest block that [`starve`] allows.
     static LIMIT: Cell<usize> = const { Cell::new(usize::MAX) };
     /// The function that [`interrupted`] calls.
@@ -318,10 +324,7 @@ impl Freed {
     /// Counts the freed blocks that hold a part of a secret: eight bytes, from a multiple of eight.
     pub(crate) fn hits(&self, secret: &[u8]) -> usize {
         assert!(secret.len() >= 8, "short byte strings are found by chance");
-        let parts: Vec<&[u8]> = secret.chunks_exact(8).collect();
-        let holds = |found: &[u8]| parts.iter().any(|part| found[0] == part[0] && found == *part);
-        let written = self.blocks.iter().filter(|block| is_written(block));
-        written.filter(|block| block.windows(8).any(holds)).count()
+        self.blocks.iter().filter(|block| holds_part(block, secret)).count()
     }
 
     /// Counts the freed blocks of at least this size that hold anything but zeroes.
@@ -344,6 +347,103 @@ impl Freed {
     pub(crate) fn largest(&self) -> usize {
         self.largest
     }
+}
+
+/// The most blocks that [`track`] can hold.
+const TRACKED: usize = 1 << 12;
+
+/// The blocks that [`keep`] allocated and that are not freed yet.
+struct Live {
+    blocks: [(*mut u8, usize); TRACKED],
+    len: usize,
+    overflowed: bool,
+}
+
+impl Live {
+    /// Adds a block, if [`keep`] runs.
+    fn add(&mut self, block: *mut u8, len: usize) {
+        if block.is_null() || !KEEPING.try_with(Cell::get).unwrap_or(false) {
+            return;
+        }
+        if self.len == TRACKED {
+            self.overflowed = true;
+            return;
+        }
+        self.blocks[self.len] = (block, len);
+        self.len += 1;
+    }
+
+    fn remove(&mut self, block: *mut u8) {
+        // Most blocks are freed soon. A plain loop is fast without optimisation.
+        let mut i = self.len;
+        while i > 0 {
+            i -= 1;
+            if self.blocks[i].0 == block {
+                self.len -= 1;
+                self.blocks[i] = self.blocks[self.len];
+                return;
+            }
+        }
+    }
+}
+
+fn with_live(change: impl FnOnce(&mut Live)) {
+    // SAFETY: the pointer is of this thread, and `track` has not returned. The allocator drops the
+    // reference before it returns, and `live` does not allocate while it holds one.
+    let live = LIVE.try_with(|live| unsafe { live.get().as_mut() }).unwrap_or(None);
+    if let Some(live) = live {
+        change(live);
+    }
+}
+
+/// Runs a function on this thread, which can call [`live`].
+///
+/// Another thread must not free a block that [`keep`] allocated here.
+pub(crate) fn track<T>(run: impl FnOnce() -> T) -> T {
+    struct Stop(*mut Live);
+    impl Drop for Stop {
+        fn drop(&mut self) {
+            LIVE.set(std::ptr::null_mut());
+            // SAFETY: it comes from `Box::into_raw`, and nothing refers to it any more.
+            drop(unsafe { Box::from_raw(self.0) });
+        }
+    }
+
+    let list =
+        Box::new(Live { blocks: [(std::ptr::null_mut(), 0); TRACKED], len: 0, overflowed: false });
+    let stop = Stop(Box::into_raw(list));
+    LIVE.set(stop.0);
+    run()
+}
+
+/// Counts the blocks that hold a part of a secret, as [`Freed::hits`] does, that [`keep`] allocated in
+/// this [`track`], and that are not freed yet.
+pub(crate) fn live(secret: &[u8]) -> usize {
+    let mut hits = None;
+    with_live(|live| {
+        // SAFETY: the block is not freed; bytes that were never written are zero.
+        let bytes =
+            |(block, len): (*mut u8, usize)| unsafe { std::slice::from_raw_parts(block, len) };
+        let blocks = live.blocks[..live.len].iter().map(|block| bytes(*block));
+        hits = (!live.overflowed).then(|| blocks.filter(|block| holds_part(block, secret)).count());
+    });
+    hits.expect("`live` is called in `track`, which can hold all blocks")
+}
+
+/// Returns `true` if a block holds eight bytes of a secret, from a multiple of eight.
+fn holds_part(block: &[u8], secret: &[u8]) -> bool {
+    let parts = || secret.chunks_exact(8);
+    let mut begins = [false; 256];
+    parts().for_each(|part| begins[usize::from(part[0])] = true);
+    // A plain loop, as in `holds_secret`.
+    let (mut i, len) = (0, if is_written(block) { block.len() } else { 0 });
+    while i < len {
+        if begins[block[i] as usize] && parts().any(|part| block[i..].starts_with(part)) {
+            return true;
+        }
+        i += 1;
+    }
+    false
 }
 
 fn is_written(block: &[u8]) -> bool {
@@ -369,6 +469,7 @@ unsafe impl GlobalAlloc for Probe {
             // SAFETY: the block is as long as its layout says.
             unsafe { report.inspect(block, layout.size()) };
         });
+        with_live(|live| live.remove(block));
         // SAFETY: the caller's.
         unsafe { System.dealloc(block, layout) }
     }
@@ -390,6 +491,12 @@ unsafe impl GlobalAlloc for Probe {
             let new = System.realloc(block, layout, size);
             if self.zeroes && !new.is_null() && size > layout.size() {
                 new.add(layout.size()).write_bytes(0, size - layout.size());
+            }
+            if !new.is_null() {
+                with_live(|live| {
+                    live.remove(block);
+                    live.add(new, size);
+                });
             }
             new
         }

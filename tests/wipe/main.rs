@@ -5,8 +5,13 @@
 #[cfg(all(target_os = "linux", feature = "aws-lc-rs"))]
 mod c_heap;
 #[cfg(feature = "vault")]
+mod custody;
+#[cfg(feature = "vault")]
 mod derived;
 mod document;
+#[cfg(feature = "vault")]
+#[path = "../support/faulty.rs"]
+mod faulty;
 #[cfg(feature = "files")]
 mod files;
 #[path = "../support/folder.rs"]
