@@ -60,7 +60,8 @@ async fn number(client: &Client, query: &str) -> i64 {
 fn a_locked_row_delays_nobody_else() {
     block_on(async {
         for schema in [migrated().await, Schema::pooled().await] {
-            let store = Arc::new(schema.store());
+            // They wait for as long as the lock is held.
+            let store = Arc::new(schema.store().deadline(Duration::from_secs(60)));
             store.migrate().await.unwrap();
             let [chat, other] = ["chat", "other"].map(scope);
             let first = created(&store, &chat).await;
