@@ -6,6 +6,7 @@ mod fence;
 mod linearizable;
 mod pooler;
 mod purge;
+mod shared;
 
 use std::future::Future;
 use std::process::Command;

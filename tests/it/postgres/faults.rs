@@ -23,17 +23,17 @@ use crate::server::{Schema, connect};
 const SOON: Duration = Duration::from_millis(100);
 const A_WHILE: Duration = Duration::from_millis(300);
 
-fn tombstone(scope: &Scope, number: u64) -> Record {
+pub(super) fn tombstone(scope: &Scope, number: u64) -> Record {
     keyring().seal_tombstone(scope, revision(number), None).unwrap()
 }
 
-fn over(scope: &Scope, current: &Record, number: u64) -> (Write, Record) {
+pub(super) fn over(scope: &Scope, current: &Record, number: u64) -> (Write, Record) {
     let next = tombstone(scope, number);
     let write = Write::replace(scope, *commitment(current.as_bytes()).unwrap(), next.clone());
     (write, next)
 }
 
-async fn created(store: &PostgresStore, scope: &Scope) -> Record {
+pub(super) async fn created(store: &PostgresStore, scope: &Scope) -> Record {
     let record = tombstone(scope, 1);
     let write = [Write::create(scope, record.clone())];
     assert_eq!(store.apply(None, &write).await.unwrap(), [Outcome::Applied]);
