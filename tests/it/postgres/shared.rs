@@ -5,10 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use secrets_toml::store::backend::{Outcome, Write};
+use secrets_toml::seal::{Revision, Scope};
+use secrets_toml::store::backend::{Outcome, Write, past};
 use secrets_toml::store::{AsyncStore, PostgresStore};
 
-use super::faults::tombstone;
+use super::faults::{created, over, tombstone};
 use super::{block_on, scope};
 use crate::server::Schema;
 
@@ -48,6 +49,53 @@ fn calls_that_wait_share_one_commit() {
                 assert_eq!(call.await.unwrap(), [Outcome::Applied]);
             }
             assert_eq!(proxy.counts.take(), [2, 0, 2]);
+        }
+    });
+}
+
+/// A record or a past row is locked, and two calls share a commit: one that would change the locked row,
+/// and another one. The commit writes the other one, and only the first one is sent again.
+#[test]
+fn only_the_call_of_a_locked_row_goes_alone() {
+    block_on(async {
+        for schema in [Schema::new().await, Schema::pooled().await] {
+            let proxy = schema.proxy().await;
+            let store = Arc::new(schema.store_through(&proxy));
+            store.migrate().await.unwrap();
+            for case in ["record", "removed", "put"] {
+                let [chat, first, other] = ["chat", "first", "other"]
+                    .map(|name| Scope::module(name).unwrap().version(case).unwrap());
+                let past_record = tombstone(&chat, 1);
+                let (write, second) = over(&chat, &created(&store, &chat).await, 2);
+                let write = write.put_past(Revision::FIRST, past_record.clone());
+                assert_eq!(store.apply(None, &[write]).await.unwrap(), [Outcome::Applied]);
+                let (write, _) = over(&chat, &second, 3);
+                let past_rows = past(chat.as_bytes());
+                let record = chat.as_bytes().to_vec()..[chat.as_bytes(), &[0]].concat();
+                let (write, locked) = match case {
+                    "removed" => (write.remove_past(1..2), past_rows),
+                    "put" => (write.put_past(Revision::FIRST, past_record), past_rows),
+                    _ => (write, record),
+                };
+                let holder = schema.client().await;
+                holder.batch_execute("BEGIN").await.unwrap();
+                let lock =
+                    "SELECT FROM secrets_toml_records WHERE scope >= $1 AND scope < $2 FOR UPDATE";
+                let locked = holder.query(lock, &[&locked.start, &locked.end]).await.unwrap();
+                assert_eq!(locked.len(), 1, "{case}");
+
+                proxy.counts.take();
+                let first = queued(&store, Write::create(&first, tombstone(&first, 1))).await;
+                let waits = queued(&store, write).await;
+                let other = queued(&store, Write::create(&other, tombstone(&other, 1))).await;
+                let [first, waits, other] = [first, waits, other].map(tokio::spawn);
+                assert_eq!(first.await.unwrap(), [Outcome::Applied]);
+                assert_eq!(other.await.unwrap(), [Outcome::Applied]);
+                assert!(!waits.is_finished(), "{case}");
+                holder.batch_execute("COMMIT").await.unwrap();
+                assert_eq!(waits.await.unwrap(), [Outcome::Applied]);
+                assert_eq!(proxy.counts.take(), [3, 0, 3], "{case}");
+            }
         }
     });
 }
