@@ -1,6 +1,7 @@
 //! Tests that need a server: many connections, restarts, permissions, time limits.
 
 mod counts;
+mod deadlines;
 mod faults;
 mod fence;
 mod linearizable;

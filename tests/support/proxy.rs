@@ -1,4 +1,5 @@
-//! A proxy before a PostgreSQL server or a pooler: it counts what clients send, and cuts connections.
+//! A proxy before a PostgreSQL server or a pooler: it counts what clients send, holds answers back, and
+//! cuts connections.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixStream};
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
 
 /// The messages that went through the proxy. A client's message counts if it is not of a connect.
@@ -36,6 +38,7 @@ pub(crate) struct Proxy {
     pub(crate) port: u16,
     pub(crate) counts: Arc<Counts>,
     open: Arc<Mutex<Vec<AbortHandle>>>,
+    held: watch::Sender<bool>,
     accepting: JoinHandle<()>,
 }
 
@@ -46,23 +49,34 @@ impl Proxy {
         let port = listener.local_addr().unwrap().port();
         let (counts, open) = (Arc::new(Counts::default()), Arc::new(Mutex::new(Vec::new())));
         let (counted, opened) = (counts.clone(), open.clone());
+        let (held, holding) = watch::channel(false);
         let accepting = tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
                 counted.attempts.fetch_add(1, Ordering::SeqCst);
                 let Ok(server) = UnixStream::connect(&socket).await else { continue };
-                let counts = counted.clone();
+                let (counts, holding) = (counted.clone(), holding.clone());
                 let run = tokio::spawn(async move {
                     let ((from_client, to_client), (from_server, to_server)) =
                         (client.into_split(), server.into_split());
-                    let answers = tokio::spawn(copy(from_server, to_client));
+                    let answers = tokio::spawn(copy(from_server, to_client, holding));
                     let _abort = Abort(answers.abort_handle());
                     messages(from_client, to_server, &counts).await;
                 });
                 opened.lock().unwrap().push(run.abort_handle());
             }
         });
-        Self { port, counts, open, accepting }
+        Self { port, counts, open, held, accepting }
+    }
+
+    /// Holds back what the server answers.
+    pub(crate) fn hold(&self) {
+        self.held.send_replace(true);
+    }
+
+    /// Passes on what it held back, and what the server answers from then on.
+    pub(crate) fn release(&self) {
+        self.held.send_replace(false);
     }
 
     /// Cuts all connections.
@@ -86,9 +100,16 @@ impl Drop for Abort {
     }
 }
 
-async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) {
+async fn copy(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut holding: watch::Receiver<bool>,
+) {
     let mut buffer = vec![0; 1 << 16];
     while let Ok(len @ 1..) = from.read(&mut buffer).await {
+        if holding.wait_for(|held| !held).await.is_err() {
+            return;
+        }
         if to.write_all(&buffer[..len]).await.is_err() {
             return;
         }

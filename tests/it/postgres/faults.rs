@@ -52,7 +52,7 @@ async fn median(calls: usize, mut call: impl AsyncFnMut()) -> Duration {
     spent[calls / 2]
 }
 
-async fn number(client: &Client, query: &str) -> i64 {
+pub(super) async fn number(client: &Client, query: &str) -> i64 {
     client.query_one(query, &[]).await.unwrap().get(0)
 }
 
