@@ -426,7 +426,17 @@ fn a_database_in_recovery_is_refused() {
     block_on(async { server.store().migrate().await.unwrap() });
     server.control("standby");
     block_on(async {
-        let error = server.store().get(scope("chat").as_bytes()).await.unwrap_err();
-        assert!(chain(&error).contains("in recovery"), "{}", chain(&error));
+        let (store, chat) = (server.store(), scope("chat"));
+        let errors = [
+            store.get(chat.as_bytes()).await.unwrap_err(),
+            store.scan(&[], None, 9, Fetch::Heads).await.unwrap_err(),
+            store.scan(&[], None, 9, Fetch::Records).await.unwrap_err(),
+            store.count_by_key().await.unwrap_err(),
+            store.migrate().await.unwrap_err(),
+        ];
+        for error in errors {
+            assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+            assert!(chain(&error).contains("in recovery"), "{}", chain(&error));
+        }
     });
 }
