@@ -303,6 +303,52 @@ fn a_standby_that_is_gone_makes_writes_unknown() {
     });
 }
 
+/// A write is acknowledged when the standby has it: not while that is away, but when it is back.
+#[test]
+fn a_standby_that_follows_has_what_is_acknowledged() {
+    let server = Server::start();
+    server.control("follow");
+    block_on(async {
+        let patient = server.store().deadline(Duration::from_secs(60));
+        let patient = Arc::new(AsyncVault::new(patient, keyring()));
+        let hasty = server.store().deadline(Duration::from_millis(700));
+        let hasty = AsyncVault::new(hasty, keyring());
+        let admin = connect(&server.config).await.unwrap();
+        // A write that the standby has applied can be read there.
+        for setting in ["synchronous_standby_names = '*'", "synchronous_commit = remote_apply"] {
+            admin.batch_execute(&format!("ALTER SYSTEM SET {setting}")).await.unwrap();
+        }
+        admin.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+        sleep(A_WHILE).await;
+        patient.store().migrate().await.unwrap();
+        let chat = scope("chat");
+        let standby = server.config.replace("9999", "9998");
+        let is_on_standby = async || {
+            let select = "SELECT record FROM secrets_toml_records WHERE scope = $1";
+            let client = connect(&standby).await.unwrap();
+            let found = client.query_opt(select, &[&chat.as_bytes()]).await.unwrap();
+            let current = patient.store().get(chat.as_bytes()).await.unwrap();
+            found.map(|row| row.get::<_, Vec<u8>>(0)) == current
+        };
+        let first = patient.put(&chat, &secrets(), Expected::Absent).await.unwrap();
+        assert!(is_on_standby().await);
+
+        server.control("leave");
+        let put = hasty.put(&chat, &secrets(), Expected::Revision(first)).await;
+        assert!(matches!(put, Err(VaultError::Unknown(_))), "{put:?}");
+        let current = patient.get(&chat).await.unwrap().unwrap().revision();
+        let (writer, written) = (patient.clone(), chat.clone());
+        let putting = tokio::spawn(async move {
+            writer.put(&written, &secrets(), Expected::Revision(current)).await
+        });
+        sleep(A_WHILE).await;
+        assert!(!putting.is_finished(), "the standby is away");
+        server.control("follow");
+        assert_eq!(putting.await.unwrap().unwrap(), current.next().unwrap());
+        assert!(is_on_standby().await);
+    });
+}
+
 #[test]
 fn a_restart_under_many_tasks_loses_no_acknowledged_write() {
     const TASKS: usize = 300;
