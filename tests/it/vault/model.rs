@@ -666,3 +666,14 @@ proptest! {
         run(Arc::new(crate::waiting::Waiting::new()), &actions);
     }
 }
+
+// Each case makes a database.
+#[cfg(feature = "postgres")]
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(times(100) as u32) })]
+
+    #[test]
+    fn in_postgres_through_a_pooler(actions in prop::collection::vec(action(), 1..60)) {
+        run(Arc::new(crate::waiting::Waiting::pooled()), &actions);
+    }
+}
