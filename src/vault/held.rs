@@ -111,15 +111,13 @@ impl Keyrings {
 
     /// Makes another keyring the current one.
     pub(super) fn replace(&mut self, held: Arc<Held>) {
-        // A write of the coming one expects the row of the current one. It cannot happen any more.
+        // The writes of the coming ones expect the row of the current one. They cannot happen any more.
         if held.fence() != self.current.fence() {
-            self.coming = None;
+            self.coming.clear();
         }
         let earlier = std::mem::replace(&mut self.current, held);
         self.earlier.retain(|earlier| earlier.strong_count() > 0);
         self.earlier.push(Arc::downgrade(&earlier));
-        // Those were to be written over the earlier one.
-        self.coming.clear();
         self.restored = false;
     }
 

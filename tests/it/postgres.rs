@@ -427,12 +427,16 @@ fn a_database_in_recovery_is_refused() {
     server.control("standby");
     block_on(async {
         let (store, chat) = (server.store(), scope("chat"));
+        let record = keyring().seal_tombstone(&chat, Revision::FIRST, None).unwrap();
+        let create = [Write::create(&chat, record)];
         let errors = [
             store.get(chat.as_bytes()).await.unwrap_err(),
             store.scan(&[], None, 9, Fetch::Heads).await.unwrap_err(),
             store.scan(&[], None, 9, Fetch::Records).await.unwrap_err(),
             store.count_by_key().await.unwrap_err(),
             store.migrate().await.unwrap_err(),
+            store.purge(chat.as_bytes()).await.unwrap_err(),
+            store.apply(None, &create).await.unwrap_err(),
         ];
         for error in errors {
             assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");

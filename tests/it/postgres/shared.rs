@@ -7,20 +7,19 @@ use std::task::Poll;
 
 use secrets_toml::seal::{Revision, Scope};
 use secrets_toml::store::backend::{Outcome, Write, past};
-use secrets_toml::store::{AsyncStore, PostgresStore};
+use secrets_toml::store::{AsyncStore, PostgresStore, StoreError};
 
 use super::faults::{created, over, tombstone};
 use super::{block_on, scope};
 use crate::server::Schema;
 
-type Applying = Pin<Box<dyn Future<Output = Vec<Outcome>> + Send>>;
+type Applying = Pin<Box<dyn Future<Output = Result<Vec<Outcome>, StoreError>> + Send>>;
 
 /// Puts a call into the queue. If it is the first one there, its commit begins, and goes on as soon as
 /// the call is spawned.
 async fn queued(store: &Arc<PostgresStore>, write: Write) -> Applying {
     let store = store.clone();
-    let mut applying: Applying =
-        Box::pin(async move { store.apply(None, &[write]).await.unwrap() });
+    let mut applying: Applying = Box::pin(async move { store.apply(None, &[write]).await });
     poll_fn(|context| {
         assert!(applying.as_mut().poll(context).is_pending());
         Poll::Ready(())
@@ -46,7 +45,7 @@ fn calls_that_wait_share_one_commit() {
             }
             let calls: Vec<_> = calls.into_iter().map(tokio::spawn).collect();
             for call in calls {
-                assert_eq!(call.await.unwrap(), [Outcome::Applied]);
+                assert_eq!(call.await.unwrap().unwrap(), [Outcome::Applied]);
             }
             assert_eq!(proxy.counts.take(), [2, 0, 2]);
         }
@@ -89,12 +88,44 @@ fn only_the_call_of_a_locked_row_goes_alone() {
                 let waits = queued(&store, write).await;
                 let other = queued(&store, Write::create(&other, tombstone(&other, 1))).await;
                 let [first, waits, other] = [first, waits, other].map(tokio::spawn);
-                assert_eq!(first.await.unwrap(), [Outcome::Applied]);
-                assert_eq!(other.await.unwrap(), [Outcome::Applied]);
+                assert_eq!(first.await.unwrap().unwrap(), [Outcome::Applied]);
+                assert_eq!(other.await.unwrap().unwrap(), [Outcome::Applied]);
                 assert!(!waits.is_finished(), "{case}");
                 holder.batch_execute("COMMIT").await.unwrap();
-                assert_eq!(waits.await.unwrap(), [Outcome::Applied]);
+                assert_eq!(waits.await.unwrap().unwrap(), [Outcome::Applied]);
                 assert_eq!(proxy.counts.take(), [3, 0, 3], "{case}");
+            }
+        }
+    });
+}
+
+/// A trigger refuses one scope, as if a right were missing. The calls that share its commit are written.
+#[test]
+fn only_the_call_that_is_refused_is_told_so() {
+    block_on(async {
+        for schema in [Schema::new().await, Schema::pooled().await] {
+            let store = Arc::new(schema.store());
+            store.migrate().await.unwrap();
+            let [first, bad, good] = ["first", "bad", "good"].map(scope);
+            let key: String = bad.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+            let refuse = format!(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+                 BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '42501'; END $$;
+                 CREATE TRIGGER refuse BEFORE INSERT ON secrets_toml_records FOR EACH ROW
+                 WHEN (NEW.scope = '\\x{key}') EXECUTE FUNCTION refuse();"
+            );
+            schema.client().await.batch_execute(&refuse).await.unwrap();
+            let mut calls = Vec::new();
+            for scope in [&first, &bad, &good] {
+                calls.push(queued(&store, Write::create(scope, tombstone(scope, 1))).await);
+            }
+            let mut told = Vec::new();
+            for call in calls.into_iter().map(tokio::spawn).collect::<Vec<_>>() {
+                told.push(call.await.unwrap());
+            }
+            assert!(matches!(told.remove(1), Err(StoreError::Denied(_))), "{told:?}");
+            for told in told {
+                assert_eq!(told.unwrap(), [Outcome::Applied]);
             }
         }
     });
