@@ -8,8 +8,6 @@
 #[cfg(test)]
 pub(super) mod counted;
 
-use std::io;
-
 use ctutils::CtEq;
 use hmac::digest::{FixedOutput, Output, Update};
 use hmac::{Hmac, KeyInit};
@@ -18,7 +16,6 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::seal::format::{LABEL_COMMIT, LABEL_ENCRYPT, LABEL_KEY_ID, LABEL_SALT, LABEL_SCOPE};
 use crate::seal::key_id::KeyId;
-use crate::seal::random::fill;
 
 #[cfg(test)]
 type Hash = counted::Counted;
@@ -41,16 +38,6 @@ impl Material {
         let mut held = Box::new(Held { bytes: Zeroizing::new([0; 32]), prf: Prf::new(bytes) });
         held.bytes.copy_from_slice(bytes);
         Self(held)
-    }
-
-    /// Generates the bytes.
-    ///
-    /// They are in one place until they are copied. A value that is moved to the heap takes along what
-    /// the stack had in its unused bytes, so the stack must have no copy of a key.
-    pub(super) fn generate() -> io::Result<Self> {
-        let mut bytes = Zeroizing::new([0; 32]);
-        fill(&mut bytes)?;
-        Ok(Self::copy_of(&bytes))
     }
 
     /// Derives the ID of this key, which reveals nothing about the key.

@@ -59,8 +59,8 @@ pub struct Keyring {
     entries: Vec<Entry>,
     /// `None` if the keyring was neither locked nor unlocked.
     ///
-    /// It is in a box, so that a keyring has no unused bytes. They would take what the stack had in
-    /// their place to the heap.
+    /// It is in a box, so that a keyring has no unused bytes. They would take copies of keys, which the
+    /// stack had in their place, to the heap.
     ring: Option<Box<Ring>>,
 }
 
@@ -71,7 +71,7 @@ impl Keyring {
     ///
     /// Returns [`KeyringError::Randomness`] if the operating system gives no randomness.
     pub fn generate() -> Result<Self, KeyringError> {
-        Ok(Self::of(generate()?))
+        Ok(Self::of(&*fresh()?))
     }
 
     /// Makes a keyring of one key that was generated elsewhere.
@@ -82,13 +82,13 @@ impl Keyring {
     /// [`Lock`]: crate::seal::Lock
     #[must_use]
     pub fn from_bytes(mut bytes: [u8; 32]) -> Self {
-        let keyring = Self::of(Material::copy_of(&bytes));
+        let keyring = Self::of(&bytes);
         bytes.as_mut_slice().zeroize();
         keyring
     }
 
-    fn of(material: Material) -> Self {
-        let entry = Entry::new(material, KeyState::Primary);
+    fn of(bytes: &[u8; 32]) -> Self {
+        let entry = Entry::new(Material::copy_of(bytes), KeyState::Primary);
         Self { entries: vec![entry], ring: None }
     }
 
@@ -105,7 +105,7 @@ impl Keyring {
         if self.entries.len() >= MAX_KEYS && self.surplus() == 0 {
             return Err(KeyringError::Full);
         }
-        let entry = Entry::new(generate()?, KeyState::Active);
+        let entry = Entry::new(Material::copy_of(&*fresh()?), KeyState::Active);
         let id = entry.id;
         if self.entries.len() >= MAX_KEYS {
             self.forget_destroyed();
@@ -552,10 +552,6 @@ impl FromStr for KeyId {
         }
         Ok(Self::from_bytes(id))
     }
-}
-
-fn generate() -> Result<Material, KeyringError> {
-    Material::generate().map_err(KeyringError::Randomness)
 }
 
 pub(super) fn fresh() -> Result<Random, KeyringError> {

@@ -64,8 +64,7 @@ impl Keyring {
             let (protection, kek) = protect(lock)?;
             locks.push((LockText { name: name.clone(), protection, sealed: Vec::new() }, kek));
         }
-        let ring_key = Material::generate().map_err(LockFault::Randomness)?;
-        let deployment = custody.deployment.clone();
+        let (ring_key, deployment) = (Material::copy_of(&*fresh()?), custody.deployment.clone());
         self.lock_with(deployment, locks, generation, ring_key, fresh)
     }
 

@@ -10,11 +10,6 @@ pub(super) type Random = Zeroizing<[u8; 32]>;
 /// Reads 32 bytes from the operating system's random generator.
 pub(super) fn random() -> io::Result<Random> {
     let mut random = Zeroizing::new([0; 32]);
-    fill(&mut random)?;
+    getrandom::fill(random.as_mut_slice())?;
     Ok(random)
-}
-
-/// Fills 32 bytes in their place. Bytes that are returned are copied, and the copies are not wiped.
-pub(super) fn fill(bytes: &mut [u8; 32]) -> io::Result<()> {
-    Ok(getrandom::fill(bytes)?)
 }

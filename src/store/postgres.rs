@@ -1,5 +1,6 @@
 //! A store in a PostgreSQL table.
 
+mod cancel;
 mod connection;
 mod failure;
 mod pool;
@@ -87,7 +88,8 @@ const MAX_BATCH_LEN: usize = 1_000_000_000;
 ///
 /// The store works through PgBouncer with `pool_mode = transaction`. It names no statement unless it is
 /// [asked to](Self::with_named_statements), and sets nothing on the session. So nothing of it is left on
-/// a connection that another process gets next.
+/// a connection that another process gets next. It asks the pooler to cancel statements. If it requires TLS
+/// or has several hosts, use PgBouncer 1.19.1 or later: earlier ones may end when they are asked so.
 ///
 /// - Each call is one round trip and one transaction. A write is one statement; a purge and a write of the
 ///   keyring are several. Their settings hold for the transaction: it sets

@@ -13,7 +13,7 @@ use crate::vault::error::VaultError;
 pub(super) struct Held {
     keyring: Keyring,
     /// `None` if the host keeps the keyring, and not the store.
-    row: Option<Box<KeyringRow>>,
+    row: Option<KeyringRow>,
 }
 
 impl Held {
@@ -24,7 +24,7 @@ impl Held {
 
     /// Holds a keyring that was read from a row of the store, or written there.
     pub(super) fn in_store(keyring: Keyring, row: KeyringRow) -> Self {
-        Self { keyring, row: Some(Box::new(row)) }
+        Self { keyring, row: Some(row) }
     }
 
     /// The condition on the store's keyring under which the keyring may seal.

@@ -233,6 +233,19 @@ fn imported_under_another_lock() {
     });
 }
 
+/// A future on the heap takes along what the stack had in its unused bytes.
+#[test]
+fn created_on_the_heap() {
+    let store = MemoryStore::new();
+    let (vault, freed) = keep(|| {
+        let custody = ours(&KEK);
+        run(Box::pin(AsyncVault::create(Blocking(&store), &custody))).unwrap()
+    });
+    drop(vault);
+    let (key, ring) = opened(&store, "test", &KEK);
+    assert_eq!((freed.hits(&key), freed.hits(&ring)), (0, 0));
+}
+
 #[test]
 fn kept_by_the_host() {
     let store = MemoryStore::new();

@@ -17,6 +17,8 @@ use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Error, Row, Socket, Statement};
 
+use crate::store::postgres::cancel::cancel;
+
 /// The pause after a connect that failed. It doubles with each further one, up to the maximum.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
@@ -130,15 +132,17 @@ impl Connector {
     {
         let (config, cancelling) = (Arc::new(config), tls.clone());
         Self {
+            cancel: Box::new({
+                let config = config.clone();
+                move |token| {
+                    let (config, tls) = (config.clone(), cancelling.clone());
+                    Box::pin(async move { drop(cancel(&config, token, tls).await) })
+                }
+            }),
             connect: Box::new(move || {
                 let (config, tls) = (config.clone(), tls.clone());
                 let prepared = named.load(Ordering::Relaxed).then(Prepared::default);
                 Box::pin(async move { Connection::open(&config, tls, prepared).await })
-            }),
-            cancel: Box::new(move |token| {
-                let tls = cancelling.clone();
-                // The server does not say whether it has cancelled anything.
-                Box::pin(async move { drop(token.cancel_query(tls).await) })
             }),
             gate: Mutex::new(None),
         }

@@ -182,36 +182,40 @@ fn opposite_batches_do_not_deadlock() {
 #[test]
 fn who_is_dropped_leaves_the_others_their_commit() {
     block_on(async {
-        let schema = migrated().await;
-        let holder = schema.client().await;
-        let lock = "BEGIN; LOCK TABLE secrets_toml_records IN EXCLUSIVE MODE";
-        for dropped in [1, 2, 6] {
-            let store = Arc::new(schema.store());
-            holder.batch_execute(lock).await.unwrap();
-            let scopes: Vec<_> =
-                (0..6).map(|number| scope(&format!("{dropped}-{number}"))).collect();
-            let mut tasks = Vec::new();
-            for one in &scopes {
-                let (store, write) = (store.clone(), [Write::create(one, tombstone(one, 1))]);
-                tasks.push(tokio::spawn(async move { store.apply(None, &write).await.unwrap() }));
-                sleep(Duration::from_millis(20)).await;
-            }
-            tasks.drain(..dropped).for_each(|task| task.abort());
-            sleep(A_WHILE).await;
-            let left = "SELECT count(*) FROM pg_stat_activity WHERE application_name = \
-                        current_setting('application_name') AND pid <> pg_backend_pid() AND state <> 'idle'";
-            assert_eq!(number(&holder, left).await, i64::from(dropped < 6), "{dropped}");
-            holder.batch_execute("COMMIT").await.unwrap();
-            for task in tasks {
-                assert_eq!(task.await.unwrap(), [Outcome::Applied]);
-            }
-            sleep(SOON).await;
-            assert_eq!(number(&holder, left).await, 0);
-            for (number, one) in scopes.iter().enumerate() {
-                let found = store.get(one.as_bytes()).await.unwrap().is_some();
-                // The first one was sent before it was dropped, and is cancelled if all are dropped.
-                let written = number >= dropped || number == 0 && dropped < 6;
-                assert_eq!(found, written, "{number} of {dropped}");
+        for schema in [migrated().await, Schema::pooled().await] {
+            schema.store().migrate().await.unwrap();
+            let holder = schema.client().await;
+            let lock = "BEGIN; LOCK TABLE secrets_toml_records IN EXCLUSIVE MODE";
+            for dropped in [1, 2, 6] {
+                let store = Arc::new(schema.store());
+                holder.batch_execute(lock).await.unwrap();
+                let scopes: Vec<_> =
+                    (0..6).map(|number| scope(&format!("{dropped}-{number}"))).collect();
+                let mut tasks = Vec::new();
+                for one in &scopes {
+                    let (store, write) = (store.clone(), [Write::create(one, tombstone(one, 1))]);
+                    tasks.push(tokio::spawn(
+                        async move { store.apply(None, &write).await.unwrap() },
+                    ));
+                    sleep(Duration::from_millis(20)).await;
+                }
+                tasks.drain(..dropped).for_each(|task| task.abort());
+                sleep(A_WHILE).await;
+                let left = "SELECT count(*) FROM pg_stat_activity WHERE application_name = \
+                            current_setting('application_name') AND pid <> pg_backend_pid() AND state <> 'idle'";
+                assert_eq!(number(&holder, left).await, i64::from(dropped < 6), "{dropped}");
+                holder.batch_execute("COMMIT").await.unwrap();
+                for task in tasks {
+                    assert_eq!(task.await.unwrap(), [Outcome::Applied]);
+                }
+                sleep(SOON).await;
+                assert_eq!(number(&holder, left).await, 0);
+                for (number, one) in scopes.iter().enumerate() {
+                    let found = store.get(one.as_bytes()).await.unwrap().is_some();
+                    // The first one was sent before it was dropped, and is cancelled if all are dropped.
+                    let written = number >= dropped || number == 0 && dropped < 6;
+                    assert_eq!(found, written, "{number} of {dropped}");
+                }
             }
         }
     });
@@ -221,31 +225,39 @@ fn who_is_dropped_leaves_the_others_their_commit() {
 #[test]
 fn a_deadline_tells_what_was_sent() {
     block_on(async {
-        let schema = migrated().await;
-        let holder = schema.client().await;
-        let store = Arc::new(schema.store().deadline(Duration::from_millis(500)));
-        store.get(b"none").await.unwrap();
-        holder
-            .batch_execute("BEGIN; LOCK TABLE secrets_toml_records IN EXCLUSIVE MODE")
-            .await
-            .unwrap();
-        let apply = |name: &str| {
-            let (store, scope) = (store.clone(), scope(name));
-            tokio::spawn(async move {
-                store.apply(None, &[Write::create(&scope, tombstone(&scope, 1))]).await.unwrap_err()
-            })
-        };
-        let sent = apply("sent");
-        sleep(Duration::from_millis(100)).await;
-        let same = apply("sent");
-        let (sent, same) = (sent.await.unwrap(), same.await.unwrap());
-        assert!(matches!(sent, StoreError::Unknown(_)), "{sent:?}");
-        assert!(matches!(same, StoreError::Unavailable(_) | StoreError::Unknown(_)), "{same:?}");
-        // The cancelled statements do not wait for the lock any more.
-        sleep(A_WHILE).await;
-        holder.batch_execute("COMMIT").await.unwrap();
-        assert_eq!(store.get(scope("sent").as_bytes()).await.unwrap(), None);
-        created(&store, &scope("sent")).await;
+        for schema in [migrated().await, Schema::pooled().await] {
+            schema.store().migrate().await.unwrap();
+            let holder = schema.client().await;
+            let store = Arc::new(schema.store().deadline(Duration::from_millis(500)));
+            store.get(b"none").await.unwrap();
+            holder
+                .batch_execute("BEGIN; LOCK TABLE secrets_toml_records IN EXCLUSIVE MODE")
+                .await
+                .unwrap();
+            let apply = |name: &str| {
+                let (store, scope) = (store.clone(), scope(name));
+                tokio::spawn(async move {
+                    store
+                        .apply(None, &[Write::create(&scope, tombstone(&scope, 1))])
+                        .await
+                        .unwrap_err()
+                })
+            };
+            let sent = apply("sent");
+            sleep(Duration::from_millis(100)).await;
+            let same = apply("sent");
+            let (sent, same) = (sent.await.unwrap(), same.await.unwrap());
+            assert!(matches!(sent, StoreError::Unknown(_)), "{sent:?}");
+            assert!(
+                matches!(same, StoreError::Unavailable(_) | StoreError::Unknown(_)),
+                "{same:?}"
+            );
+            // The cancelled statements do not wait for the lock any more.
+            sleep(A_WHILE).await;
+            holder.batch_execute("COMMIT").await.unwrap();
+            assert_eq!(store.get(scope("sent").as_bytes()).await.unwrap(), None);
+            created(&store, &scope("sent")).await;
+        }
     });
 }
 
