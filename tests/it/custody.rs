@@ -8,6 +8,8 @@ mod settled;
 
 use std::ops::ControlFlow::Continue;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
 
 use secrets_toml::seal::{
     Custody, KeyId, KeyState, Keyring, KeyringError, Lock, LockedKeyring, Scope,
@@ -280,7 +282,7 @@ fn other_locks_are_unlocked_anew() {
 fn threads_of_a_vault_that_relocks_need_no_unlocking() {
     let store = MemoryStore::new();
     let vault = Vault::create(&store, &locks()).unwrap();
-    std::thread::scope(|threads| {
+    thread::scope(|threads| {
         let relocking = threads.spawn(|| {
             for number in 0..20 {
                 vault.relock(&if number % 2 == 0 { other_locks() } else { locks() }).unwrap();
@@ -299,7 +301,7 @@ fn threads_of_a_vault_that_relocks_need_no_unlocking() {
 fn threads_of_a_vault_may_relock_and_rotate_at_once() {
     let store = MemoryStore::new();
     let vault = Vault::create(&store, &locks()).unwrap();
-    std::thread::scope(|threads| {
+    thread::scope(|threads| {
         for number in 0..3 {
             let vault = &vault;
             threads.spawn(move || {
@@ -330,6 +332,40 @@ fn a_thread_knows_the_keyring_that_another_one_writes() {
     vault.relock(&other_locks()).unwrap();
     assert!(vault.get(&install("acme")).unwrap().is_some());
     vault.rotate(|_| Continue(())).unwrap();
+}
+
+/// Two threads relock. The keyring of the first one arrives in the store while the second one writes its
+/// own, and the answer is lost. The second one need not unlock what it finds.
+#[test]
+fn a_thread_that_writes_a_keyring_knows_the_one_that_was_faster() {
+    type Store = Faulty<Faulty<MemoryStore>>;
+    let inner = Faulty::new(MemoryStore::new());
+    let store: &'static Store = Box::leak(Box::new(Faulty::new(inner)));
+    let vault = Arc::new(Vault::create(store, &locks()).unwrap());
+    let (begun, has_begun) = channel();
+    let (arrived, has_arrived) = channel();
+    let (spawned, second) = channel();
+    let inside = vault.clone();
+    store.writes([
+        // The first one, the second one, and the first one again.
+        Step::after(move |_| {
+            spawned.send(thread::spawn(move || inside.relock(&locks()))).unwrap();
+            has_begun.recv().unwrap();
+        }),
+        Step::after(move |_| {
+            begun.send(()).unwrap();
+            has_arrived.recv().unwrap();
+        }),
+        Step::after(move |_| {
+            arrived.send(()).unwrap();
+            second.recv().unwrap().join().unwrap().unwrap();
+        }),
+    ]);
+    store.store.writes([Step::Done, Step::Pass, Step::Pass, Step::Lost]);
+    let first = vault.relock(&other_locks());
+    assert!(matches!(first, Err(VaultError::Unknown(_))), "{first:?}");
+    assert_eq!(LockedKeyring::load(store).unwrap().set(), 3);
+    vault.put(&install("acme"), &secrets(), Expected::Absent).unwrap();
 }
 
 #[test]

@@ -172,6 +172,21 @@ fn an_export_has_the_records_that_do_not_open() {
     }
 }
 
+/// The keys were rotated so often during the export that the keyring does not know the records' key any
+/// more. The keyring of the beginning opens them.
+#[test]
+fn an_export_may_outlive_the_memory_of_a_keyring() {
+    let store = filled();
+    let vault = opened(&store);
+    // The keyring, the page of all records, and the end of the scan.
+    let rotates = Step::after(|store| (0..130).for_each(|_| rotate(store)));
+    store.reads([Step::Pass, Step::Pass, rotates]);
+    let export = exported(&vault);
+    let other = Vault::create(MemoryStore::new(), &production()).unwrap();
+    let report = other.import_with(Cursor::new(&export), &locks()).unwrap();
+    assert_eq!(counts(&report), (5, 0, 0), "{:?}", report.failures());
+}
+
 /// An export during a rotation opens with the keyring that it carries, or says that it would not.
 #[test]
 fn an_export_during_a_rotation_is_whole_or_refused() {

@@ -1,12 +1,12 @@
 //! Concurrent calls over several stores, with connections cut at random: each history of a scope is
-//! that of a single register.
+//! that of a single register, and the past row of a record is the one that was written with it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use secrets_toml::seal::{Record, Scope};
+use secrets_toml::seal::{Record, Revision, Scope};
 use secrets_toml::store::backend::{Outcome, Write, commitment};
 use secrets_toml::store::{AsyncStore, PostgresStore, StoreError};
 use tokio::task::JoinSet;
@@ -130,11 +130,32 @@ fn the_checker_tells_registers_from_others() {
     assert!(bad.iter().all(|history| !is_linearizable(history)));
 }
 
+/// A record, and the past row that is written with it.
+struct Sealed {
+    value: Value,
+    record: Record,
+    past: Option<Record>,
+}
+
+/// What a write does with the past row of its scope.
+#[derive(Clone, Copy)]
+enum Past {
+    /// It becomes the record that is replaced.
+    Put,
+    Remove,
+}
+
+enum Action {
+    Get,
+    Purge,
+    Write(Option<Vec<u8>>, Past),
+}
+
 /// The records and the calls of all rounds.
 struct Recorder {
     clock: AtomicU64,
     sealed: AtomicU32,
-    values: Mutex<BTreeMap<Vec<u8>, (Value, Record)>>,
+    values: Mutex<BTreeMap<Vec<u8>, Sealed>>,
     entries: Mutex<BTreeMap<Vec<u8>, Vec<Entry>>>,
     unknown: AtomicUsize,
     unavailable: AtomicUsize,
@@ -145,29 +166,58 @@ impl Recorder {
         self.clock.fetch_add(1, Ordering::SeqCst)
     }
 
-    fn seal(&self, scope: &Scope) -> (Value, Record) {
+    /// Seals a record, and makes the write that puts it over another one, or over none.
+    fn write(&self, scope: &Scope, over: Option<&[u8]>, past: Past) -> (Value, Write) {
         let value = self.sealed.fetch_add(1, Ordering::SeqCst);
         let record = keyring().seal_tombstone(scope, revision(1), None).unwrap();
-        self.values.lock().unwrap().insert(record.as_bytes().to_vec(), (value, record.clone()));
-        (value, record)
+        let (key, copy) = (record.as_bytes().to_vec(), record.clone());
+        let values = &mut self.values.lock().unwrap();
+        let (write, past) = match (over, past) {
+            (None, _) => (Write::create(scope, record), None),
+            (Some(over), Past::Put) => {
+                let past = values[over].record.clone();
+                let write = Write::replace(scope, *commitment(over).unwrap(), record);
+                (write.put_past(Revision::FIRST, past.clone()), Some(past))
+            }
+            (Some(over), Past::Remove) => {
+                let write = Write::replace(scope, *commitment(over).unwrap(), record);
+                (write.remove_past(1..2), None)
+            }
+        };
+        values.insert(key, Sealed { value, record: copy, past });
+        (value, write)
     }
 
     fn value(&self, found: &[u8]) -> Value {
-        self.values.lock().unwrap()[found].0
+        self.values.lock().unwrap()[found].value
+    }
+
+    /// Checks that the past row of a scope was written with its record. Without a record there is none.
+    async fn check_past(&self, store: &PostgresStore, scope: &Scope) {
+        let record = keyring().seal_tombstone(scope, revision(1), None).unwrap();
+        let write = Write::replace(scope, [0; 32], record.clone());
+        let key = write.put_past(Revision::FIRST, record).past()[0].scope().to_vec();
+        loop {
+            let present = store.get(scope.as_bytes()).await.unwrap();
+            let past = store.get(&key).await.unwrap();
+            // A write whose connection was cut may be carried out in between.
+            if store.get(scope.as_bytes()).await.unwrap() == present {
+                let values = self.values.lock().unwrap();
+                let sealed = present.as_deref().map(|present| &values[present]);
+                let expected = sealed.and_then(|sealed| sealed.past.as_ref());
+                assert_eq!(past.as_deref(), expected.map(Record::as_bytes), "{scope:?}");
+                return;
+            }
+        }
     }
 
     /// Makes one call, and returns what a get found.
-    async fn call(
-        &self,
-        store: &PostgresStore,
-        scope: &Scope,
-        write: Option<(Option<Vec<u8>>, u32)>,
-    ) -> Option<Vec<u8>> {
+    async fn call(&self, store: &PostgresStore, scope: &Scope, action: Action) -> Option<Vec<u8>> {
         let began = self.now();
         let mut found = None;
         // The effect of the call if it was answered, and the one that it may have had.
-        let (done, effect) = match write {
-            None => {
+        let (done, effect) = match action {
+            Action::Get => {
                 let got = store.get(scope.as_bytes()).await;
                 let call = got.map(|record| {
                     found = record;
@@ -175,16 +225,12 @@ impl Recorder {
                 });
                 (call, Call::Get(None))
             }
-            Some((_, 0)) => {
+            Action::Purge => {
                 let purged = store.purge(scope.as_bytes()).await;
                 (purged.map(Call::Purge), Call::Purge(true))
             }
-            Some((over, _)) => {
-                let (value, record) = self.seal(scope);
-                let write = match &over {
-                    None => Write::create(scope, record),
-                    Some(over) => Write::replace(scope, *commitment(over).unwrap(), record),
-                };
+            Action::Write(over, past) => {
+                let (value, write) = self.write(scope, over.as_deref(), past);
                 let over = over.map(|over| self.value(&over));
                 let applied = store.apply(None, &[write]).await;
                 let call =
@@ -220,6 +266,7 @@ async fn run(schema: Schema, calls: usize) {
     let proxies = Arc::new(proxies);
     let stores: Vec<_> =
         proxies.iter().map(|proxy| Arc::new(schema.store_through(proxy))).collect();
+    let undisturbed = schema.store();
     let recorder = Arc::new(Recorder {
         clock: AtomicU64::new(0),
         sealed: AtomicU32::new(0),
@@ -247,24 +294,27 @@ async fn run(schema: Schema, calls: usize) {
                 for _ in 0..CALLS {
                     let number = dice.roll(SCOPES);
                     let scope = scope(&format!("{round}-{number}"));
-                    match dice.roll(8) {
-                        0 => drop(recorder.call(&store, &scope, Some((None, 0))).await),
-                        1 => drop(recorder.call(&store, &scope, Some((None, 1))).await),
-                        2 => last[number] = recorder.call(&store, &scope, None).await,
-                        // Over what it has read last, which others may have replaced.
-                        3 => drop(
-                            recorder.call(&store, &scope, Some((last[number].clone(), 1))).await,
-                        ),
-                        _ => {
-                            let found = recorder.call(&store, &scope, None).await;
-                            drop(recorder.call(&store, &scope, Some((found, 1))).await);
+                    let past = if dice.roll(3) == 0 { Past::Remove } else { Past::Put };
+                    let action = match dice.roll(8) {
+                        0 => Action::Purge,
+                        1 => Action::Write(None, past),
+                        2 => {
+                            last[number] = recorder.call(&store, &scope, Action::Get).await;
+                            continue;
                         }
-                    }
+                        // Over what it has read last, which others may have replaced.
+                        3 => Action::Write(last[number].clone(), past),
+                        _ => Action::Write(recorder.call(&store, &scope, Action::Get).await, past),
+                    };
+                    drop(recorder.call(&store, &scope, action).await);
                 }
             });
         }
         while let Some(task) = tasks.join_next().await {
             task.unwrap();
+        }
+        for number in 0..SCOPES {
+            recorder.check_past(&undisturbed, &scope(&format!("{round}-{number}"))).await;
         }
     }
     cutter.abort();
