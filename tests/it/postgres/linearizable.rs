@@ -137,7 +137,7 @@ struct Sealed {
     past: Option<Record>,
 }
 
-/// What a write does with the past row of its scope.
+/// The effect of a write on the past row of its scope.
 #[derive(Clone, Copy)]
 enum Past {
     /// It becomes the record that is replaced.
