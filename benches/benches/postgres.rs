@@ -25,7 +25,7 @@ use tokio_postgres::{Client, NoTls};
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// The limit of the time of a `put`, divided by the time of a bare read and a bare conditional update.
-const PUT_LIMIT: f64 = 2.0;
+const PUT_LIMIT: f64 = 2.5;
 /// The lower limit of the time of rewrapping a record alone, divided by its time in a batch.
 const REWRAP_LIMIT: f64 = 20.0;
 

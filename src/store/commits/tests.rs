@@ -16,6 +16,7 @@ struct Log {
     dropped: usize,
     /// The commits that may end.
     ended: usize,
+    polls: usize,
     waker: Option<Waker>,
 }
 
@@ -38,6 +39,7 @@ impl Future for Under {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Vec<Decided>> {
         let log = self.log.clone();
         let mut log = log.lock().unwrap();
+        log.polls += 1;
         if log.ended <= self.number {
             log.waker = Some(context.waker().clone());
             return Poll::Pending;
@@ -159,7 +161,9 @@ fn what_gathers_goes_into_the_next_commit() {
     assert!(rest.iter().all(Task::was_woken), "any of them begins it");
     assert!(!rest[1].poll());
     assert_eq!(bench.begun(), ["0a", "0b 0cd 0e"]);
-    assert!(!rest[2].poll() && !rest[0].was_woken(), "it has nothing to do");
+    let polls = bench.log.lock().unwrap().polls;
+    assert!(!rest[2].poll() && !rest[0].was_woken());
+    assert_eq!(bench.log.lock().unwrap().polls, polls, "it has nothing to do");
     bench.end_one();
     assert!(rest[0].poll() && rest[1].was_woken() && rest[2].was_woken());
     assert!(rest[1].poll() && rest[2].poll());
