@@ -168,7 +168,8 @@ impl PostgresStore {
         Self { core, commits }
     }
 
-    /// Limits the number of connections: 8 by default. It is at least 2.
+    /// Limits the number of connections: 8 by default. It is at least 2. One whose statement is being
+    /// cancelled does not count.
     #[must_use]
     pub fn connections(self, number: usize) -> Self {
         self.core.resize(number.max(2));

@@ -73,6 +73,11 @@ impl Schema {
         Self { direct: of(&server), config: of(&pooler), name }
     }
 
+    /// The configuration, for another process.
+    pub(crate) fn config(&self) -> &str {
+        &self.config
+    }
+
     pub(crate) fn is_pooled(&self) -> bool {
         self.config != self.direct
     }

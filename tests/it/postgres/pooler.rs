@@ -1,6 +1,8 @@
 //! PgBouncer in transaction mode: each transaction may meet another connection of the server, on which
 //! other processes have left what they like.
 
+use std::env;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,7 +16,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 use super::{block_on, scope};
 use crate::full::times;
 use crate::seal::keyring;
-use crate::server::Schema;
+use crate::server::{self, Schema};
 
 const DELETE: &str = "DELETE FROM secrets_toml_records WHERE scope = $1 RETURNING record";
 
@@ -151,20 +153,42 @@ fn a_get_never_executes_another_process_s_statement() {
     });
 }
 
-/// Four stores of different histories get records beside purges, while foreign clients prepare under
-/// the names that the client of this process uses.
+/// The variables by which a child gets its configuration, and the number of statements of its past.
+const CONFIG: &str = "SECRETS_TOML_POOLED";
+const HISTORY: &str = "SECRETS_TOML_HISTORY";
+
+const KEPT: usize = 10;
+
+fn kept(number: usize) -> Scope {
+    scope(&format!("kept-{}", number % KEPT))
+}
+
+/// Does the work of one process: it gets records, and each opens in its scope.
+async fn get_all(config: &str) {
+    let store = server::store(config);
+    for _ in 0..env::var(HISTORY).unwrap().parse().unwrap() {
+        store.count_by_key().await.unwrap();
+    }
+    for number in 0..times(20_000) / 4 {
+        let scope = kept(number);
+        let found = store.get(scope.as_bytes()).await.unwrap().unwrap();
+        assert!(keyring().open(&scope, &found).is_ok());
+    }
+}
+
+/// Four processes of different histories get records beside purges, while foreign clients prepare under
+/// the names that the clients of all of them use.
 #[test]
 fn nothing_is_read_or_deleted_that_was_not_asked_for() {
-    const KEPT: usize = 10;
+    if let Ok(config) = env::var(CONFIG) {
+        return block_on(get_all(&config));
+    }
     block_on(async {
         let (schema, ..) = with_a_record().await;
-        let kept: Vec<_> = (0..KEPT).map(|number| scope(&format!("kept-{number}"))).collect();
-        let record =
-            |scope: &Scope| keyring().seal_tombstone(scope, Revision::FIRST, None).unwrap();
-        let records: Vec<_> = kept.iter().map(record).collect();
         let first = schema.store();
-        for (scope, record) in kept.iter().zip(&records) {
-            let write = [Write::create(scope, record.clone())];
+        for scope in (0..KEPT).map(kept) {
+            let record = keyring().seal_tombstone(&scope, Revision::FIRST, None).unwrap();
+            let write = [Write::create(&scope, record)];
             assert_eq!(first.apply(None, &write).await.unwrap(), [Outcome::Applied]);
         }
         let done = Arc::new(AtomicBool::new(false));
@@ -193,20 +217,13 @@ fn nothing_is_read_or_deleted_that_was_not_asked_for() {
         }
         let mut getting = JoinSet::new();
         for history in 0..4 {
-            let (store, kept, records) = (schema.store(), kept.clone(), records.clone());
-            getting.spawn(async move {
-                for _ in 0..history {
-                    store.count_by_key().await.unwrap();
-                }
-                for number in 0..times(20_000) / 4 {
-                    let (scope, record) = (&kept[number % KEPT], &records[number % KEPT]);
-                    let found = store.get(scope.as_bytes()).await.unwrap();
-                    assert_eq!(found.as_deref(), Some(record.as_bytes()));
-                }
-            });
+            let mut child = Command::new(env::current_exe().unwrap());
+            child.args(["postgres::pooler::nothing_is_read_or_deleted_that_was_not_asked_for"]);
+            child.arg("--exact").env(CONFIG, schema.config()).env(HISTORY, history.to_string());
+            getting.spawn_blocking(move || child.status().unwrap());
         }
-        while let Some(task) = getting.join_next().await {
-            task.unwrap();
+        while let Some(status) = getting.join_next().await {
+            assert!(status.unwrap().success());
         }
         done.store(true, Ordering::Relaxed);
         while let Some(task) = beside.join_next().await {
