@@ -778,9 +778,10 @@ impl<S: Store> Vault<S> {
     /// If the [keyring is in the store](Self::create), its row is the last one, locked as it is. So a later
     /// rotation does not make the export unreadable, and whoever has one of the locks can read it.
     ///
-    /// No record is opened. One that does not open is exported, too; [`import`](Self::import) reports it. The
-    /// export is not a snapshot: if other processes write
-    /// meanwhile, each record is one that was current at some time during the export.
+    /// No record is opened. One that does not open is exported, too; [`import`](Self::import) reports it.
+    ///
+    /// The export is not a snapshot: if other processes write meanwhile, each record is one that was current at
+    /// some time during the export.
     ///
     /// A row that is not a record under a scope ends the export, because [`import`](Self::import) would
     /// refuse the whole file. [`verify`](Self::verify) reports such rows; [`purge`](Self::purge) them.

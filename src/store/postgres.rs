@@ -92,8 +92,8 @@ const MAX_BATCH_LEN: usize = 1_000_000_000;
 /// or has several hosts, use PgBouncer 1.19.1 or later: earlier ones may end when they are asked so.
 ///
 /// - Each call is one round trip and one transaction. A write is one statement; a purge and a write of the
-///   keyring are several. Their settings hold for the transaction: it sets
-///   `synchronous_commit` to `on` if that is `off` or `local`, and limits the time that it waits for locks.
+///   keyring are several. Its settings hold for the transaction: it sets `synchronous_commit` to `on` if that
+///   is `off` or `local`, and limits the time that it waits for locks.
 /// - Every read asks the server if it is in recovery, and refuses it then: a replica may lag behind.
 /// - The isolation level is the server's default. The store works under each. Above `read committed`,
 ///   a write without a fence is sent as text, with a level of its own, in one round trip.
