@@ -104,8 +104,8 @@ impl<S: AsyncStore> AsyncVault<S> {
         keyring: Keyring,
         custody: &Custody<'_>,
     ) -> Result<Self, VaultError> {
-        let keys = store.count_by_key().await?.into_keys().flatten();
-        let missing = keys.into_iter().find(|key| keyring.entries().all(|(id, _)| id != *key));
+        let mut keys = store.count_by_key().await?.into_keys().flatten();
+        let missing = keys.find(|key| keyring.entries().all(|(id, _)| id != *key));
         // Another process may have made a keyring, and then records under it. So the keyring is read
         // after the records.
         if store.get(KEYRING_ROW).await?.is_some() {

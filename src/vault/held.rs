@@ -34,13 +34,9 @@ impl Held {
 
     /// The row of the keyring, if it opens all records under these keys.
     pub(super) fn row_for(&self, keys: &HashSet<KeyId>) -> Option<&[u8]> {
-        let row = self.row.as_ref().filter(|_| keys.iter().all(|key| self.is_living(key)));
+        let living = self.living();
+        let row = self.row.as_ref().filter(|_| keys.iter().all(|key| living.contains(key)));
         row.map(|row| &row.bytes[..])
-    }
-
-    /// Returns `true` if the keyring opens records under this key.
-    pub(super) fn is_living(&self, key: &KeyId) -> bool {
-        self.living().contains(key)
     }
 
     /// Returns `true` if the key was destroyed.

@@ -94,10 +94,9 @@ impl<S: AsyncStore> Call<'_, AsyncVault<S>> {
             // but for those that no keyring opens: under a disabled key, or one that was unknown or
             // destroyed all the time.
             self.reload(&mut held).await?;
+            let living = [held.living(), begun.living()].concat();
             keys.retain(|key| {
-                held.is_living(key)
-                    || begun.is_living(key)
-                    || held.is_destroyed(key) && !begun.is_destroyed(key)
+                living.contains(key) || held.is_destroyed(key) && !begun.is_destroyed(key)
             });
             let row = held.row_for(&keys).or_else(|| begun.row_for(&keys));
             export.write_keyring(row.ok_or(TransferError::Rotated)?)?;
