@@ -42,7 +42,7 @@ pub(super) fn open_unless_link(path: &Path) -> io::Result<Option<Opened>> {
     }
 }
 
-/// Returns the target of a link, or `None` if the path is not a link or does not exist.
+/// Returns the target of a link, or `None` if the path is not a link.
 pub(super) fn link(path: &Path) -> io::Result<Option<PathBuf>> {
     link_at(CWD, path)
 }
@@ -66,7 +66,7 @@ impl Folder {
         open_at(&self.0, name, FILE)
     }
 
-    /// Returns the target of a link in this folder, or `None` if it is not a link or is absent.
+    /// Returns the target of a link in this folder, or `None` if it is not a link.
     pub(super) fn link(&self, name: &OsStr) -> io::Result<Option<PathBuf>> {
         link_at(&self.0, Path::new(name))
     }
@@ -127,7 +127,7 @@ fn is_folder(folder: impl AsFd, path: &Path) -> bool {
 fn link_at(folder: impl AsFd, path: &Path) -> io::Result<Option<PathBuf>> {
     match readlinkat(folder, path, Vec::new()) {
         Ok(target) => Ok(Some(OsString::from_vec(target.into_bytes()).into())),
-        Err(Errno::INVAL | Errno::NOENT) => Ok(None),
+        Err(Errno::INVAL) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

@@ -34,14 +34,9 @@ pub(super) fn open_unless_link(path: &Path) -> io::Result<Option<Opened>> {
     if fs::symlink_metadata(path)?.is_symlink() { Ok(None) } else { open(path).map(Some) }
 }
 
-/// Returns the target of a link, or `None` if the path is not a link or does not exist.
+/// Returns the target of a link, or `None` if the path is not a link.
 pub(super) fn link(path: &Path) -> io::Result<Option<PathBuf>> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_symlink() => fs::read_link(path).map(Some),
-        Ok(_) => Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+    if fs::symlink_metadata(path)?.is_symlink() { fs::read_link(path).map(Some) } else { Ok(None) }
 }
 
 /// A folder, with the links in its last name followed.
@@ -69,7 +64,7 @@ impl Folder {
         open(&self.0.join(name))
     }
 
-    /// Returns the target of a link in this folder, or `None` if it is not a link or is absent.
+    /// Returns the target of a link in this folder, or `None` if it is not a link.
     pub(super) fn link(&self, name: &OsStr) -> io::Result<Option<PathBuf>> {
         link(&self.0.join(name))
     }
@@ -114,7 +109,8 @@ mod tests {
         let folder = Folder::open(&root).unwrap();
         assert_eq!(folder.link(OsStr::new("..data")).unwrap(), Some("..1".into()));
         assert_eq!(folder.link(OsStr::new("..1")).unwrap(), None);
-        assert_eq!(folder.link(OsStr::new("absent")).unwrap(), None);
+        let error = folder.link(OsStr::new("absent")).err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
         assert_eq!(folder.names(3).unwrap().unwrap().len(), 3);
         assert!(folder.names(2).unwrap().is_none());
 

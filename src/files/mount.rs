@@ -79,7 +79,12 @@ impl<'a> Mount<'a> {
         let mut mount = Self { path: path.to_owned(), folder, generation: None, outer };
         let data = path.join(DATA);
         let fail = |error| FilesError::new(&data, Problem::Open(error));
-        if mount.folder.link(OsStr::new(DATA)).map_err(fail)?.is_some() {
+        let is_mount = match mount.folder.link(OsStr::new(DATA)) {
+            Ok(target) => target.is_some(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(fail(error).into()),
+        };
+        if is_mount {
             mount.generation = match mount.folder.enter(Path::new(DATA)) {
                 Ok(generation) => Some(generation),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -96,10 +101,23 @@ impl<'a> Mount<'a> {
     /// The files of the generation count even if no link leads to them: Kubernetes makes the links
     /// after it has replaced `..data`.
     pub(super) fn entries(&self, budget: &mut usize) -> Result<Vec<(OsString, At)>, Stop> {
+        let listed = self.names(&self.folder, budget)?;
+        self.located(listed, budget)
+    }
+
+    /// Finds the places of the names that the folder had, and adds those of the generation.
+    fn located(
+        &self,
+        listed: Vec<OsString>,
+        budget: &mut usize,
+    ) -> Result<Vec<(OsString, At)>, Stop> {
         let mut entries = Vec::new();
         let mut seen = HashSet::new();
-        for name in self.names(&self.folder, budget)? {
-            let at = self.locate(&name)?;
+        for name in listed {
+            // Kubernetes removes the links for old names one by one, after it has replaced `..data`.
+            // One that has gone is not opened by its name: when it is made anew, it leads to a newer
+            // generation.
+            let Some(at) = self.locate(&name)? else { continue };
             if self.generation.is_some() {
                 seen.insert(name.clone());
             }
@@ -131,17 +149,22 @@ impl<'a> Mount<'a> {
         Ok(names.into_iter().filter(is_visible).collect())
     }
 
-    /// Returns the place of an entry: in the generation, if it is a link through `..data`.
-    pub(super) fn locate(&self, name: &OsStr) -> Result<At, Stop> {
+    /// Returns the place of an entry: in the generation, if it is a link through `..data`. Returns
+    /// `None` if a mount does not have the entry.
+    pub(super) fn locate(&self, name: &OsStr) -> Result<Option<At>, Stop> {
         if self.generation.is_some() {
-            let target = self.folder.link(name);
-            let target = target
-                .map_err(|error| FilesError::new(self.path.join(name), Problem::Open(error)))?;
+            let target = match self.folder.link(name) {
+                Ok(target) => target,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => {
+                    return Err(FilesError::new(self.path.join(name), Problem::Open(error)).into());
+                }
+            };
             if let Some(rest) = target.as_deref().and_then(through_data) {
-                return Ok(At::Generation(rest.to_owned()));
+                return Ok(Some(At::Generation(rest.to_owned())));
             }
         }
-        Ok(At::Folder(PathBuf::from(name)))
+        Ok(Some(At::Folder(PathBuf::from(name))))
     }
 
     /// Opens a file. Returns `None` if it is a link to what the generation does not have.

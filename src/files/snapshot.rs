@@ -148,11 +148,14 @@ impl<'a> Reader<'a> {
             }
             Ok(None) | Err(_) => {}
         }
-        let mount = self.mount_of(path)?;
-        if let Some((mount, name)) = mount
-            && let at @ At::Generation(_) = mount.locate(name)?
-        {
-            return mount.file(name, &at);
+        if let Some((mount, name)) = self.mount_of(path)? {
+            match mount.locate(name)? {
+                Some(at @ At::Generation(_)) => return mount.file(name, &at),
+                // Kubernetes may be about to make the link. Once it is there, the path may lead to a
+                // newer generation.
+                None => return mount.file(name, &At::Generation(PathBuf::from(name))),
+                Some(At::Folder(_)) => {}
+            }
         }
         // A folder in the path may be a link that is being replaced, and its target removed. Then the
         // second attempt finds the new target.
@@ -163,9 +166,7 @@ impl<'a> Reader<'a> {
                 Err(error) => return Err(FilesError::new(path, Problem::Open(error)).into()),
             }
         }
-        // Kubernetes may be about to make the link.
-        let generation = |name| At::Generation(PathBuf::from(name));
-        mount.map_or(Ok(None), |(mount, name)| mount.file(name, &generation(name)))
+        Ok(None)
     }
 
     /// Returns the folder of a file and the file's name, if the folder is a Kubernetes mount.

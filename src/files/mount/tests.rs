@@ -71,7 +71,7 @@ fn a_listing_of_a_replaced_generation_is_not_used() {
 fn an_opened_generation_is_read_whole_and_a_removed_one_again() {
     let volume = Volume::new("removed");
     let (outer, name) = (volume.open(), OsStr::new("db"));
-    let at = outer.locate(name).unwrap_or_else(|_| panic!("it exists"));
+    let Ok(Some(at)) = outer.locate(name) else { panic!("it exists") };
     let Ok(Some(inner)) = outer.enter(name, &at) else { panic!("it exists") };
     volume.swap("..second");
     // The folder that was listed before is still that of the first generation, and so are its files.
@@ -86,6 +86,29 @@ fn an_opened_generation_is_read_whole_and_a_removed_one_again() {
     assert_again(inner.file(user, &at), inner.path());
     let at = At::Generation("db".into());
     assert_again(outer.enter(name, &at), &volume.0);
+}
+
+#[test]
+fn a_link_that_goes_after_it_was_listed_is_absent() {
+    let volume = Volume::new("links");
+    let old = ["a", "b", "c"].map(OsString::from);
+    for name in &old {
+        symlink(Path::new(DATA).join(name), volume.0.join(name)).unwrap();
+    }
+    let mount = volume.open();
+    let listed = mount.names(&mount.folder, &mut 1000).unwrap_or_else(|_| panic!("it exists"));
+    assert_eq!(listed.len(), 4);
+    for name in &old {
+        fs::remove_file(volume.0.join(name)).unwrap();
+    }
+    // The generation has one of the names, and the link to it comes later.
+    fs::write(volume.0.join("..1/b"), "1").unwrap();
+    let Ok(entries) = mount.located(listed, &mut 1000) else { panic!("the mount was read") };
+    let names: Vec<_> = entries.iter().map(|(name, _)| name.to_str().unwrap()).collect();
+    assert_eq!(names, ["b", "db"]);
+    for (name, at) in &entries {
+        assert!(matches!(mount.file(name, at), Ok(Some(_))));
+    }
 }
 
 #[test]
