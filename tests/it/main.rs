@@ -50,7 +50,6 @@ mod seal;
 #[cfg(feature = "postgres")]
 #[path = "../support/server.rs"]
 mod server;
-mod stack;
 #[cfg(feature = "vault")]
 mod store;
 mod template;

@@ -1,6 +1,8 @@
 //! No text overflows the stack, however deeply it is nested. Each is read, validated, deserialized
 //! and dropped in a thread with a small stack.
 
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic")]
+
 use std::thread;
 
 use secrets_toml::{Document, MAX_DEPTH, Prefilled, Template};
