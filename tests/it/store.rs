@@ -1,6 +1,8 @@
 //! The suite of `store::conformance` over the stores that need a file or a server, and what the vault
 //! expects of every store.
 
+#[cfg(feature = "conformance")]
+mod broken;
 #[cfg(feature = "redb")]
 mod file;
 #[cfg(feature = "tokio")]

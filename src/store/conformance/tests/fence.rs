@@ -1,14 +1,14 @@
 //! The fence: a batch applies only under the keyring that it was sealed under.
 
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use crate::seal::Scope;
 use crate::store::Store;
 use crate::store::backend::{Fetch, KEYRING_ROW, Outcome, Write, commitment};
 
-use super::{commitment_of, scope, tombstone};
+use super::{Ends, commitment_of, scope, tombstone};
 
 /// The fence of a keyring's text.
 fn fence_of(text: &str) -> [u8; 32] {
@@ -112,7 +112,7 @@ pub(super) fn there_is_one_keyring(store: &dyn Store) {
 /// Threads write under the keyring that they read last, by `next`, which makes the scope of a write.
 /// Once another keyring is acknowledged, no write under an earlier one applies any more.
 fn race(store: &dyn Store, keyrings: usize) {
-    let (writes, done) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (writes, done) = (AtomicU64::new(0), AtomicBool::new(false));
     let texts: Vec<_> = (0..keyrings).map(|number| format!("{number}")).collect();
     // The fences that writes may have: none, and then one after the other.
     let fences: Vec<_> =
@@ -123,10 +123,17 @@ fn race(store: &dyn Store, keyrings: usize) {
         installs[0] += 1;
         store.scan(&installs, None, usize::MAX, Fetch::Heads).unwrap().len()
     };
+    let wait_for_writes = || {
+        let begun = writes.load(Ordering::Relaxed);
+        while writes.load(Ordering::Relaxed) < begun + 4 && !done.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+    };
     thread::scope(|threads| {
         for _ in 0..3 {
             threads.spawn(|| {
-                while done.load(Ordering::Relaxed) == 0 {
+                let _ends = Ends(&done);
+                while !done.load(Ordering::Relaxed) {
                     let fence = fence_in(store);
                     let number = fences.iter().position(|known| *known == fence).unwrap();
                     let name = writes.fetch_add(1, Ordering::Relaxed).to_string();
@@ -136,22 +143,15 @@ fn race(store: &dyn Store, keyrings: usize) {
                 }
             });
         }
+        let _ends = Ends(&done);
         for (number, text) in texts.iter().enumerate() {
-            let begun = writes.load(Ordering::Relaxed);
-            while writes.load(Ordering::Relaxed) < begun + 4 {
-                thread::yield_now();
-            }
+            wait_for_writes();
             let over = number.checked_sub(1).map(|before| &texts[before][..]);
             assert_eq!(keyring(store, over, text), Outcome::Applied);
             let earlier = count(number);
-            thread::yield_now();
-            let begun = writes.load(Ordering::Relaxed);
-            while writes.load(Ordering::Relaxed) < begun + 4 {
-                thread::yield_now();
-            }
+            wait_for_writes();
             assert_eq!(count(number), earlier, "a write came after keyring {text}");
         }
-        done.store(1, Ordering::Relaxed);
     });
     let applied: usize = (0..fences.len()).map(count).sum();
     assert!(applied > 0);

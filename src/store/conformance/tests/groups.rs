@@ -7,7 +7,7 @@ use crate::seal::{Header, Record, Scope};
 use crate::store::backend::{Fetch, Outcome, Write, commitment, past};
 use crate::store::{Store, StoreError};
 
-use super::{applies, commitment_of, conflicts, revision, scope, tombstone};
+use super::{Ends, TRIES, applies, commitment_of, conflicts, revision, scope, tombstone};
 
 /// The revisions of a scope that have a past row, with the revision that each row holds.
 pub(super) fn past_of(store: &dyn Store, scope: &Scope) -> Vec<(u64, u64)> {
@@ -246,8 +246,10 @@ pub(super) fn two_writers_leave_one_past(store: &dyn Store) {
     thread::scope(|threads| {
         for _ in 0..2 {
             threads.spawn(|| {
-                let mut applied = 0;
+                let (mut applied, mut tries) = (0, 0);
                 while applied < WRITES {
+                    tries += 1;
+                    assert!(tries < TRIES, "no write applies");
                     let current = store.get(chat.as_bytes()).unwrap().unwrap();
                     let header = Header::parse(&current).unwrap();
                     let number = header.revision().get();
@@ -274,6 +276,7 @@ pub(super) fn a_purge_leaves_no_past_of_a_write(store: &dyn Store) {
     thread::scope(|threads| {
         for _ in 0..2 {
             threads.spawn(|| {
+                let _ends = Ends(&done);
                 while !done.load(Ordering::Relaxed) {
                     let write = match store.get(chat.as_bytes()).unwrap() {
                         None => Write::create(&chat, tombstone(&chat, 1)),
@@ -292,6 +295,7 @@ pub(super) fn a_purge_leaves_no_past_of_a_write(store: &dyn Store) {
                 }
             });
         }
+        let _ends = Ends(&done);
         for _ in 0..PURGES {
             store.purge(chat.as_bytes()).unwrap();
             // One page is one moment: the record comes first, and its past is complete.
@@ -301,10 +305,8 @@ pub(super) fn a_purge_leaves_no_past_of_a_write(store: &dyn Store) {
             let past: Vec<_> = past.map(|row| number(row.record())).collect();
             let present = rows.iter().find(|row| row.scope() == chat.as_bytes());
             let present = present.map_or(1, |row| number(row.record()));
-            let left = past == (1..present).collect::<Vec<_>>();
-            done.store(!left, Ordering::Relaxed);
-            assert!(left, "past {past:?} of revision {present}");
+            let whole = past == (1..present).collect::<Vec<_>>();
+            assert!(whole, "past {past:?} of revision {present}");
         }
-        done.store(true, Ordering::Relaxed);
     });
 }
