@@ -22,7 +22,7 @@ use tokio_postgres::{Config, Socket};
 
 use self::failure::{Fault, column};
 use self::pool::{Pool, Statement};
-use self::statement::{Columns, Locked};
+use self::statement::{Columns, Locked, lock_timeout};
 use crate::seal::KeyId;
 use crate::store::backend::{Fetch, HEAD_LEN, KEYRING_ROW, MAX_PAGE_LEN, Outcome, Row, Write};
 use crate::store::commits::{Call, Commits, Decided};
@@ -200,8 +200,9 @@ impl PostgresStore {
 
     /// Creates the table and its index if they are absent.
     ///
-    /// It may run at every start, and in several processes at once. If nothing is absent, it reads the
-    /// catalogue and takes no lock. Otherwise it waits 2 seconds for a lock at most.
+    /// It may run at every start, and in several processes at once: one waits for the other until the
+    /// [deadline](Self::deadline). If nothing is absent, it reads the catalogue and takes no lock.
+    /// Otherwise it waits for a lock of the table, 2 seconds at most.
     ///
     /// # Errors
     ///
@@ -441,13 +442,6 @@ impl Core {
 /// The write of the keyring's row, which is alone in its call.
 fn keyring_write(call: &Call) -> Option<&Write> {
     call.writes.first().filter(|write| write.scope() == KEYRING_ROW)
-}
-
-/// The part of the time that is left in which a statement may wait for a lock. The server ends it
-/// before the deadline, so that the answer is certain.
-fn lock_timeout(deadline: Instant) -> u128 {
-    let left = deadline.saturating_duration_since(Instant::now());
-    (left * 9 / 10).as_millis().max(1)
 }
 
 /// The answer of a statement that applies calls.

@@ -18,6 +18,7 @@ use secrets_toml::store::backend::{Fetch, Outcome, Write, commitment};
 use secrets_toml::store::{AsyncStore, PostgresStore, StoreError};
 use secrets_toml::vault::{AsyncVault, Expected, Scopes, VaultError};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::chain;
 use crate::seal::{keyring, revision, secrets};
@@ -53,6 +54,24 @@ fn a_migration_may_run_twice_and_at_once() {
         let store = schema.store();
         store.migrate().await.unwrap();
         assert_eq!(store.get(scope("chat").as_bytes()).await.unwrap(), None);
+    });
+}
+
+/// It waits for another one for longer than for a lock of the table.
+#[test]
+fn a_migration_waits_for_another_one() {
+    block_on(async {
+        // It has a database of its own, so no other test waits.
+        let schema = Schema::pooled().await;
+        let other = schema.client().await;
+        let lock = "BEGIN; SELECT pg_advisory_xact_lock(x'5345435245545301'::bigint)";
+        other.batch_execute(lock).await.unwrap();
+        let store = schema.store().deadline(Duration::from_secs(120));
+        let migration = tokio::spawn(async move { store.migrate().await });
+        sleep(Duration::from_millis(2500)).await;
+        assert!(!migration.is_finished());
+        other.batch_execute("COMMIT").await.unwrap();
+        migration.await.unwrap().unwrap();
     });
 }
 
@@ -156,7 +175,7 @@ fn a_batch_that_is_rolled_back_is_sent_again() {
             holder.batch_execute("SET deadlock_timeout = '20s'; BEGIN").await.unwrap();
             holder.query(hold, &[&scopes[last].as_bytes()]).await.unwrap();
             let applying = tokio::spawn(async move { store.apply(None, &writes).await });
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            sleep(Duration::from_millis(300)).await;
             holder.query(hold, &[&scopes[first].as_bytes()]).await.unwrap();
             holder.batch_execute("COMMIT").await.unwrap();
             assert_eq!(applying.await.unwrap().unwrap(), [Outcome::Applied; 2]);
@@ -240,10 +259,10 @@ fn a_write_whose_connection_is_cut_is_resolved() {
             if row.get::<_, i64>(0) > 0 {
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            sleep(Duration::from_millis(5)).await;
         }
         proxy.cut();
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        sleep(Duration::from_secs(5)).await;
         assert!(!put.is_finished(), "the lock is still held");
         holder.batch_execute("COMMIT").await.unwrap();
         assert_eq!(put.await.unwrap().unwrap(), revision(2));
@@ -388,14 +407,14 @@ fn a_server_that_is_killed_loses_no_acknowledged_write() {
                     }
                 }
             });
-            tokio::time::sleep(Duration::from_millis(10 + 3 * round)).await;
+            sleep(Duration::from_millis(10 + 3 * round)).await;
             // Every third time, one backend is killed and the server restarts by itself.
             if round % 3 == 2 {
                 let client = connect(&server.config).await.unwrap();
                 let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                             WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
                 client.query(kill, &[]).await.unwrap();
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                sleep(Duration::from_millis(20)).await;
             }
             server.control("crash");
             let (acknowledged, error) = writing.await.unwrap();

@@ -6,6 +6,7 @@ use tokio_postgres::types::Type;
 use crate::store::error::StoreError;
 use crate::store::postgres::failure::column;
 use crate::store::postgres::pool::{Pool, Statement};
+use crate::store::postgres::statement::lock_timeout;
 
 /// Records are `EXTERNAL`, since compressing ciphertext is in vain.
 pub(super) const SCHEMA: &str = r"CREATE TABLE IF NOT EXISTS secrets_toml_records (
@@ -42,7 +43,7 @@ SELECT pg_is_in_recovery(), to_regclass('secrets_toml_records') IS NOT NULL,
 const COLUMNS: &str =
     "commitment bytea generated, key_id bytea generated, record bytea, scope bytea";
 
-/// How long a start waits for a lock. What waits for one delays all that come after it.
+/// How long a start waits for a lock of the table. What waits for one delays all that come after it.
 const LOCK_TIMEOUT: &str = "2s";
 
 /// Makes what is absent. It takes no lock of the table if nothing is.
@@ -63,11 +64,14 @@ pub(super) async fn migrate(pool: &Pool, deadline: Instant) -> Result<(), StoreE
         (true, false) => INDEX,
         (true, true) => return Ok(()),
     };
-    // The second lock admits one migration at a time: concurrent `CREATE … IF NOT EXISTS` can fail.
+    // The first lock admits one migration at a time: concurrent `CREATE … IF NOT EXISTS` can fail. Only
+    // other migrations wait for it.
     let statements = format!(
-        "SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}', true);
+        "SELECT set_config('lock_timeout', '{}ms', true);
          SELECT pg_advisory_xact_lock(x'5345435245545301'::bigint);
-         {absent}"
+         SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}', true);
+         {absent}",
+        lock_timeout(deadline)
     );
     pool.write(deadline, Statement::Several(&statements)).await?;
     Ok(())

@@ -1,5 +1,6 @@
 //! The SQL of the store. Each call is one transaction: one statement, or several in one message.
 
+use tokio::time::Instant;
 use tokio_postgres::types::Type;
 
 use crate::store::backend::{Write, past};
@@ -309,6 +310,13 @@ impl Columns<'_> {
 /// Appends a row to columns.
 fn push<'a>(columns: &mut [Vec<&'a [u8]>; 3], row: [&'a [u8]; 3]) {
     columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
+}
+
+/// The part of the time that is left in which a statement may wait for a lock, in milliseconds. The server ends it
+/// before the deadline, so that the answer is certain.
+pub(super) fn lock_timeout(deadline: Instant) -> u128 {
+    let left = deadline.saturating_duration_since(Instant::now());
+    (left * 9 / 10).as_millis().max(1)
 }
 
 /// Precedes statements in one transaction: as the statement above makes them itself.
