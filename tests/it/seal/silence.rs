@@ -12,20 +12,24 @@ use crate::seal::{custody, install, keyring, revision, secrets, version};
 
 const KEK: [u8; 32] = *b"a key encryption key of 32 bytes";
 
-/// Fails if the text holds a secret: as text, or as bytes in decimal or hexadecimal.
+/// Fails if the text holds a secret: as text, or as bytes in decimal or hexadecimal. Commas stay: the
+/// digits of a random commitment, joined, are those of a key once in some thousand runs.
 #[track_caller]
 fn silent(value: &dyn Debug) {
     for text in [format!("{value:?}"), format!("{value:#?}")] {
-        let text = text.replace(['\n', ' ', ','], "");
+        let text = text.replace(['\n', ' '], "");
         for secret in [
             "hunter2",
-            "17171717",
+            "17,17,17,17",
+            "11,11,11,11",
             "11111111",
-            "0x11",
+            "0x11,0x11",
             "CLARIFAI",
             "keyencryption",
-            "6b6579",
-            "passphrase is",
+            "107,101,121,32",
+            "6b657920",
+            "6b,65,79,20",
+            "passphraseis",
         ] {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
