@@ -101,6 +101,7 @@ mod tests {
     #[test]
     fn folders_and_files_by_path() {
         let root = std::env::temp_dir().join(format!("secrets-toml-paths-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
         for generation in ["..1", "..2"] {
             fs::create_dir_all(root.join(generation)).unwrap();
             fs::write(root.join(generation).join("user"), generation).unwrap();

@@ -226,6 +226,7 @@ mod tests {
     #[test]
     fn a_link_that_replaces_the_file_is_not_read() {
         let folder = std::env::temp_dir().join(format!("secrets-toml-race-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         let (file, link) = (folder.join("file"), folder.join("link"));
         fs::write(&file, "A = ''\n").unwrap();

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use secrets_toml::{Document, Template};
 
 use crate::chain;
+use crate::folder::Folder;
 
 const TEXT: &str = "\
 # Secrets of the module.
@@ -334,14 +335,15 @@ fn prefill_may_grow_over_the_limit() {
     assert!(error.to_string().ends_with("the text is longer than the limit of 1,000,000 bytes\n"));
 }
 
-/// A folder that is removed after the test.
-struct Repository(PathBuf);
+/// A repository in a folder that is removed after the test.
+struct Repository(PathBuf, #[expect(dead_code, reason = "it is dropped")] Folder);
 
 impl Repository {
-    fn new(name: &str) -> Self {
-        let root = std::env::temp_dir().join(format!("secrets-toml-{name}-{}", std::process::id()));
+    fn new() -> Self {
+        let folder = Folder::new();
+        let root = folder.join("repository");
         fs::create_dir_all(root.join(".streamlit")).unwrap();
-        Self(root)
+        Self(root, folder)
     }
 
     fn file(&self) -> PathBuf {
@@ -356,15 +358,9 @@ impl Repository {
     }
 }
 
-impl Drop for Repository {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
-    }
-}
-
 #[test]
 fn a_repository_has_a_template_or_none() {
-    let repository = Repository::new("plain");
+    let repository = Repository::new();
     assert!(Template::from_repository(&repository.0).unwrap().is_none());
     fs::write(repository.file(), "A = ''\n").unwrap();
     let template = Template::from_repository(&repository.0).unwrap().unwrap();
@@ -378,7 +374,7 @@ fn a_repository_has_a_template_or_none() {
 /// A mistyped path must not look like a module that needs no secrets.
 #[test]
 fn a_root_that_is_no_folder_is_an_error() {
-    let repository = Repository::new("root");
+    let repository = Repository::new();
     fs::write(repository.file(), "A = ''\n").unwrap();
     for (root, message) in [
         (repository.0.join("absent"), "ROOT/absent: no such folder"),
@@ -399,7 +395,7 @@ fn a_root_that_is_no_folder_is_an_error() {
 fn a_root_may_be_a_link_to_a_folder() {
     use std::os::unix::fs::symlink;
 
-    let repository = Repository::new("linked-root");
+    let repository = Repository::new();
     let link = |name: &str| repository.0.join(name);
     symlink(".", link("link")).unwrap();
     symlink("nowhere", link("broken")).unwrap();
@@ -421,7 +417,7 @@ fn a_root_may_be_a_link_to_a_folder() {
 fn a_folder_without_permission_is_an_error() {
     use std::os::unix::fs::PermissionsExt;
 
-    let repository = Repository::new("permission");
+    let repository = Repository::new();
     let root = repository.0.join("root");
     for (locked, shown) in [
         (&repository.0, "ROOT/root: cannot be read"),
@@ -443,7 +439,7 @@ fn a_folder_without_permission_is_an_error() {
 
 #[test]
 fn a_malformed_template_gives_its_text() {
-    let repository = Repository::new("malformed");
+    let repository = Repository::new();
     let error = |bytes: &[u8]| {
         fs::write(repository.file(), bytes).unwrap();
         Template::from_repository(&repository.0).unwrap_err()
@@ -464,7 +460,7 @@ fn a_malformed_template_gives_its_text() {
 
 #[test]
 fn what_is_no_small_regular_utf8_file_is_refused() {
-    let repository = Repository::new("odd");
+    let repository = Repository::new();
     fs::write(repository.file(), "A =\n").unwrap();
     assert_eq!(
         repository.error(),
@@ -522,7 +518,7 @@ fn what_is_no_small_regular_utf8_file_is_refused() {
 fn symbolic_links_are_refused() {
     use std::os::unix::fs::symlink;
 
-    let repository = Repository::new("link");
+    let repository = Repository::new();
     let target = repository.0.join("elsewhere.toml");
     fs::write(&target, "A = ''\n").unwrap();
     symlink(&target, repository.file()).unwrap();
@@ -530,7 +526,7 @@ fn symbolic_links_are_refused() {
     assert_eq!(repository.error(), message);
 
     // The folder must not be a link either.
-    let other = Repository::new("link-folder");
+    let other = Repository::new();
     fs::write(other.file(), "A = ''\n").unwrap();
     fs::rename(other.0.join(".streamlit"), other.0.join("real")).unwrap();
     symlink(other.0.join("real"), other.0.join(".streamlit")).unwrap();

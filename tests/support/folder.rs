@@ -3,30 +3,32 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     pub(crate) fn new() -> Self {
-        Self::below(&std::env::temp_dir())
+        Self::below(&std::env::temp_dir()).unwrap()
     }
 
     /// A folder in memory where Linux has one. What is written there is there sooner.
     pub(crate) fn in_memory() -> Self {
-        let shared = Path::new("/dev/shm");
-        if shared.is_dir() { Self::below(shared) } else { Self::new() }
+        Self::below(Path::new("/dev/shm")).unwrap_or_else(|_| Self::new())
     }
 
-    fn below(parent: &Path) -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("secrets-toml-test-{}-{count}", std::process::id());
-        let path = parent.join(name);
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
+    /// Makes a folder of a random name. Containers that share the parent may have equal process IDs.
+    fn below(parent: &Path) -> io::Result<Self> {
+        loop {
+            let name = format!("secrets-toml-test-{:016x}", RandomState::new().hash_one(()));
+            let path = parent.join(name);
+            match fs::create_dir(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return made.map(|()| Self(path)),
+            }
+        }
     }
 
     pub(crate) fn join(&self, name: impl AsRef<Path>) -> PathBuf {

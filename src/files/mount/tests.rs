@@ -14,6 +14,7 @@ impl Volume {
     fn new(name: &str) -> Self {
         let name = format!("secrets-toml-mount-{name}-{}", std::process::id());
         let volume = Self(std::env::temp_dir().join(name));
+        let _ = fs::remove_dir_all(&volume.0);
         volume.swap("..1");
         symlink("..data/db", volume.0.join("db")).unwrap();
         volume
