@@ -81,12 +81,12 @@ impl Person {
         panic!("the keyboard does not lead to {css} on {}", self.source().await);
     }
 
-    /// Presses a link or a button, and waits for the next page.
+    /// Presses a link or a button, and waits for the next page. Gives up after a minute.
     async fn press(&self, css: &str) {
         let page = self.driver.find(By::Css("html")).await.unwrap().element_id().to_string();
         self.tab_to(css).await;
         self.keys(Key::Enter + "").await;
-        for _ in 0..500 {
+        for _ in 0..6_000 {
             let now = self.driver.find(By::Css("html")).await;
             if now.is_ok_and(|now| now.element_id().to_string() != page) {
                 return;
@@ -268,7 +268,7 @@ async fn rotation(person: &Person, url: &str) {
     person.driver.switch_to_window(second).await.unwrap();
     person.go("/keys").await;
     person.press("form button").await;
-    for _ in 0..100 {
+    for _ in 0..300 {
         // The page reloads itself during the rotation.
         if person.source().await.contains("Done: ") {
             break;
