@@ -1,5 +1,6 @@
 //! `moto_server`, a simulation of AWS from PyPI. It is installed below the target folder, once.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -67,6 +68,9 @@ impl Drop for Moto {
 fn install() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("moto");
     let done = folder.join(PACKAGES[0]);
+    // Two runs at the same time do not install at the same time.
+    let lock = File::create(folder.with_extension("lock")).unwrap();
+    lock.lock().unwrap();
     if done.exists() {
         return folder;
     }
