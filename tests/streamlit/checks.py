@@ -41,6 +41,8 @@ OTHERS = {"MPLBACKEND", "MAPBOX_API_KEY", "LC_CTYPE"}
 LAUNCHERS = {"PATH", "HOME", "STREAMLIT_SECRETS_FILES"}
 OWN_ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "HOME")}
 APP = "import streamlit, seen\nstreamlit.write('a page')\nseen.write()\n"
+# After so many seconds, what is waited for does not come. A busy machine takes long to start a server.
+LONG = 300
 
 
 # In this process.
@@ -204,12 +206,14 @@ def old_reader_is_limited(folder):
     return f"{len(unreadable)} texts give the module no secrets, {len(others)} give another value"
 
 
-def load(paths):
-    """Reads files and directories into a new st.secrets. Returns its keys and values in order, or an error."""
+def load(paths, alarm=0):
+    """Reads files and directories into a new st.secrets. Returns its keys and values in order, or an error.
+    With an alarm, the read is interrupted after so many seconds."""
     config.set_option("secrets.files", [str(path) for path in paths])
     secrets = Secrets()
     secrets._file_watchers_installed = True  # avoids a thread for each
     try:
+        signal.alarm(alarm)
         return secrets.to_dict()
     except Exception as error:
         return f"{type(error).__name__}: {error}"
@@ -306,9 +310,7 @@ def differences_are_listed(folder):
         read_by_us = None if "error" in row else {key: kind for key, kind, _ in row["secrets"]}
         assert read_by_us == ours and list(read_by_us or {}) == list(ours or {}), (name, row)
         with environment({}), mock.patch("os.listdir", lambda path: sorted(listdir(path))):
-            signal.alarm(1 if name == "a pipe" else 0)
-            found = load(paths)
-            signal.alarm(0)
+            found = load(paths, alarm=1 if name == "a pipe" else 0)
             variables = dict(os.environ)
         found_by_streamlit = None if isinstance(found, str) else {key: kinds[type(found[key])] for key in found}
         assert found_by_streamlit == streamlits and list(found_by_streamlit or {}) == list(streamlits or {}), (name, found)
@@ -331,7 +333,8 @@ class Module:
     """A module that the driver starts in `checkout`, and stops at the end of `with`."""
 
     def __init__(self, way, document, query, checkout, program, exported={}):
-        self.checkout, self.port = checkout, free_port()
+        self.checkout, self.reserved = checkout, reserved_port()
+        self.port = self.reserved.getsockname()[1]
         runs = checkout.parent / "runs"
         runs.mkdir(mode=0o700, exist_ok=True)
         source = checkout.parent / f"{checkout.name}.toml"
@@ -349,9 +352,10 @@ class Module:
     def __exit__(self, *_):
         self.process.stdin.close()
         try:
-            self.process.wait(20)
+            self.process.wait(LONG)
         finally:
             self.process.kill()
+            self.reserved.close()
 
     def answer(self):
         line = self.process.stdout.readline()
@@ -366,13 +370,12 @@ class Module:
     def log(self):
         return (self.checkout / "module.log").read_text()[-2000:]
 
-    def seen(self, seconds=30, meanwhile=lambda: None):
+    def seen(self):
         """Returns what the module has written since the last call."""
         file = self.checkout / "seen.json"
-        end = time.monotonic() + seconds
+        end = time.monotonic() + LONG
         while not file.exists():
             assert time.monotonic() < end, f"the module wrote nothing: {self.log()}"
-            meanwhile()
             time.sleep(0.02)
         found = json.loads(file.read_text())
         file.unlink()
@@ -380,7 +383,7 @@ class Module:
 
     def visit(self):
         """Opens a session, so that the script runs, and returns what the module then sees."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + LONG
         while True:
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_stcore/health", timeout=5).close()
@@ -394,7 +397,7 @@ class Module:
             from websockets.sync.client import connect
         except ImportError:
             return self.visit_with_tornado(url, message.SerializeToString())
-        with connect(url, subprotocols=["streamlit"], max_size=None, proxy=None) as socket:
+        with connect(url, subprotocols=["streamlit"], max_size=None, proxy=None, open_timeout=LONG) as socket:
             socket.send(message.SerializeToString())
             return self.seen()
 
@@ -403,7 +406,7 @@ class Module:
         import tornado.websocket
 
         async def session():
-            socket = await tornado.websocket.websocket_connect(url, subprotocols=["streamlit"])
+            socket = await tornado.websocket.websocket_connect(url, subprotocols=["streamlit"], connect_timeout=LONG)
             await socket.write_message(message, binary=True)
             found = await asyncio.to_thread(self.seen)
             socket.close()
@@ -412,10 +415,13 @@ class Module:
         return asyncio.run(session())
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+def reserved_port():
+    """Returns a socket with a free port that nobody else is given while it is open. It does not listen, so a
+    server that sets SO_REUSEADDR, as all of these do, can."""
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    return reserved
 
 
 def streamlit_run(script="app.py"):
@@ -578,7 +584,7 @@ def running_module_keeps_its_secrets(folder):
         module.row = module.tell(f"replace {newer}")
         start = time.monotonic()
         while seen.complaints(module.row, *(found := module.visit()), OTHERS | LAUNCHERS):
-            assert time.monotonic() < start + 5, "the replaced file is not seen"
+            assert time.monotonic() < start + LONG, "the replaced file is not seen"
         seconds = time.monotonic() - start
         module.tell("drop")
         assert not file.exists() and not file.parent.exists()
