@@ -574,18 +574,23 @@ def variable_has_limits(folder):
 
 
 def running_module_keeps_its_secrets(folder):
-    """a running module sees a replaced file, and keeps its secrets when the file is dropped"""
+    """a running module sees a replaced file within 5 s, and keeps its secrets when the file is dropped"""
     newer = folder / "newer.toml"
-    newer.write_text("CLARIFAI_USER_ID = 'ada'\nAT = 10:00\n")
     place = checkout(folder / "checkout", 'CLARIFAI_PAT = ""\n')
     with Module("new", TOKEN, "", place, streamlit_run()) as module:
         agrees(module, module.visit())
         file = pathlib.Path(module.row["file"])
-        module.row = module.tell(f"replace {newer}")
-        start = time.monotonic()
-        while seen.complaints(module.row, *(found := module.visit()), OTHERS | LAUNCHERS):
-            assert time.monotonic() < start + LONG, "the replaced file is not seen"
-        seconds = time.monotonic() - start
+        # A busy machine may need more than one try.
+        for name in ("ada", "bob", "eve"):
+            newer.write_text(f"CLARIFAI_USER_ID = '{name}'\nAT = 10:00\n")
+            module.row = module.tell(f"replace {newer}")
+            start = time.monotonic()
+            while seen.complaints(module.row, *(found := module.visit()), OTHERS | LAUNCHERS):
+                assert time.monotonic() < start + LONG, "the replaced file is not seen"
+            seconds = time.monotonic() - start
+            if seconds < 5:
+                break
+        assert seconds < 5, f"the replaced file is seen after {seconds:.1f} s"
         module.tell("drop")
         assert not file.exists() and not file.parent.exists()
         end = time.monotonic() + 4
