@@ -20,9 +20,10 @@ use secrets_toml::vault::{AsyncVault, Expected, Scopes, VaultError};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use self::faults::PATIENT;
 use crate::chain;
 use crate::seal::{keyring, revision, secrets};
-use crate::server::{self, Schema, connect};
+use crate::server::{self, Schema, WAITING, connect, until};
 
 fn block_on<T>(run: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
@@ -164,7 +165,7 @@ fn a_batch_that_is_rolled_back_is_sent_again() {
                     None => Write::create(&scopes[i], record),
                 }
             });
-            let store = schema.store();
+            let store = schema.store().deadline(PATIENT);
             if number == 1 {
                 assert_eq!(store.apply(None, &writes).await.unwrap(), [Outcome::Applied; 2]);
                 continue;
@@ -175,8 +176,9 @@ fn a_batch_that_is_rolled_back_is_sent_again() {
             holder.batch_execute("SET deadlock_timeout = '20s'; BEGIN").await.unwrap();
             holder.query(hold, &[&scopes[last].as_bytes()]).await.unwrap();
             let applying = tokio::spawn(async move { store.apply(None, &writes).await });
-            sleep(Duration::from_millis(300)).await;
-            holder.query(hold, &[&scopes[first].as_bytes()]).await.unwrap();
+            until(&schema.client().await, WAITING, 1).await;
+            // If the batch has looked for a deadlock before this, the holder is rolled back instead.
+            drop(holder.query(hold, &[&scopes[first].as_bytes()]).await);
             holder.batch_execute("COMMIT").await.unwrap();
             assert_eq!(applying.await.unwrap().unwrap(), [Outcome::Applied; 2]);
         }
@@ -207,27 +209,37 @@ fn a_connection_that_was_lost_is_made_anew() {
 fn what_waits_too_long_for_a_lock_was_not_written() {
     block_on(async {
         let schema = migrated().await;
-        let slow = schema.store();
         let chat = scope("chat");
-        let vault = AsyncVault::new(slow, keyring());
-        vault.put(&chat, &secrets(), Expected::Absent).await.unwrap();
+        let patient = AsyncVault::new(schema.store(), keyring());
+        patient.put(&chat, &secrets(), Expected::Absent).await.unwrap();
+        let current = patient.store().get(chat.as_bytes()).await.unwrap().unwrap();
+        let record = keyring().seal_tombstone(&chat, revision(2), None).unwrap();
+        let write = [Write::replace(&chat, *commitment(&current).unwrap(), record)];
 
         // Another transaction locks the row for longer than the time limit.
-        let holder = schema.client().await;
+        let (holder, watcher) = (schema.client().await, schema.client().await);
         let hold = "BEGIN; SELECT 1 FROM secrets_toml_records FOR UPDATE";
         holder.batch_execute(hold).await.unwrap();
-        let hasty = schema.store().deadline(Duration::from_secs(1));
-        let record = keyring().seal_tombstone(&chat, revision(2), None).unwrap();
-        let current = hasty.get(chat.as_bytes()).await.unwrap().unwrap();
-        let write = Write::replace(&chat, *commitment(&current).unwrap(), record);
-        let error = hasty.apply(None, std::slice::from_ref(&write)).await.unwrap_err();
+        let over_first = Expected::Revision(Revision::FIRST);
+        let mut seconds = 1;
+        let (error, late) = loop {
+            let hasty = schema.store();
+            hasty.get(chat.as_bytes()).await.unwrap();
+            let hasty = AsyncVault::new(hasty.deadline(Duration::from_secs(seconds)), keyring());
+            let error = hasty.store().apply(None, &write).await.unwrap_err();
+            let late = hasty.put(&chat, &secrets(), over_first).await.unwrap_err();
+            if chain(&error).contains("55P03") && chain(&late).contains("55P03") {
+                break (error, late);
+            }
+            // The server tells in time that it has written nothing. On a slow machine, that takes longer.
+            assert!(seconds < 100, "{} {}", chain(&error), chain(&late));
+            seconds *= 2;
+        };
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
-        assert!(chain(&error).contains("55P03"), "{}", chain(&error));
-        let again = AsyncVault::new(hasty, keyring());
-        let late = again.put(&chat, &secrets(), Expected::Revision(Revision::FIRST)).await;
-        assert!(matches!(late, Err(VaultError::Store(StoreError::Unavailable(_)))), "{late:?}");
+        assert!(matches!(late, VaultError::Store(StoreError::Unavailable(_))), "{late:?}");
+        until(&watcher, WAITING, 0).await;
         holder.batch_execute("ROLLBACK").await.unwrap();
-        let put = again.put(&chat, &secrets(), Expected::Revision(Revision::FIRST)).await;
+        let put = patient.put(&chat, &secrets(), over_first).await;
         assert_eq!(put.unwrap(), revision(2));
     });
 }
@@ -240,7 +252,7 @@ fn a_write_whose_connection_is_cut_is_resolved() {
         let schema = migrated().await;
         let chat = scope("chat");
         let proxy = schema.proxy().await;
-        let store = schema.store_through(&proxy);
+        let store = schema.store_through(&proxy).deadline(PATIENT);
         let vault = std::sync::Arc::new(AsyncVault::new(store, keyring()));
         vault.put(&chat, &secrets(), Expected::Absent).await.unwrap();
         let holder = schema.client().await;
@@ -251,18 +263,11 @@ fn a_write_whose_connection_is_cut_is_resolved() {
         let put = tokio::spawn(async move {
             writer.put(&scope("chat"), &secrets(), Expected::Revision(Revision::FIRST)).await
         });
-        let waiting = "SELECT count(*) FROM pg_stat_activity JOIN pg_locks USING (pid) \
-                       WHERE wait_event_type = 'Lock' AND pid <> pg_backend_pid() \
-                       AND relation = 'secrets_toml_records'::regclass";
-        loop {
-            let row = holder.query_one(waiting, &[]).await.unwrap();
-            if row.get::<_, i64>(0) > 0 {
-                break;
-            }
-            sleep(Duration::from_millis(5)).await;
-        }
+        let watcher = schema.client().await;
+        until(&watcher, WAITING, 1).await;
         proxy.cut();
-        sleep(Duration::from_secs(5)).await;
+        // The server has not noticed the cut, and the same write comes again.
+        until(&watcher, WAITING, 2).await;
         assert!(!put.is_finished(), "the lock is still held");
         holder.batch_execute("COMMIT").await.unwrap();
         assert_eq!(put.await.unwrap().unwrap(), revision(2));
@@ -395,9 +400,9 @@ fn a_server_that_is_killed_loses_no_acknowledged_write() {
         vault.store().migrate().await.unwrap();
         let chat = scope("chat");
         let mut latest = vault.put(&chat, &secrets(), Expected::Absent).await.unwrap();
-        let (mut told, mut unsure) = (0, 0);
         for round in 0..ROUNDS {
             let writer = vault.clone();
+            let (writes, mut written) = tokio::sync::watch::channel(());
             let writing = tokio::spawn(async move {
                 let mut latest = latest;
                 loop {
@@ -405,8 +410,10 @@ fn a_server_that_is_killed_loses_no_acknowledged_write() {
                         Ok(revision) => latest = revision,
                         Err(error) => return (latest, error),
                     }
+                    writes.send_replace(());
                 }
             });
+            written.changed().await.expect("it writes between the crashes");
             sleep(Duration::from_millis(10 + 3 * round)).await;
             // Every third time, one backend is killed and the server restarts by itself.
             if round % 3 == 2 {
@@ -422,19 +429,15 @@ fn a_server_that_is_killed_loses_no_acknowledged_write() {
             let found = vault.get(&chat).await.unwrap().unwrap().revision();
             match error {
                 VaultError::Unknown(_) => {
-                    unsure += 1;
                     assert!(found == acknowledged || Some(found) == acknowledged.next(), "{found}");
                 }
                 VaultError::Store(StoreError::Unavailable(_)) => {
-                    told += 1;
                     assert_eq!(found, acknowledged, "nothing was changed");
                 }
                 error => panic!("{}", chain(&error)),
             }
             latest = found;
         }
-        assert_eq!(told + unsure, ROUNDS);
-        assert!(latest > revision(ROUNDS), "writes went on between the crashes");
     });
 }
 

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixStream};
@@ -13,8 +14,8 @@ use tokio::task::{AbortHandle, JoinHandle};
 /// The messages that went through the proxy. A client's message counts if it is not of a connect.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    /// Connections that were tried, and those that the server accepted.
-    pub(crate) attempts: AtomicUsize,
+    /// The times of connections that were tried, and the number of those that the server accepted.
+    pub(crate) attempts: Mutex<Vec<Instant>>,
     pub(crate) connects: AtomicUsize,
     /// `Parse` messages, and how many of them named a statement.
     pub(crate) parsed: AtomicUsize,
@@ -53,7 +54,7 @@ impl Proxy {
         let accepting = tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
-                counted.attempts.fetch_add(1, Ordering::SeqCst);
+                counted.attempts.lock().unwrap().push(Instant::now());
                 let Ok(server) = UnixStream::connect(&socket).await else { continue };
                 let (counts, holding) = (counted.clone(), holding.clone());
                 let run = tokio::spawn(async move {

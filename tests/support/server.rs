@@ -1,9 +1,13 @@
 //! Stores over the PostgreSQL server that an environment variable names, directly or through PgBouncer.
 
+use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use secrets_toml::store::PostgresStore;
+use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, NoTls};
 
 use crate::proxy::Proxy;
@@ -11,6 +15,17 @@ use crate::waiting::Waiting;
 
 /// The isolation levels other than the server's default.
 pub(crate) const LEVELS: [&str; 2] = ["repeatable read", "serializable"];
+
+/// The time after which a test that waits has failed. Nothing takes as long, however slow the machine is.
+pub(crate) const HANGS: Duration = Duration::from_secs(120);
+
+/// The statements of other connections to the schema that are under way.
+pub(crate) const UNDER_WAY: &str = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' \
+    AND application_name = current_setting('application_name') AND pid <> pg_backend_pid()";
+
+/// Those of them that wait for a lock.
+pub(crate) const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE \
+    cardinality(pg_blocking_pids(pid)) > 0 AND application_name = current_setting('application_name')";
 
 /// Reads a variable that the script sets which starts the server.
 fn variable(name: &str) -> String {
@@ -27,9 +42,11 @@ fn folder() -> PathBuf {
     variable("SECRETS_TOML_POSTGRES_FOLDER").into()
 }
 
+/// A name that the server does not have from an earlier run: process IDs come again.
 fn fresh_name() -> String {
+    static RUN: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+    format!("test_{:x}_{}", *RUN, COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A place of its own on that server: a schema, or a database if PgBouncer is in between, which passes
@@ -111,6 +128,16 @@ impl Schema {
         store(&format!("{host} port={port} {config}"))
     }
 
+    /// Lets PgBouncer make new connections to the database, and waits until it has closed the old ones.
+    pub(crate) async fn reconnect(&self) {
+        let pooler =
+            variable("SECRETS_TOML_PGBOUNCER").replace("dbname=postgres", "dbname=pgbouncer");
+        let console = connect(&pooler).await.unwrap();
+        for command in ["RECONNECT", "WAIT_CLOSE"] {
+            console.simple_query(&format!("{command} {}", self.name)).await.unwrap();
+        }
+    }
+
     /// Terminates the backends of the schema's connections, except the one of `admin`.
     pub(crate) async fn kill(&self, admin: &Client) {
         let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
@@ -147,6 +174,21 @@ pub(crate) async fn connect(config: &str) -> Result<Client, tokio_postgres::Erro
     let (client, connection) = tokio_postgres::connect(config, NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
+}
+
+pub(crate) async fn number(client: &Client, query: &str) -> i64 {
+    client.query_one(query, &[]).await.unwrap().get(0)
+}
+
+/// Waits until a query returns this number. The client must not be in a transaction: there, the server
+/// shows the activity at its first query again.
+pub(crate) async fn until(client: &Client, query: &str, expected: i64) {
+    let found = async {
+        while number(client, query).await != expected {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(HANGS, found).await.expect(query);
 }
 
 /// Makes a store, of a configuration as text.

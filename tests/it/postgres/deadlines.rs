@@ -4,30 +4,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use secrets_toml::store::backend::{Fetch, Outcome, Write};
-use secrets_toml::store::{AsyncStore, StoreError};
-use tokio::time::{sleep, timeout};
-use tokio_postgres::Client;
+use secrets_toml::store::{AsyncStore, PostgresStore, StoreError};
+use tokio::time::timeout;
 
-use super::faults::{number, tombstone};
+use super::faults::tombstone;
 use super::{block_on, migrated, scope};
 use crate::proxy::Proxy;
-use crate::server::Schema;
-
-/// The statements of other connections that are under way.
-const UNDER_WAY: &str = "SELECT count(*) FROM pg_stat_activity WHERE state <> 'idle' \
-    AND application_name = current_setting('application_name') AND pid <> pg_backend_pid()";
+use crate::server::{HANGS, Schema, UNDER_WAY, until};
 
 const RECORDS: &str = "SELECT count(*) FROM secrets_toml_records";
-
-/// Waits until a query returns this number.
-async fn until(client: &Client, query: &str, expected: i64) {
-    let found = async {
-        while number(client, query).await != expected {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(Duration::from_secs(10), found).await.expect(query);
-}
 
 fn is_unavailable(error: &StoreError) -> bool {
     matches!(error, StoreError::Unavailable(_))
@@ -52,9 +37,9 @@ fn no_statement_of_a_call_outlives_its_deadline() {
         assert!(is_unavailable(&error), "{error:?}");
         let error = store.purge(chat.as_bytes()).await.unwrap_err();
         assert!(is_unavailable(&error) || matches!(error, StoreError::Unknown(_)), "{error:?}");
-        until(&holder, UNDER_WAY, 0).await;
+        until(&schema.client().await, UNDER_WAY, 0).await;
         holder.batch_execute("COMMIT").await.unwrap();
-        let patient = store.deadline(Duration::from_secs(10));
+        let patient = store.deadline(Duration::from_secs(60));
         assert_eq!(patient.get(chat.as_bytes()).await.unwrap(), None);
     });
 }
@@ -66,7 +51,7 @@ async fn unanswered<T>(
     done: impl Future<Output = ()>,
 ) -> StoreError {
     proxy.hold();
-    let (result, ()) = tokio::join!(timeout(Duration::from_secs(20), call), done);
+    let (result, ()) = tokio::join!(timeout(HANGS, call), done);
     proxy.release();
     result.expect("it ends at its deadline").err().expect("there was no answer")
 }
@@ -80,28 +65,35 @@ fn an_answer_after_the_deadline_is_not_used() {
             schema.store().migrate().await.unwrap();
             let (admin, chat) = (schema.client().await, scope("chat"));
             let proxy = schema.proxy().await;
-            let store = schema.store_through(&proxy).deadline(Duration::from_secs(2));
+            let (hasty, patient) = (Duration::from_secs(2), Duration::from_secs(60));
+            let mut store = schema.store_through(&proxy).deadline(patient);
             let connects = || proxy.counts.connects.load(Ordering::SeqCst);
-            let get = async || store.get(chat.as_bytes()).await.unwrap();
-            assert_eq!((get().await, connects()), (None, 1));
+            let get = async |store: &PostgresStore| store.get(chat.as_bytes()).await.unwrap();
+            assert_eq!((get(&store).await, connects()), (None, 1));
 
             let record = tombstone(&chat, 1);
             let create = [Write::create(&chat, record.clone())];
+            store = store.deadline(hasty);
             let error =
                 unanswered(&proxy, store.apply(None, &create), until(&admin, RECORDS, 1)).await;
             assert!(matches!(error, StoreError::Unknown(_)), "{error:?}");
+            store = store.deadline(patient);
             assert_eq!(store.apply(None, &create).await.unwrap(), [Outcome::Conflict]);
-            assert_eq!((get().await.as_deref(), connects()), (Some(record.as_bytes()), 2));
+            assert_eq!((get(&store).await.as_deref(), connects()), (Some(record.as_bytes()), 2));
 
+            store = store.deadline(hasty);
             let purge = store.purge(chat.as_bytes());
             let error = unanswered(&proxy, purge, until(&admin, RECORDS, 0)).await;
             assert!(matches!(error, StoreError::Unknown(_)), "{error:?}");
+            store = store.deadline(patient);
             assert!(!store.purge(chat.as_bytes()).await.unwrap());
-            assert_eq!((get().await, connects()), (None, 3));
+            assert_eq!((get(&store).await, connects()), (None, 3));
 
+            store = store.deadline(hasty);
             let error = unanswered(&proxy, store.count_by_key(), async {}).await;
             assert!(is_unavailable(&error), "{error:?}");
-            assert_eq!((get().await, connects()), (None, 4));
+            store = store.deadline(patient);
+            assert_eq!((get(&store).await, connects()), (None, 4));
         }
     });
 }

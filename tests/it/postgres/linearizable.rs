@@ -275,11 +275,16 @@ async fn run(schema: Schema, calls: usize) {
         unknown: AtomicUsize::new(0),
         unavailable: AtomicUsize::new(0),
     });
-    let cutting = proxies.clone();
+    let (cutting, counted) = (proxies.clone(), recorder.clone());
     let cutter = tokio::spawn(async move {
-        let mut dice = Dice(7);
+        let (mut dice, mut next) = (Dice(7), 0);
         loop {
-            tokio::time::sleep(Duration::from_millis(100 + dice.roll(300) as u64)).await;
+            // After so many calls, however long they take: each cut leaves calls of unknown outcome, and
+            // there may not be too many in one round for the search.
+            next += 100 + dice.roll(300) as u64;
+            while counted.clock.load(Ordering::SeqCst) < next {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
             cutting[dice.roll(3)].cut();
         }
     });
@@ -325,6 +330,7 @@ async fn run(schema: Schema, calls: usize) {
         applied += entries.iter().filter(|one| matches!(one.call, Call::Put(_, _, true))).count();
     }
     let unknown = recorder.unknown.load(Ordering::SeqCst);
+    println!("{applied} of {calls} applied, {unknown} unknown");
     assert!(applied > calls / 10 && unknown > 0, "{applied} applied, {unknown} unknown");
 }
 

@@ -40,6 +40,20 @@ async fn release(client: &Client) {
     client.batch_execute("COMMIT").await.unwrap();
 }
 
+/// Runs a test in a process of its own. There, nobody else prepares statements, so the names that come
+/// next are known.
+fn alone(test: &str, run: impl Future<Output = ()>) {
+    const ALONE: &str = "SECRETS_TOML_ALONE";
+    if env::var_os(ALONE).is_some() {
+        return block_on(run);
+    }
+    let mut child = Command::new(env::current_exe().unwrap());
+    child.args([&format!("postgres::pooler::{test}"), "--exact", "--nocapture"]);
+    let ended = child.env(ALONE, "").output().unwrap();
+    let told = [ended.stdout, ended.stderr].map(|told| String::from_utf8_lossy(&told).into_owned());
+    assert!(ended.status.success() && told[0].contains("1 passed"), "{}", told.concat());
+}
+
 /// Prepares a statement under all names that the client of this process will use next.
 async fn prepare_under_next_names(schema: &Schema, foreign: &Client) {
     let direct = schema.client().await;
@@ -87,7 +101,7 @@ async fn steered<T, R>(
 /// The control: a client that names its statement executes the other process's.
 #[test]
 fn a_named_statement_deletes_what_it_should_read() {
-    block_on(async {
+    alone("a_named_statement_deletes_what_it_should_read", async {
         let (schema, chat, record) = with_a_record().await;
         let connects = async || {
             let client = schema.pooled_client().await;
@@ -107,7 +121,7 @@ fn a_named_statement_deletes_what_it_should_read() {
 /// The same for a store that names its statements: the reason not to, behind a pooler.
 #[test]
 fn a_store_with_named_statements_is_for_direct_connections() {
-    block_on(async {
+    alone("a_store_with_named_statements_is_for_direct_connections", async {
         let (schema, chat, _) = with_a_record().await;
         let connects = async || {
             let store = schema.store().with_named_statements();
@@ -140,7 +154,7 @@ fn a_store_with_named_statements_is_for_direct_connections() {
 
 #[test]
 fn a_get_never_executes_another_process_s_statement() {
-    block_on(async {
+    alone("a_get_never_executes_another_process_s_statement", async {
         let (schema, chat, record) = with_a_record().await;
         let connects = async || {
             let store = schema.store();

@@ -1,13 +1,13 @@
 //! A purge that waits for a write.
 
-use std::time::Duration;
-
 use secrets_toml::seal::Revision;
 use secrets_toml::store::AsyncStore;
 use secrets_toml::store::backend::{Fetch, Outcome, Write};
 
+use super::faults::PATIENT;
 use super::{block_on, migrated, scope};
 use crate::seal::keyring;
+use crate::server::{WAITING, until};
 
 /// The write is not committed yet when the purge begins, so the purge cannot see its past row.
 #[test]
@@ -27,9 +27,9 @@ fn a_purge_removes_the_past_row_of_a_write_that_it_waited_for() {
         writer.execute(update, &[&chat.as_bytes(), &record.as_bytes()]).await.unwrap();
         writer.execute(insert, &[&past, &record.as_bytes()]).await.unwrap();
 
-        let (purger, purged) = (schema.store(), chat.clone());
+        let (purger, purged) = (schema.store().deadline(PATIENT), chat.clone());
         let purge = tokio::spawn(async move { purger.purge(purged.as_bytes()).await });
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        until(&schema.client().await, WAITING, 1).await;
         assert!(!purge.is_finished(), "the purge waits for the write");
         writer.batch_execute("COMMIT").await.unwrap();
         assert!(purge.await.unwrap().unwrap());

@@ -15,9 +15,9 @@ use crate::server::Schema;
 
 type Applying = Pin<Box<dyn Future<Output = Result<Vec<Outcome>, StoreError>> + Send>>;
 
-/// Puts a call into the queue. If it is the first one there, its commit begins, and goes on as soon as
-/// the call is spawned.
-async fn queued(store: &Arc<PostgresStore>, write: Write) -> Applying {
+/// Puts a call into the queue. If it is the first one there, its commit begins. It ends only if the
+/// server's answer arrives: a test holds that back as long as it has more calls.
+pub(super) async fn queued(store: &Arc<PostgresStore>, write: Write) -> Applying {
     let store = store.clone();
     let mut applying: Applying = Box::pin(async move { store.apply(None, &[write]).await });
     poll_fn(|context| {
@@ -38,11 +38,13 @@ fn calls_that_wait_share_one_commit() {
             let store = Arc::new(schema.store_through(&proxy));
             store.migrate().await.unwrap();
             proxy.counts.take();
+            proxy.hold();
             let mut calls = Vec::new();
             for number in 0..CALLS {
                 let scope = scope(&number.to_string());
                 calls.push(queued(&store, Write::create(&scope, tombstone(&scope, 1))).await);
             }
+            proxy.release();
             let calls: Vec<_> = calls.into_iter().map(tokio::spawn).collect();
             for call in calls {
                 assert_eq!(call.await.unwrap().unwrap(), [Outcome::Applied]);
@@ -84,9 +86,11 @@ fn only_the_call_of_a_locked_row_goes_alone() {
                 assert_eq!(locked.len(), 1, "{case}");
 
                 proxy.counts.take();
+                proxy.hold();
                 let first = queued(&store, Write::create(&first, tombstone(&first, 1))).await;
                 let waits = queued(&store, write).await;
                 let other = queued(&store, Write::create(&other, tombstone(&other, 1))).await;
+                proxy.release();
                 let [first, waits, other] = [first, waits, other].map(tokio::spawn);
                 assert_eq!(first.await.unwrap().unwrap(), [Outcome::Applied]);
                 assert_eq!(other.await.unwrap().unwrap(), [Outcome::Applied]);
@@ -104,7 +108,8 @@ fn only_the_call_of_a_locked_row_goes_alone() {
 fn only_the_call_that_is_refused_is_told_so() {
     block_on(async {
         for schema in [Schema::new().await, Schema::pooled().await] {
-            let store = Arc::new(schema.store());
+            let proxy = schema.proxy().await;
+            let store = Arc::new(schema.store_through(&proxy));
             store.migrate().await.unwrap();
             let [first, bad, good] = ["first", "bad", "good"].map(scope);
             let key: String = bad.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -116,9 +121,11 @@ fn only_the_call_that_is_refused_is_told_so() {
             );
             schema.client().await.batch_execute(&refuse).await.unwrap();
             let mut calls = Vec::new();
+            proxy.hold();
             for scope in [&first, &bad, &good] {
                 calls.push(queued(&store, Write::create(scope, tombstone(scope, 1))).await);
             }
+            proxy.release();
             let mut told = Vec::new();
             for call in calls.into_iter().map(tokio::spawn).collect::<Vec<_>>() {
                 told.push(call.await.unwrap());
