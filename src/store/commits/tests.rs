@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::sync::mpsc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 use std::thread;
 
@@ -328,33 +329,46 @@ fn a_commit_that_panics_leaves_the_others_in_doubt() {
     assert_eq!(error.to_string(), "the store did not report whether the write happened");
 }
 
-/// Threads block on their calls. Whoever polls the commit does all of its work.
+/// Threads block on their calls. Whoever polls the commit does all of its work. It takes until all threads
+/// have called: so the next commit is that of all others.
 #[test]
 fn threads_wait_for_each_other() {
-    let (sender, receiver) = mpsc::channel();
-    let sender = Mutex::new(sender);
+    const THREADS: usize = 8;
+    const CALLS: usize = 20;
+    let joined = Arc::new(AtomicUsize::new(0));
+    let (has_joined, sizes) = (joined.clone(), Arc::new(Mutex::new(Vec::new())));
+    let decided = Mutex::new(HashMap::<String, usize>::new());
+    let (committed, decided) = (sizes.clone(), Arc::new(decided));
     let commits = Commits::new(move |calls| {
-        sender.lock().unwrap().send(calls.len()).unwrap();
+        committed.lock().unwrap().push(calls.len());
+        let (joined, decided) = (has_joined.clone(), decided.clone());
         Box::pin(async move {
-            thread::sleep(std::time::Duration::from_millis(2));
+            let mut decided = decided.lock().unwrap();
+            // A thread that has not ended has made one call more than were decided.
+            let ended = decided.values().filter(|count| **count == CALLS).count();
+            let awaited = decided.values().sum::<usize>() + THREADS - ended;
+            while joined.load(Ordering::Relaxed) < awaited {
+                thread::yield_now();
+            }
+            calls.iter().for_each(|call| *decided.entry(name(call)).or_default() += 1);
             calls.iter().map(|_| Decided::Told(Ok(vec![Outcome::Applied]))).collect()
         })
     });
     thread::scope(|threads| {
-        for number in 0..8 {
-            let commits = &commits;
+        for number in 0..THREADS {
+            let (commits, joined) = (&commits, &joined);
             threads.spawn(move || {
-                let letter = (b'a' + number) as char;
-                for _ in 0..20 {
+                let letter = (b'a' + number as u8) as char;
+                for _ in 0..CALLS {
                     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-                    let decided = runtime.block_on(commits.join(call(0, &letter.to_string())));
-                    assert!(matches!(decided, Decided::Told(Ok(_))));
+                    let ticket = commits.join(call(0, &letter.to_string()));
+                    joined.fetch_add(1, Ordering::Relaxed);
+                    assert!(matches!(runtime.block_on(ticket), Decided::Told(Ok(_))));
                 }
             });
         }
     });
-    drop(commits);
-    let sizes: Vec<_> = receiver.iter().collect();
-    assert_eq!(sizes.iter().sum::<usize>(), 160);
-    assert!(sizes.len() < 120, "{} commits", sizes.len());
+    let sizes = sizes.lock().unwrap();
+    assert_eq!(sizes.iter().sum::<usize>(), THREADS * CALLS);
+    assert!(sizes.len() <= 2 * CALLS, "{sizes:?}");
 }
