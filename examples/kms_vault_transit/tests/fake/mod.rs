@@ -22,7 +22,8 @@ struct State {
 pub(crate) struct Fake {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
-    stopped: Arc<AtomicBool>,
+    /// It answers nobody, and it has ended.
+    stopped: Arc<[AtomicBool; 2]>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -31,15 +32,21 @@ impl Fake {
     pub(crate) fn start(token: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, token) = (listener.local_addr().unwrap(), token.to_owned());
-        let (state, stopped) =
-            (Arc::new(Mutex::new(State::default())), Arc::new(AtomicBool::new(false)));
+        let (state, stopped) = (
+            Arc::new(Mutex::new(State::default())),
+            Arc::new([(); 2].map(|()| AtomicBool::new(false))),
+        );
         let (ours, is_stopped) = (state.clone(), stopped.clone());
         let thread = thread::spawn(move || {
             for stream in listener.incoming() {
-                if is_stopped.load(Ordering::SeqCst) {
+                let [is_silent, has_ended] =
+                    is_stopped.each_ref().map(|it| it.load(Ordering::SeqCst));
+                if has_ended {
                     return;
                 }
-                let _ = serve(stream.unwrap(), &token, &ours);
+                if !is_silent {
+                    let _ = serve(stream.unwrap(), &token, &ours);
+                }
             }
         });
         Self { address, state, stopped, thread: Some(thread) }
@@ -54,19 +61,16 @@ impl Fake {
         self.state.lock().unwrap().calls.clone()
     }
 
-    /// Stops the server, and closes its port.
+    /// Hangs up on everybody from now on. The port stays taken: the server of another test could get it.
     pub(crate) fn stop(&self) {
-        self.stopped.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(self.address);
-        while TcpStream::connect(self.address).is_ok() {
-            thread::yield_now();
-        }
+        self.stopped[0].store(true, Ordering::SeqCst);
     }
 }
 
 impl Drop for Fake {
     fn drop(&mut self) {
-        self.stop();
+        self.stopped[1].store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
         let ended = self.thread.take().map(JoinHandle::join);
         assert!(ended.is_none_or(|ended| ended.is_ok()) || thread::panicking());
     }
