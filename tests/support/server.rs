@@ -147,7 +147,9 @@ impl Schema {
 
     /// Creates the user of the server that needs a password.
     pub(crate) async fn user_with_a_password(&self) {
-        let make = "DROP ROLE IF EXISTS locked; CREATE ROLE locked LOGIN PASSWORD 'correct horse'";
+        // Another run of the tests may be at the same point.
+        let make = "SELECT pg_advisory_xact_lock(1); DROP ROLE IF EXISTS locked; \
+                    CREATE ROLE locked LOGIN PASSWORD 'correct horse'";
         self.client().await.batch_execute(make).await.unwrap();
     }
 

@@ -69,7 +69,7 @@ fn a_locked_row_delays_nobody_else() {
             }
             until(&schema.client().await, WAITING, alone).await;
             let sent = async {
-                while proxy.counts.parsed.load(Ordering::SeqCst) < writers + alone as usize {
+                while proxy.counts.round_trips.load(Ordering::SeqCst) < writers + alone as usize {
                     sleep(Duration::from_millis(1)).await;
                 }
             };
