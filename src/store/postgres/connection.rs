@@ -44,12 +44,20 @@ pub(super) struct Connection {
     warnings: Arc<AtomicU64>,
     /// `None` if statements may have no names.
     prepared: Option<Prepared>,
+    /// How many times connections had been lost when it was made: those that are lost together count as
+    /// one time.
+    pub(super) era: u64,
     task: JoinHandle<()>,
     runtime: Handle,
 }
 
 impl Connection {
-    async fn open<T>(config: &Config, tls: T, prepared: Option<Prepared>) -> Result<Self, Error>
+    async fn open<T>(
+        config: &Config,
+        tls: T,
+        prepared: Option<Prepared>,
+        era: u64,
+    ) -> Result<Self, Error>
     where
         T: MakeTlsConnect<Socket>,
         T::Stream: Send + 'static,
@@ -67,7 +75,7 @@ impl Connection {
                 }
             }
         });
-        Ok(Self { client, warnings, prepared, task, runtime: Handle::current() })
+        Ok(Self { client, warnings, prepared, era, task, runtime: Handle::current() })
     }
 
     /// Runs a statement, by its name if it may have one.
@@ -110,10 +118,12 @@ impl Drop for Connection {
 
 /// Makes connections, one at a time.
 pub(super) struct Connector {
-    connect: Box<dyn Fn() -> Connecting + Send + Sync>,
+    connect: Box<dyn Fn(u64) -> Connecting + Send + Sync>,
     cancel: Box<dyn Fn(CancelToken) -> Cancelling + Send + Sync>,
     /// The last connect, if it failed. Held by the call that connects.
     gate: Mutex<Option<Failed>>,
+    /// The era of the next connection.
+    era: AtomicU64,
 }
 
 struct Failed {
@@ -139,13 +149,19 @@ impl Connector {
                     Box::pin(async move { drop(cancel(&config, token, tls).await) })
                 }
             }),
-            connect: Box::new(move || {
+            connect: Box::new(move |era| {
                 let (config, tls) = (config.clone(), tls.clone());
                 let prepared = named.load(Ordering::Relaxed).then(Prepared::default);
-                Box::pin(async move { Connection::open(&config, tls, prepared).await })
+                Box::pin(async move { Connection::open(&config, tls, prepared, era).await })
             }),
             gate: Mutex::new(None),
+            era: AtomicU64::new(0),
         }
+    }
+
+    /// Ends an era: a connection of it was lost.
+    pub(super) fn end(&self, era: u64) {
+        self.era.fetch_max(era + 1, Ordering::SeqCst);
     }
 
     /// Cancels the statement that the connection may have under way, and then closes it.
@@ -175,7 +191,7 @@ impl Manager for Connector {
             sleep_until(failed.at + failed.pause).await;
             pause = MAX_PAUSE.min(2 * failed.pause);
         }
-        match (self.connect)().await {
+        match (self.connect)(self.era.load(Ordering::SeqCst)).await {
             Ok(connection) => {
                 *last = None;
                 Ok(connection)

@@ -59,7 +59,7 @@ impl Pool {
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, StoreError> {
         let statement = Statement::Typed(sql, parameters);
-        // All connections that were idle are closed after the first attempt.
+        // After the first attempt, all idle connections are closed that may be lost, too.
         let mut again = true;
         loop {
             match self.send(deadline, Doing::Reading, statement).await? {
@@ -140,10 +140,13 @@ impl Pool {
         Ok(answer)
     }
 
-    /// Closes a connection, and all that are idle: they are as old, and may lead to the same server.
+    /// Closes a connection, and the idle ones of its era: they may lead to the same server. Those that
+    /// were made since somebody else noticed the same loss stay.
     fn leave(&self, lease: Lease) {
+        let era = lease.connection().era;
+        self.connections.manager().end(era);
         lease.close();
-        self.leave_all();
+        drop(self.connections.retain(|connection, _| connection.era > era));
     }
 
     /// Closes all idle connections.
