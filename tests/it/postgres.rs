@@ -46,7 +46,7 @@ fn a_migration_may_run_twice_and_at_once() {
         let schema = Schema::new().await;
         let mut tasks = JoinSet::new();
         for _ in 0..8 {
-            let store = schema.store();
+            let store = schema.store().deadline(PATIENT);
             tasks.spawn(async move { store.migrate().await });
         }
         while let Some(migrated) = tasks.join_next().await {
@@ -67,7 +67,7 @@ fn a_migration_waits_for_another_one() {
         let other = schema.client().await;
         let lock = "BEGIN; SELECT pg_advisory_xact_lock(x'5345435245545301'::bigint)";
         other.batch_execute(lock).await.unwrap();
-        let store = schema.store().deadline(Duration::from_secs(120));
+        let store = schema.store().deadline(PATIENT);
         let migration = tokio::spawn(async move { store.migrate().await });
         sleep(Duration::from_millis(2500)).await;
         assert!(!migration.is_finished());
