@@ -57,9 +57,9 @@ struct Counts {
     errors: Vec<String>,
 }
 
-/// The number of swaps that begin beside one read. A read makes 10 attempts, and a swap ends at most
-/// one of them. One more may be under way when the read begins.
-const SWAPS_PER_READ: usize = 8;
+/// The number of swaps beside one read, with the one that is under way when it begins. A read makes 10
+/// attempts, and a swap ends at most one of them.
+const SWAPS_PER_READ: usize = 9;
 
 /// Replaces the generations of a mount until there were `swaps` of them and `enough` says so, beside
 /// a loop that reads. `read` returns `true` if all values are of one generation.
@@ -72,38 +72,31 @@ fn beside_swaps<E: Display>(
 ) -> Counts {
     let (name, files) = generation(0);
     swap(mount, &name, &files);
-    let (begun, done, stop) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+    let (allowed, done, stop) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         let swapping = scope.spawn(|| {
-            let (mut read, mut beside) = (0, 0);
             for i in 1.. {
-                while begun.load(Ordering::SeqCst) == read && beside == SWAPS_PER_READ {
-                    if stop.load(Ordering::Relaxed) {
-                        return;
-                    }
+                while i > allowed.load(Ordering::SeqCst) && !stop.load(Ordering::Relaxed) {
                     thread::yield_now();
                 }
-                let now = begun.load(Ordering::SeqCst);
-                beside = if now == read { beside + 1 } else { 1 };
-                read = now;
-                let (name, files) = generation(i);
-                swap(mount, &name, &files);
-                done.store(i, Ordering::Relaxed);
                 if stop.load(Ordering::Relaxed) {
                     return;
                 }
+                let (name, files) = generation(i);
+                swap(mount, &name, &files);
+                done.store(i, Ordering::SeqCst);
             }
         });
         let mut counts = Counts { swaps: 0, reads: 0, torn: 0, errors: Vec::new() };
         while !swapping.is_finished() && (counts.swaps < swaps || !enough(&counts)) {
             counts.reads += 1;
-            begun.store(counts.reads, Ordering::SeqCst);
+            allowed.store(done.load(Ordering::SeqCst) + SWAPS_PER_READ, Ordering::SeqCst);
             match read() {
                 Ok(true) => {}
                 Ok(false) => counts.torn += 1,
                 Err(error) => counts.errors.push(error.to_string()),
             }
-            counts.swaps = done.load(Ordering::Relaxed);
+            counts.swaps = done.load(Ordering::SeqCst);
         }
         stop.store(true, Ordering::Relaxed);
         counts
