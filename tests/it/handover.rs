@@ -514,6 +514,7 @@ fn run(program: &str, arguments: &[&str], path: &Path) -> bool {
 /// until it runs its own program: with them locks, and the space of removed files.
 ///
 /// Gives up after a minute, so that a fault is reported.
+#[track_caller]
 fn patiently<T>(mut run: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
