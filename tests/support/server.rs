@@ -178,6 +178,14 @@ pub(crate) async fn connect(config: &str) -> Result<Client, tokio_postgres::Erro
     Ok(client)
 }
 
+/// Changes settings of the whole server. Its processes load them one after the other.
+pub(crate) async fn configure(admin: &Client, settings: &[&str]) {
+    for setting in settings {
+        admin.batch_execute(&format!("ALTER SYSTEM SET {setting}")).await.unwrap();
+    }
+    admin.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+}
+
 pub(crate) async fn number(client: &Client, query: &str) -> i64 {
     client.query_one(query, &[]).await.unwrap().get(0)
 }

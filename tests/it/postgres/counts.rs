@@ -11,7 +11,7 @@ use tokio_postgres::types::Type;
 use super::{Server, block_on, migrated, scope};
 use crate::chain;
 use crate::seal::{keyring, revision, secrets};
-use crate::server::{Schema, connect};
+use crate::server::{Schema, configure, connect};
 
 /// Statements, statements with names, and round trips.
 #[test]
@@ -68,10 +68,8 @@ fn a_write_is_one_flush() {
         store.migrate().await.unwrap();
         let admin = connect(&server.config).await.unwrap();
         // The server's own processes flush the log, too, from time to time.
-        for setting in ["autovacuum = off", "wal_writer_delay = '10s'", "bgwriter_delay = '10s'"] {
-            admin.batch_execute(&format!("ALTER SYSTEM SET {setting}")).await.unwrap();
-        }
-        admin.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+        let settings = ["autovacuum = off", "wal_writer_delay = '10s'", "bgwriter_delay = '10s'"];
+        configure(&admin, &settings).await;
         let flushes = async || {
             // Each process reports its own part at most once in a second.
             tokio::time::sleep(Duration::from_millis(1100)).await;

@@ -18,7 +18,7 @@ use crate::chain;
 use crate::full::times;
 use crate::proxy::Proxy;
 use crate::seal::{keyring, revision, secrets};
-use crate::server::{HANGS, Schema, UNDER_WAY, WAITING, connect, number, until};
+use crate::server::{HANGS, Schema, UNDER_WAY, WAITING, configure, connect, number, until};
 
 const A_WHILE: Duration = Duration::from_millis(300);
 /// The deadline of a call that waits for as long as a test likes.
@@ -290,10 +290,7 @@ const WAITING_COMMITS: &str = "SELECT count(*) FROM pg_stat_activity WHERE wait_
 /// the other, and the one that matters does not show that it has. So this commits until a commit waits.
 async fn wait_for_standbys(config: &str, settings: &[&str]) -> Client {
     let (admin, probe) = (connect(config).await.unwrap(), connect(config).await.unwrap());
-    for setting in settings {
-        admin.batch_execute(&format!("ALTER SYSTEM SET {setting}")).await.unwrap();
-    }
-    admin.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+    configure(&admin, settings).await;
     let commits = async {
         loop {
             probe.batch_execute("CREATE TABLE probe (); DROP TABLE probe").await.unwrap();
@@ -370,8 +367,7 @@ fn a_standby_that_is_gone_makes_writes_unknown() {
             "the store did not report whether the write happened: the server wrote, and warned that it \
              may not be durable"
         );
-        admin.batch_execute("ALTER SYSTEM SET synchronous_standby_names = ''").await.unwrap();
-        admin.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+        configure(&admin, &["synchronous_standby_names = ''"]).await;
         patient.put(&chat, &secrets(), Expected::Revision(expected)).await.unwrap();
     });
 }
