@@ -312,8 +312,8 @@ fn push<'a>(columns: &mut [Vec<&'a [u8]>; 3], row: [&'a [u8]; 3]) {
     columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
 }
 
-/// The part of the time that is left in which a statement may wait for a lock, in milliseconds. The server ends it
-/// before the deadline, so that the answer is certain.
+/// The part of the time that is left in which a statement may wait for a lock, in milliseconds. The
+/// server ends it before the deadline, so that the answer is certain.
 pub(super) fn lock_timeout(deadline: Instant) -> u128 {
     let left = deadline.saturating_duration_since(Instant::now());
     (left * 9 / 10).as_millis().max(1)
